@@ -1,0 +1,85 @@
+//! The kinds of things there are, and their ids.
+
+use kernel::id::Kind;
+use kernel::{Actor, Id};
+
+/// A person with an account.
+#[derive(Debug)]
+pub enum User {}
+/// A signed-in device of a user.
+#[derive(Debug)]
+pub enum Session {}
+/// A car for rent.
+#[derive(Debug)]
+pub enum Vehicle {}
+/// A ticket to upload one photo.
+#[derive(Debug)]
+pub enum Upload {}
+/// A rental, from request to return.
+#[derive(Debug)]
+pub enum Booking {}
+/// The money side of one booking.
+#[derive(Debug)]
+pub enum Payment {}
+/// Money going back to the payer.
+#[derive(Debug)]
+pub enum Refund {}
+/// A batch that pays hosts what they earned.
+#[derive(Debug)]
+pub enum Settlement {}
+/// Money leaving to one host.
+#[derive(Debug)]
+pub enum Payout {}
+
+impl Kind for User {
+    const PREFIX: &'static str = "user";
+}
+impl Kind for Session {
+    const PREFIX: &'static str = "session";
+}
+impl Kind for Vehicle {
+    const PREFIX: &'static str = "vehicle";
+}
+impl Kind for Upload {
+    const PREFIX: &'static str = "upload";
+}
+impl Kind for Booking {
+    const PREFIX: &'static str = "booking";
+}
+impl Kind for Payment {
+    const PREFIX: &'static str = "payment";
+}
+impl Kind for Refund {
+    const PREFIX: &'static str = "refund";
+}
+impl Kind for Settlement {
+    const PREFIX: &'static str = "settlement";
+}
+impl Kind for Payout {
+    const PREFIX: &'static str = "payout";
+}
+
+/// Id of a [`User`].
+pub type UserId = Id<User>;
+/// Id of a [`Session`].
+pub type SessionId = Id<Session>;
+/// Id of a [`Vehicle`]; its calendar stream `vehcal-…` shares the UUID.
+pub type VehicleId = Id<Vehicle>;
+/// Id of an [`Upload`].
+pub type UploadId = Id<Upload>;
+/// Id of a [`Booking`].
+pub type BookingId = Id<Booking>;
+/// Id of a [`Payment`].
+pub type PaymentId = Id<Payment>;
+/// Id of a [`Refund`].
+pub type RefundId = Id<Refund>;
+/// Id of a [`Settlement`].
+pub type SettlementId = Id<Settlement>;
+/// Id of a [`Payout`].
+pub type PayoutId = Id<Payout>;
+
+/// The user behind an actor, if it is one.
+#[must_use]
+pub fn user_of(actor: &Actor) -> Option<UserId> {
+    actor.user().map(UserId::new)
+}

@@ -1,0 +1,165 @@
+//! The chart of accounts and the posting rules (domain.md §3.4): each entry a pure function of exactly one event.
+//!
+//! Only payments and payouts post. An amount of zero posts nothing; what does not balance cannot be constructed.
+
+use kernel::{JournalEntry, Unbalanced};
+
+use crate::ids::{BookingId, UserId};
+use crate::{payment, payout};
+
+/// What the payment provider holds for us.
+pub const PSP_CLEARING: &str = "psp_clearing";
+/// Refunds under way.
+pub const REFUND_PAYABLE: &str = "refund_payable";
+/// The platform's fees, net of VAT.
+pub const FEE_REVENUE: &str = "fee_revenue";
+/// VAT in the fees.
+pub const VAT_PAYABLE: &str = "vat_payable";
+/// Payouts under way.
+pub const PAYOUT_IN_TRANSIT: &str = "payout_in_transit";
+/// Our bank account.
+pub const BANK: &str = "bank";
+
+/// Money of one booking that belongs to nobody yet.
+#[must_use]
+pub fn escrow(booking: BookingId) -> String {
+    format!("escrow:{}", booking.uuid())
+}
+
+/// What a host is owed.
+#[must_use]
+pub fn host_payable(host: UserId) -> String {
+    format!("host_payable:{}", host.uuid())
+}
+
+/// The class of an account: what its normal side is, and where reports put it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AccountClass {
+    /// Debit: what we hold.
+    Asset,
+    /// Credit: what we owe.
+    Liability,
+    /// Credit: what we earned.
+    Income,
+    /// Debit: what it cost.
+    Expense,
+}
+
+impl AccountClass {
+    /// Lower-case name, as reports filter by it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Asset => "asset",
+            Self::Liability => "liability",
+            Self::Income => "income",
+            Self::Expense => "expense",
+        }
+    }
+}
+
+/// The accounts there are, by the part of the name before a colon, with their classes.
+pub const CHART: [(&str, AccountClass); 8] = [
+    (PSP_CLEARING, AccountClass::Asset),
+    (BANK, AccountClass::Asset),
+    ("escrow", AccountClass::Liability),
+    (REFUND_PAYABLE, AccountClass::Liability),
+    ("host_payable", AccountClass::Liability),
+    (PAYOUT_IN_TRANSIT, AccountClass::Liability),
+    (VAT_PAYABLE, AccountClass::Liability),
+    (FEE_REVENUE, AccountClass::Income),
+];
+
+/// The class of an account by name; `None` when the chart has no such account.
+#[must_use]
+pub fn class_of(account: &str) -> Option<AccountClass> {
+    let family = account.split(':').next().unwrap_or_default();
+    CHART.into_iter().find(|(name, _)| *name == family).map(|(_, class)| class)
+}
+
+/// The reference under which a refund's entries are found.
+fn refund_reference(refund: crate::ids::RefundId) -> String {
+    refund.to_string()
+}
+
+/// What a payment's event posts.
+///
+/// # Errors
+/// [`Unbalanced`] when the event's amounts do not add up.
+pub fn payment_entry(event: &payment::Event) -> Result<Option<JournalEntry>, Unbalanced> {
+    use payment::Event as E;
+    match event {
+        E::PaymentCompleted { booking, amount, paid_at, .. } => JournalEntry::draft("payment_completed", booking, *paid_at)
+            .debit(PSP_CLEARING, *amount)
+            .credit(escrow(*booking), *amount)
+            .balance(),
+        E::RefundRequested { refund, booking, amount, released: false, at, .. } => {
+            JournalEntry::draft("refund_requested", refund_reference(*refund), *at)
+                .debit(escrow(*booking), *amount)
+                .credit(REFUND_PAYABLE, *amount)
+                .balance()
+        }
+        E::RefundRequested { refund, host, amount, fee_share, vat_share, released: true, at, .. } => {
+            let less = |a: &kernel::Money, b: &kernel::Money| a.with_minor(a.minor() - b.minor());
+            JournalEntry::draft("refund_requested", refund_reference(*refund), *at)
+                .debit(host_payable(*host), less(amount, fee_share))
+                .debit(FEE_REVENUE, less(fee_share, vat_share))
+                .debit(VAT_PAYABLE, *vat_share)
+                .credit(REFUND_PAYABLE, *amount)
+                .balance()
+        }
+        E::RefundCompleted { refund, amount, at, .. } => JournalEntry::draft("refund_completed", refund_reference(*refund), *at)
+            .debit(REFUND_PAYABLE, *amount)
+            .credit(PSP_CLEARING, *amount)
+            .balance(),
+        E::EscrowReleased { booking, host, amount, fee, vat, net, at } => JournalEntry::draft("escrow_released", booking, *at)
+            .debit(escrow(*booking), *amount)
+            .credit(FEE_REVENUE, fee.with_minor(fee.minor() - vat.minor()))
+            .credit(VAT_PAYABLE, *vat)
+            .credit(host_payable(*host), *net)
+            .balance(),
+        E::PaymentRequested { .. }
+        | E::PaymentConfirmStarted { .. }
+        | E::PaymentFailed { .. }
+        | E::PaymentOutcomeUnknown { .. }
+        | E::PaymentExpired { .. }
+        | E::PaymentVoided { .. }
+        | E::RefundProposed { .. }
+        | E::RefundRetried { .. }
+        | E::RefundFailed { .. }
+        | E::RefundUnknown { .. }
+        | E::PaymentSettled { .. }
+        | E::PaymentUnsettled { .. } => Ok(None),
+    }
+}
+
+/// What a payout's event posts.
+///
+/// # Errors
+/// [`Unbalanced`] when the event's amounts do not add up.
+pub fn payout_entry(event: &payout::Event) -> Result<Option<JournalEntry>, Unbalanced> {
+    use payout::Event as E;
+    match event {
+        E::PayoutRequested { payout, host, amount, at, .. } => JournalEntry::draft("payout_requested", payout, *at)
+            .debit(host_payable(*host), *amount)
+            .credit(PAYOUT_IN_TRANSIT, *amount)
+            .balance(),
+        E::PayoutCompleted { payout, amount, at, .. } => {
+            JournalEntry::draft("payout_completed", payout, *at).debit(PAYOUT_IN_TRANSIT, *amount).credit(BANK, *amount).balance()
+        }
+        E::PayoutFailed { payout, host, amount, at, .. } => JournalEntry::draft("payout_failed", payout, *at)
+            .debit(PAYOUT_IN_TRANSIT, *amount)
+            .credit(host_payable(*host), *amount)
+            .reversing(payout)
+            .balance(),
+        E::PayoutReturned { payout, host, amount, at, .. } => JournalEntry::draft("payout_returned", payout, *at)
+            .debit(BANK, *amount)
+            .credit(host_payable(*host), *amount)
+            .reversing(payout)
+            .balance(),
+        E::PayoutUnknown { .. } => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! What happened to a batch: the storage format.
+
+use kernel::{Money, Personal, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{PayoutId, SettlementId, UserId};
+use crate::payable::Earning;
+
+/// How a payout ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PayoutOutcome {
+    /// The money arrived.
+    Completed,
+    /// The bank refused.
+    Failed,
+    /// The money came back.
+    Returned,
+}
+
+/// What happened to a batch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// A batch was opened; its lines follow.
+    SettlementOpened {
+        /// Its own id.
+        settlement: SettlementId,
+        /// Exclusive upper bound of what was earned.
+        period_end: Timestamp,
+        /// By whom.
+        opened_by: UserId,
+    },
+    /// One earning is in the batch.
+    LineAdded {
+        /// Of which batch.
+        settlement: SettlementId,
+        /// Who earned it.
+        host: UserId,
+        /// The line, frozen.
+        earning: Earning,
+    },
+    /// All lines are in.
+    SettlementTotalled {
+        /// Σ net of the lines.
+        total: Money,
+        /// How many lines.
+        lines: usize,
+        /// How many hosts.
+        hosts: usize,
+    },
+    /// A second person agreed.
+    SettlementApproved {
+        /// Which batch.
+        settlement: SettlementId,
+        /// Who.
+        by: UserId,
+        /// Whom to pay.
+        hosts: Vec<UserId>,
+    },
+    /// Called off; its lines are free again.
+    SettlementCancelled {
+        /// Which batch.
+        settlement: SettlementId,
+        /// Who.
+        by: UserId,
+        /// In their words.
+        reason: Personal<String>,
+    },
+    /// A payout began.
+    PayoutStarted {
+        /// Which.
+        payout: PayoutId,
+        /// To whom.
+        host: UserId,
+        /// How much.
+        amount: Money,
+        /// 1, 2, ….
+        attempt: u32,
+    },
+    /// A payout ended.
+    PayoutFinished {
+        /// To whom.
+        host: UserId,
+        /// Which.
+        payout: PayoutId,
+        /// How much.
+        amount: Money,
+        /// 1, 2, ….
+        attempt: u32,
+        /// How.
+        outcome: PayoutOutcome,
+    },
+    /// Nothing was left to pay to this host.
+    HostSkipped {
+        /// Whom.
+        host: UserId,
+    },
+    /// Every host was paid.
+    SettlementPaid {
+        /// Which batch.
+        settlement: SettlementId,
+    },
+    /// Every host was tried; some are still owed.
+    SettlementPartlyPaid {
+        /// Which batch.
+        settlement: SettlementId,
+    },
+}
+
+impl Event {
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::SettlementOpened { .. } => "SettlementOpened",
+            Self::LineAdded { .. } => "LineAdded",
+            Self::SettlementTotalled { .. } => "SettlementTotalled",
+            Self::SettlementApproved { .. } => "SettlementApproved",
+            Self::SettlementCancelled { .. } => "SettlementCancelled",
+            Self::PayoutStarted { .. } => "PayoutStarted",
+            Self::PayoutFinished { .. } => "PayoutFinished",
+            Self::HostSkipped { .. } => "HostSkipped",
+            Self::SettlementPaid { .. } => "SettlementPaid",
+            Self::SettlementPartlyPaid { .. } => "SettlementPartlyPaid",
+        }
+    }
+}

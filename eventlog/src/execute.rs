@@ -1,0 +1,231 @@
+//! From a command to its receipt: receipt known? else decide and append, again while others get in between.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kernel::{Refused, StreamName};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::codec::DecodeError;
+use crate::command::{CommandMeta, Executed, Receipt};
+use crate::error::{ExecuteError, LogError, Stop};
+use crate::log::Log;
+use crate::outcome::{Append, Outcome, Placed, ReceiptDraft, StoredReceipt};
+use crate::recorded::timestamp;
+use crate::session::{Session, Work};
+use crate::turns::Turn;
+
+/// Times that a command is decided before its conflict is reported.
+const MAX_ATTEMPTS: u64 = 60;
+/// Times that a keyed command is tried again after the outcome of its commit was unknown.
+const MAX_DOUBTS: u32 = 5;
+/// Longest wait between two attempts, in microseconds; the waits grow up to it and are spread at random.
+const MAX_BACKOFF_US: u64 = 20_000;
+const BACKOFF_STEP_US: u64 = 500;
+
+/// Limits of one command.
+const MAX_EVENTS: usize = 10_000;
+const MAX_STREAMS: usize = 10_000;
+const MAX_BYTES: usize = 4 << 20;
+const MAX_SECRET_BYTES: usize = 64 << 10;
+const MAX_KEY_BYTES: usize = 1_024;
+const MAX_TRACEPARENT_BYTES: usize = 128;
+
+/// A command's idempotency key.
+#[derive(Clone, Copy)]
+struct Key {
+    digest: [u8; 32],
+    fingerprint: [u8; 32],
+}
+
+/// What a run of the command's function came to.
+enum Decided<T> {
+    Done(T),
+    Refused(Refused),
+}
+
+/// What an attempt came to.
+enum Attempt<T> {
+    Done(Executed<T>),
+    /// The version of one of these streams did not hold.
+    Conflict(BTreeSet<StreamName>),
+}
+
+impl Log {
+    /// Executes a command: answers it from its receipt, or runs its function over a fresh session and appends all that it
+    /// recorded, or nothing (E2, E3).
+    ///
+    /// The function may run several times, and must not act outside of its session. What it returns is kept as JSON in the
+    /// receipt of a keyed command. A refusal, too, is only given when the versions that it was decided on still hold.
+    ///
+    /// # Errors
+    /// [`ExecuteError`]; nothing was appended, unless it says [`LogError::Unknown`].
+    pub async fn execute<T, F, Fut>(&self, command: &CommandMeta, run: F) -> Result<Executed<T>, ExecuteError>
+    where
+        T: Serialize + DeserializeOwned + Send,
+        F: Fn(Session) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, Stop>> + Send,
+    {
+        within_limits(command)?;
+        // The log keeps microseconds; a finer clock would decide on what no replay sees.
+        let now = timestamp(command.now.as_microsecond())?;
+        let command = Arc::new(CommandMeta { now, ..command.clone() });
+        let key = command.key_digest().map(|digest| Key { digest, fingerprint: command.fingerprint(&self.inner.secret) });
+        let (mut doubt, mut doubts, mut turn) = (None, 0, None::<Turn<'_>>);
+        for attempt in 0..MAX_ATTEMPTS {
+            back_off(attempt).await;
+            match self.attempt(&command, key, &run).await {
+                Ok(Attempt::Done(done)) => return Ok(done),
+                Ok(Attempt::Conflict(streams)) => {
+                    if !turn.as_ref().is_some_and(|turn| turn.covers(&streams)) {
+                        // Given back before others are taken: turns are only ever taken all at once, in order.
+                        drop(turn.take());
+                        turn = Some(self.inner.turns.take(streams).await);
+                    }
+                }
+                // Once an outcome is unknown, only the receipt, or the lack of it under the head's lock, can tell.
+                Err(ExecuteError::Log(error)) if key.is_some() && doubts < MAX_DOUBTS && in_doubt(&error, doubt.is_some()) => {
+                    doubts += 1;
+                    doubt.get_or_insert(error);
+                }
+                Err(ExecuteError::Log(error)) => return Err(doubt.unwrap_or(error).into()),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ExecuteError::Conflict)
+    }
+
+    /// Looks the receipt up, decides and appends once.
+    async fn attempt<T, F, Fut>(&self, command: &Arc<CommandMeta>, key: Option<Key>, run: &F) -> Result<Attempt<T>, ExecuteError>
+    where
+        T: Serialize + DeserializeOwned + Send,
+        F: Fn(Session) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, Stop>> + Send,
+    {
+        if let Some(key) = &key
+            && let Some(stored) = self.inner.store.receipt(&key.digest).await?
+        {
+            let same = stored.fingerprint == key.fingerprint;
+            return if same { self.replay(command, stored).await.map(Attempt::Done) } else { Err(ExecuteError::KeyReused) };
+        }
+        let session = Session::new(self.inner.store.clone(), command.clone());
+        let decided = match run(session.clone()).await {
+            Ok(value) => Decided::Done(value),
+            Err(Stop::Refused(refused)) => Decided::Refused(refused),
+            Err(Stop::Unbalanced(unbalanced)) => return Err(ExecuteError::Unbalanced(unbalanced)),
+            Err(Stop::Log(error)) => return Err(error.into()),
+        };
+        let append = append(command, key, &decided, session.finish())?;
+        let streams = append.expected.iter().map(|expected| expected.stream.clone()).collect();
+        match self.inner.appender.append(append).await? {
+            Outcome::Appended(placed) => answer(command, decided, placed).map(Attempt::Done),
+            Outcome::Replayed(stored) => self.replay(command, stored).await.map(Attempt::Done),
+            Outcome::KeyReused => Err(ExecuteError::KeyReused),
+            Outcome::Conflict => Ok(Attempt::Conflict(streams)),
+        }
+    }
+
+    async fn replay<T: DeserializeOwned>(&self, command: &CommandMeta, stored: StoredReceipt) -> Result<Executed<T>, ExecuteError> {
+        if let Some(refusal) = &stored.refusal {
+            return Err(ExecuteError::Refused { refused: read(command, refusal)?, replayed: true });
+        }
+        let value = read(command, stored.result.as_deref().unwrap_or("null"))?;
+        let event_ids = if stored.events == 0 { Vec::new() } else { self.inner.store.event_ids(&stored).await? };
+        if event_ids.len() as u64 != stored.events {
+            return Err(LogError::Damaged(format!("command {} has lost events", stored.command_id)).into());
+        }
+        let receipt = Receipt {
+            command_id: stored.command_id,
+            correlation_id: stored.correlation_id,
+            event_ids,
+            position: (stored.first_position + stored.events).saturating_sub(1),
+            replayed: true,
+            committed_at: timestamp(stored.recorded_at)?,
+        };
+        Ok(Executed { receipt, value })
+    }
+}
+
+/// Is it unknown, now or since an earlier attempt, whether the command went in, and may another attempt tell?
+fn in_doubt(error: &LogError, already: bool) -> bool {
+    matches!(error, LogError::Unknown(_)) || (already && error.retryable())
+}
+
+/// What is appended: all that the session recorded; of a refused command only that its versions hold, and its receipt.
+fn append<T: Serialize>(command: &Arc<CommandMeta>, key: Option<Key>, decided: &Decided<T>, work: Work) -> Result<Append, LogError> {
+    let unkept = matches!(decided, Decided::Refused(refused) if refused.is_malformed());
+    let receipt = match key.filter(|_| !unkept) {
+        None => None,
+        Some(key) => {
+            let (refusal, result) = match decided {
+                Decided::Done(value) => (None, Some(json(value)?)),
+                Decided::Refused(refused) => (Some(json(refused)?), None),
+            };
+            Some(ReceiptDraft { key: key.digest, fingerprint: key.fingerprint, refusal, result })
+        }
+    };
+    let expected = work.expected();
+    let (events, secrets) = match decided {
+        Decided::Done(_) => (work.events, work.secrets),
+        Decided::Refused(_) => (Vec::new(), Vec::new()),
+    };
+    let append = Append { command: command.clone(), receipt, expected, events, secrets };
+    let secret_fits = |s: &crate::outcome::Secret| s.name.len() + s.value.as_ref().map_or(0, String::len) <= MAX_SECRET_BYTES;
+    at_most("events", append.events.len(), MAX_EVENTS)?;
+    at_most("streams", append.expected.len(), MAX_STREAMS)?;
+    at_most("bytes", append.bytes(), MAX_BYTES)?;
+    match append.secrets.iter().all(secret_fits) {
+        true => Ok(append),
+        false => Err(LogError::Limit { of: "bytes in a secret", limit: MAX_SECRET_BYTES }),
+    }
+}
+
+fn answer<T>(command: &CommandMeta, decided: Decided<T>, placed: Placed) -> Result<Executed<T>, ExecuteError> {
+    let value = match decided {
+        Decided::Done(value) => value,
+        Decided::Refused(refused) => return Err(ExecuteError::Refused { refused, replayed: false }),
+    };
+    let receipt = Receipt {
+        command_id: command.command_id,
+        correlation_id: command.correlation_id,
+        event_ids: placed.event_ids,
+        position: placed.position,
+        replayed: false,
+        committed_at: timestamp(placed.recorded_at)?,
+    };
+    Ok(Executed { receipt, value })
+}
+
+fn within_limits(command: &CommandMeta) -> Result<(), LogError> {
+    at_most("bytes in an actor", command.actor.to_string().len(), kernel::actor::MAX_ACTOR_BYTES)?;
+    at_most("bytes in a key", command.key.as_ref().map_or(0, String::len), MAX_KEY_BYTES)?;
+    at_most("bytes in a trace context", command.traceparent.as_ref().map_or(0, String::len), MAX_TRACEPARENT_BYTES)
+}
+
+fn at_most(of: &'static str, found: usize, limit: usize) -> Result<(), LogError> {
+    if found <= limit { Ok(()) } else { Err(LogError::Limit { of, limit }) }
+}
+
+fn json(value: &impl Serialize) -> Result<String, LogError> {
+    serde_json::to_string(value).map_err(|e| LogError::Encode { what: "result".into(), reason: e.to_string() })
+}
+
+fn read<T: DeserializeOwned>(command: &CommandMeta, json: &str) -> Result<T, LogError> {
+    serde_json::from_str(json)
+        .map_err(|source| DecodeError { event_type: format!("receipt of {}", command.name), schema_version: 1, source }.into())
+}
+
+/// No wait at first, then a random one below a bound that grows with the attempts.
+async fn back_off(attempt: u64) {
+    if attempt == 0 {
+        return;
+    }
+    let bound = (attempt * BACKOFF_STEP_US).min(MAX_BACKOFF_US);
+    // Random bits of a version 4 UUID.
+    let wait = u64::try_from(Uuid::new_v4().as_u128() & 0xffff_ffff).unwrap_or_default() % (bound + 1);
+    tokio::time::sleep(Duration::from_micros(wait)).await;
+}

@@ -1,0 +1,144 @@
+//! Searching the log: which events, and which page of them.
+
+use kernel::{Actor, StreamName, Timestamp};
+use uuid::Uuid;
+
+use crate::recorded::{EVENT_COLUMNS, signed};
+
+/// Which events; all that are given must hold. Kind, type, stream and correlation are found by index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// One of these types; empty: any. At most 100 are looked at.
+    pub types: Vec<String>,
+    /// Of streams of this kind.
+    pub stream_kind: Option<String>,
+    /// Of this stream.
+    pub stream: Option<StreamName>,
+    /// Of this interaction.
+    pub correlation_id: Option<Uuid>,
+    /// With this id.
+    pub event_id: Option<Uuid>,
+    /// Caused by this actor.
+    pub actor: Option<Actor>,
+    /// Recorded at or after.
+    pub recorded_from: Option<Timestamp>,
+    /// Recorded before.
+    pub recorded_to: Option<Timestamp>,
+    /// Up to and with this position.
+    pub up_to: Option<u64>,
+}
+
+/// The order of a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Oldest first.
+    #[default]
+    Ascending,
+    /// Newest first.
+    Descending,
+}
+
+/// Which page of the events found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventPage {
+    /// Positions above this one only.
+    pub after: Option<u64>,
+    /// Positions below this one only.
+    pub before: Option<u64>,
+    /// Oldest or newest first.
+    pub order: Order,
+    /// At most so many, and never more than [`crate::MAX_READ`].
+    pub limit: usize,
+}
+
+/// Most types that a filter may name.
+const MAX_TYPES: usize = 100;
+
+/// A bound value of a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    Integer(i64),
+    Text(String),
+    Uuid(Uuid),
+    Bytes(Vec<u8>),
+}
+
+/// A query in the text that both stores understand (`$1`), with its values.
+#[derive(Debug)]
+pub(crate) struct Query {
+    pub sql: String,
+    pub values: Vec<Value>,
+}
+
+impl Query {
+    pub(crate) fn new(sql: impl Into<String>) -> Self {
+        Self { sql: sql.into(), values: Vec::new() }
+    }
+
+    /// Adds text and one value after it.
+    pub(crate) fn bind(mut self, text: &str, value: Value) -> Self {
+        self.values.push(value);
+        self.sql.push_str(&format!("{text}${}", self.values.len()));
+        self
+    }
+
+    /// Adds text.
+    pub(crate) fn text(mut self, text: &str) -> Self {
+        self.sql.push_str(text);
+        self
+    }
+
+    fn when(self, text: &str, value: Option<Value>) -> Self {
+        match value {
+            Some(value) => self.bind(text, value),
+            None => self,
+        }
+    }
+
+    /// `in ($1, $2, …)`; the caller sees to it that there is at least one value.
+    pub(crate) fn within(mut self, text: &str, values: impl IntoIterator<Item = Value>) -> Self {
+        self.sql.push_str(text);
+        for (i, value) in values.into_iter().enumerate() {
+            self = self.bind(if i == 0 { " in (" } else { ", " }, value);
+        }
+        self.text(")")
+    }
+}
+
+/// The page of events found.
+pub(crate) fn search(filter: &EventFilter, page: &EventPage, limit: usize) -> Query {
+    let query = Query::new(format!("select {EVENT_COLUMNS} from events e join streams s on s.id = e.stream_id where true"));
+    let query = conditions(query, filter)
+        .when(" and e.position > ", page.after.map(|p| Value::Integer(signed(p))))
+        .when(" and e.position < ", page.before.map(|p| Value::Integer(signed(p))));
+    let order = match page.order {
+        Order::Ascending => " order by e.position",
+        Order::Descending => " order by e.position desc",
+    };
+    query.text(order).bind(" limit ", Value::Integer(signed(limit as u64)))
+}
+
+/// How many events are found.
+pub(crate) fn count(filter: &EventFilter) -> Query {
+    conditions(Query::new("select count(*) from events e where true"), filter)
+}
+
+fn conditions(query: Query, filter: &EventFilter) -> Query {
+    let query = if filter.types.is_empty() {
+        query
+    } else {
+        query.within(" and e.event_type", filter.types.iter().take(MAX_TYPES).cloned().map(Value::Text))
+    };
+    let query = match &filter.stream {
+        Some(stream) => query.bind(" and e.stream_id = (select id from streams where name = ", Value::Text(stream.to_string())).text(")"),
+        None => query,
+    };
+    query
+        .when(" and e.kind = ", filter.stream_kind.clone().map(Value::Text))
+        .when(" and e.correlation_id = ", filter.correlation_id.map(Value::Uuid))
+        .when(" and e.event_id = ", filter.event_id.map(Value::Uuid))
+        .when(" and e.actor = ", filter.actor.as_ref().map(|actor| Value::Text(actor.to_string())))
+        .when(" and e.recorded_at >= ", filter.recorded_from.map(|at| Value::Integer(at.as_microsecond())))
+        .when(" and e.recorded_at < ", filter.recorded_to.map(|at| Value::Integer(at.as_microsecond())))
+        .when(" and e.position <= ", filter.up_to.map(|p| Value::Integer(signed(p))))
+}

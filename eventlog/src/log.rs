@@ -1,0 +1,161 @@
+//! One opened book: its reads, and what its writes share.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use kernel::{Decider, StreamName};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use crate::appender::Appender;
+use crate::config::{Config, StoreUrl};
+use crate::error::LogError;
+use crate::filter::{self, EventFilter, EventPage};
+use crate::hint;
+use crate::recorded::Recorded;
+use crate::store::Store;
+use crate::turns::Turns;
+
+/// Most events that one call reads.
+pub const MAX_READ: usize = 5_000;
+
+/// The log of one book. Cheap to clone; every clone is the same log.
+#[derive(Clone)]
+pub struct Log {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub store: Store,
+    pub secret: [u8; 32],
+    pub appender: Appender,
+    pub turns: Turns,
+    url: StoreUrl,
+    head: Arc<watch::Sender<u64>>,
+    hints: Vec<AbortHandle>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop_hints();
+    }
+}
+
+impl Inner {
+    fn stop_hints(&self) {
+        for hint in &self.hints {
+            hint.abort();
+        }
+    }
+}
+
+impl Log {
+    /// Opens a book, bringing its schema up to date when the configuration says so. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// When the store cannot be reached, or its schema is newer than this program, or older and not to be migrated.
+    pub async fn open(config: Config) -> Result<Self, LogError> {
+        let store = Store::open(&config).await?;
+        let head = Arc::new(watch::Sender::new(store.head().await?));
+        let hints = match &store {
+            Store::Sqlite(_) => Vec::new(),
+            Store::Postgres(postgres) => hint::start(postgres.readers(), &head),
+        };
+        let appender = Appender::start(store.clone(), head.clone());
+        Ok(Self {
+            inner: Arc::new(Inner { store, secret: config.secret, appender, turns: Turns::default(), url: config.url, head, hints }),
+        })
+    }
+
+    /// Where the book is kept.
+    #[must_use]
+    pub fn url(&self) -> &StoreUrl {
+        &self.inner.url
+    }
+
+    /// State and version of the stream `{D::KIND}-{id}`, where `id` is what follows the kind; version 0: it does not exist.
+    ///
+    /// # Errors
+    /// When the stream cannot be read or has no such name.
+    pub async fn load<D: Decider>(&self, id: impl Display) -> Result<(D, u64), LogError> {
+        self.load_stream(&StreamName::new(D::KIND, id)?).await
+    }
+
+    /// State and version of a stream; version 0: it does not exist.
+    ///
+    /// # Errors
+    /// When the stream cannot be read.
+    pub async fn load_stream<D: Decider>(&self, stream: &StreamName) -> Result<(D, u64), LogError> {
+        self.inner.store.fold(stream, u64::MAX).await
+    }
+
+    /// Events after a position, in order: at most `limit`, and never more than [`MAX_READ`]. No committed event is ever skipped (E1).
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn read(&self, after: u64, limit: usize) -> Result<Vec<Recorded>, LogError> {
+        self.inner.store.read(after, limit.min(MAX_READ)).await
+    }
+
+    /// Events of a stream after a version, in order: at most `limit`, and never more than [`MAX_READ`].
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn read_stream(&self, stream: &StreamName, after_version: u64, limit: usize) -> Result<Vec<Recorded>, LogError> {
+        self.inner.store.read_stream(stream, after_version, u64::MAX, limit.min(MAX_READ)).await
+    }
+
+    /// One page of the events that a filter finds.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn search(&self, filter: &EventFilter, page: EventPage) -> Result<Vec<Recorded>, LogError> {
+        self.inner.store.events(filter::search(filter, &page, page.limit.min(MAX_READ))).await
+    }
+
+    /// How many events a filter finds; costs a scan of what it finds.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn count(&self, filter: &EventFilter) -> Result<u64, LogError> {
+        self.inner.store.number(filter::count(filter)).await
+    }
+
+    /// Names of the streams of a kind, in order, after a name; at most 10,000.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn streams_of_kind(&self, kind: &str, after: Option<&str>, limit: usize) -> Result<Vec<StreamName>, LogError> {
+        self.inner.store.streams_of_kind(kind, after, limit).await
+    }
+
+    /// The last position; 0 when the log is empty.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn head(&self) -> Result<u64, LogError> {
+        self.inner.store.head().await
+    }
+
+    /// The last position that this process knows of: its own appends at once, another node's when PostgreSQL's
+    /// notification comes through. A hint: poll as well.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.inner.head.subscribe()
+    }
+
+    /// A secret of the vault by its name.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub async fn secret(&self, name: &str) -> Result<Option<String>, LogError> {
+        self.inner.store.secret(name).await
+    }
+
+    /// Appends what waits, takes nothing more, and closes the store. A log that is only dropped loses nothing either.
+    pub async fn close(&self) {
+        self.inner.appender.close().await;
+        self.inner.stop_hints();
+        self.inner.store.close().await;
+    }
+}

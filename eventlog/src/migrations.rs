@@ -1,0 +1,102 @@
+//! The log's schema and its version.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{Connection, PgConnection, SqlSafeStr, SqliteConnection};
+
+use crate::error::LogError;
+
+/// A migration: version, name, text.
+type Step = (i64, &'static str, &'static str);
+
+const SQLITE: &[Step] = &[
+    (1, "log", include_str!("../../migrations/sqlite/log/0001_log.sql")),
+    (2, "processes", include_str!("../../migrations/sqlite/log/0002_processes.sql")),
+];
+
+const POSTGRES: &[Step] = &[
+    (1, "log", include_str!("../../migrations/postgres/log/0001_log.sql")),
+    (2, "processes", include_str!("../../migrations/postgres/log/0002_processes.sql")),
+];
+
+/// Where the applied versions are kept; a name of its own, beside those of the read models.
+const TABLE: &str = "log_migrations";
+/// Key of the advisory lock under which nodes that start together migrate one after another ("daybook" in ASCII).
+const LOCK: i64 = 0x0064_6179_626f_6f6b;
+
+/// Brings a file up to date, or only checks that it is.
+pub(crate) async fn sqlite(db: &mut SqliteConnection, migrate: bool) -> Result<(), LogError> {
+    // Taken before the first look: of processes that start together, one migrates and the others find it done.
+    let mut transaction = db.begin_with("begin immediate").await?;
+    let table = "select count(*) from sqlite_schema where type = 'table' and name = 'log_migrations'";
+    let exists: i64 = sqlx::query_scalar(table).fetch_one(&mut *transaction).await?;
+    let found: i64 = if exists == 0 { 0 } else { sqlx::query_scalar(VERSION).fetch_one(&mut *transaction).await? };
+    check(found, SQLITE, migrate)?;
+    if migrate {
+        run(SQLITE, &mut *transaction).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+/// Brings a database up to date, or only checks that it is.
+pub(crate) async fn postgres(db: &mut PgConnection, migrate: bool) -> Result<(), LogError> {
+    let mut transaction = db.begin().await?;
+    if migrate {
+        sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
+    }
+    let exists: bool = sqlx::query_scalar("select to_regclass('log_migrations') is not null").fetch_one(&mut *transaction).await?;
+    let found: i64 = if exists { sqlx::query_scalar(VERSION).fetch_one(&mut *transaction).await? } else { 0 };
+    check(found, POSTGRES, migrate)?;
+    if migrate {
+        run(POSTGRES, &mut *transaction).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+const VERSION: &str = "select coalesce(max(version), 0) from log_migrations";
+
+/// The refusal of a file that is not there and not to be made.
+pub(crate) fn nothing_there() -> LogError {
+    LogError::Outdated { found: 0, known: newest(SQLITE) }
+}
+
+fn newest(steps: &[Step]) -> i64 {
+    steps.last().map_or(0, |step| step.0)
+}
+
+fn check(found: i64, steps: &[Step], migrate: bool) -> Result<(), LogError> {
+    let known = newest(steps);
+    match found {
+        _ if found > known => Err(LogError::Newer { found, known }),
+        _ if found < known && !migrate => Err(LogError::Outdated { found, known }),
+        _ => Ok(()),
+    }
+}
+
+async fn run<C: Migrate>(steps: &[Step], db: &mut C) -> Result<(), LogError> {
+    let migration =
+        |&(version, name, sql): &Step| Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false);
+    let mut migrator = Migrator::with_migrations(steps.iter().map(migration).collect());
+    migrator.dangerous_set_table_name(TABLE);
+    migrator.set_locking(false);
+    migrator.run_direct(None, db, false).await.map_err(|e: MigrateError| LogError::Migration(Arc::new(e)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_stores_have_the_same_versions() {
+        assert!(SQLITE.iter().map(|s| (s.0, s.1)).eq(POSTGRES.iter().map(|s| (s.0, s.1))));
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_and_an_older_one_only_migrated() {
+        assert!(matches!(check(3, SQLITE, true), Err(LogError::Newer { found: 3, known: 2 })));
+        assert!(matches!(check(1, SQLITE, false), Err(LogError::Outdated { found: 1, known: 2 })));
+        assert!(check(1, SQLITE, true).is_ok() && check(2, SQLITE, false).is_ok());
+    }
+}

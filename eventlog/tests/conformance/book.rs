@@ -1,0 +1,100 @@
+//! A fresh book for one check: a folder of its own, or a database of its own.
+
+use std::path::PathBuf;
+
+use daybook_eventlog::{Config, Log, LogError, StoreUrl};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+use uuid::Uuid;
+
+const NO_SERVER: &str = "the PostgreSQL half of the conformance suite needs DAYBOOK_TEST_DATABASE_URL, the address of a server on which \
+     databases may be created; scripts/test starts one and sets it";
+
+/// A book under test.
+pub struct Book {
+    url: StoreUrl,
+}
+
+/// Runs a check on a fresh SQLite book.
+pub async fn on_sqlite(check: impl AsyncFnOnce(&Book)) {
+    let folder = std::env::temp_dir().join(format!("daybook-log-{}", Uuid::now_v7()));
+    check(&Book { url: StoreUrl::Sqlite(folder.clone()) }).await;
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Runs a check on a fresh PostgreSQL database.
+pub async fn on_postgres(check: impl AsyncFnOnce(&Book)) {
+    let server = std::env::var("DAYBOOK_TEST_DATABASE_URL").expect(NO_SERVER);
+    let name = format!("log_{}", Uuid::now_v7().simple());
+    let (base, query) = server.split_once('?').unwrap_or((&server, ""));
+    let (host, _) = base.rsplit_once('/').expect("the address ends with a database");
+    on_server(&server, format!("create database {name}")).await;
+    check(&Book { url: StoreUrl::Postgres(format!("{host}/{name}?{query}")) }).await;
+    on_server(&server, format!("drop database {name} with (force)")).await;
+}
+
+async fn on_server(url: &str, sql: String) {
+    let mut server = PgConnection::connect(url).await.expect(NO_SERVER);
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut server).await.unwrap();
+}
+
+impl Book {
+    /// Opens the log of the book; every call is another node.
+    pub async fn open(&self) -> Log {
+        self.try_open(true).await.unwrap()
+    }
+
+    /// Opens the log of the book.
+    pub async fn try_open(&self, migrate: bool) -> Result<Log, LogError> {
+        Log::open(Config { url: self.url.clone(), secret: [9; 32], migrate }).await
+    }
+
+    /// The address, in the form that `StoreUrl` reads.
+    pub fn address(&self) -> String {
+        match &self.url {
+            StoreUrl::Sqlite(folder) => format!("sqlite://{}", folder.display()),
+            StoreUrl::Postgres(url) => url.clone(),
+        }
+    }
+
+    /// Is the book kept by PostgreSQL?
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.url, StoreUrl::Postgres(_))
+    }
+
+    /// A connection of its own, past the log.
+    pub async fn raw(&self) -> Raw {
+        match &self.url {
+            StoreUrl::Sqlite(_) => Raw::Sqlite(SqliteConnection::connect(&format!("sqlite://{}", self.file().display())).await.unwrap()),
+            StoreUrl::Postgres(url) => Raw::Postgres(PgConnection::connect(url).await.unwrap()),
+        }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.url.log_file().unwrap()
+    }
+}
+
+/// A bare connection to a book's database.
+pub enum Raw {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Raw {
+    pub async fn run(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self {
+            Self::Sqlite(db) => sqlx::raw_sql(sql).execute(db).await.map(|_| ()),
+            Self::Postgres(db) => sqlx::raw_sql(sql).execute(db).await.map(|_| ()),
+        }
+    }
+
+    /// Takes the log's head, so that every append waits until [`Raw::run`] of `commit`.
+    pub async fn hold_head(&mut self) {
+        let sql = match self {
+            Self::Sqlite(_) => "begin immediate",
+            Self::Postgres(_) => "begin; select 1 from log_head for update",
+        };
+        self.run(sql).await.unwrap();
+    }
+}

@@ -1,0 +1,147 @@
+//! What is in stays in, unaltered.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command as Process, Stdio};
+use std::time::Duration;
+
+use daybook_eventlog::{Config, ExecuteError, Log, LogError};
+use kernel::Timestamp;
+
+use crate::book::Book;
+use crate::tally::{Command, Tally, add, command, execute};
+
+const CHILD_URL: &str = "DAYBOOK_LOG_CHILD_URL";
+
+/// A process that appends as fast as it can is killed without warning: all that it acknowledged is there.
+pub async fn a_killed_writer_loses_nothing(book: &Book) {
+    let mut child = Process::new(std::env::current_exe().unwrap())
+        .args(["--exact", "writes_until_killed", "--ignored", "--nocapture", "--test-threads=1"])
+        .env(CHILD_URL, book.address())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let acknowledged = lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("acknowledged ")?.parse::<u64>().ok());
+    let last = acknowledged.take(40).last().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let log = book.open().await;
+    let events = log.read(0, 5_000).await.unwrap();
+    assert!(last >= 40 && events.len() as u64 >= last);
+    assert!(events.iter().map(|e| e.position).eq(1..=events.len() as u64));
+    assert_eq!(log.load::<Tally>("child").await.unwrap().1, events.len() as u64);
+    assert_eq!(add(&log, "child", 1).await.receipt.position, events.len() as u64 + 1);
+}
+
+/// The body of the process that is killed; does nothing when nobody asks for it.
+pub async fn write_until_killed() {
+    let Ok(url) = std::env::var(CHILD_URL) else { return };
+    let log = Log::open(Config { url: url.parse().unwrap(), secret: [9; 32], migrate: true }).await.unwrap();
+    for _ in 0..4_000 {
+        println!("\nacknowledged {}", add(&log, "child", 1).await.receipt.position);
+    }
+}
+
+pub async fn reopening_keeps_everything(book: &Book) {
+    let log = book.open().await;
+    add(&log, "a", 1).await;
+    add(&log, "b", 2).await;
+    let before = log.read(0, 10).await.unwrap();
+    log.close().await;
+    let closed = execute(&log, &command(), "a", Command::Add(1)).await;
+    assert!(matches!(closed, Err(ExecuteError::Log(LogError::Closed | LogError::Store(_)))));
+    let log = book.try_open(false).await.unwrap();
+    assert_eq!(log.read(0, 10).await.unwrap(), before);
+    assert_eq!(*log.watch().borrow(), 2);
+    assert_eq!(add(&log, "a", 1).await.receipt.position, 3);
+}
+
+/// The store's clock may be set back; what is recorded later never looks earlier.
+pub async fn recorded_at_never_falls(book: &Book) {
+    let log = book.open().await;
+    add(&log, "a", 1).await;
+    let future = Timestamp::from_second(4_000_000_000).unwrap();
+    book.raw().await.run(&format!("update log_head set recorded_at = {}", future.as_microsecond())).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(add(&log, "a", 1).await.receipt.committed_at, future);
+    }
+    let events = log.read(0, 10).await.unwrap();
+    assert!(events.windows(2).all(|w| w[0].recorded_at <= w[1].recorded_at));
+}
+
+pub async fn the_database_refuses_changes(book: &Book) {
+    let log = book.open().await;
+    execute(&log, &command().keyed("k", "in"), "a", Command::Add(1)).await.unwrap();
+    let before = log.read(0, 10).await.unwrap();
+    let mut raw = book.raw().await;
+    let mut attempts = vec![
+        "update events set actor = 'somebody'",
+        "update events set payload = '{}' where position = 1",
+        "delete from events",
+        "update receipts set events = 0",
+        "delete from receipts",
+    ];
+    if book.is_postgres() {
+        // An ordinary trigger would sleep in this role.
+        raw.run("set session_replication_role = replica").await.unwrap();
+        attempts.extend(["truncate events", "truncate receipts", "truncate events, receipts cascade"]);
+    }
+    for attempt in attempts {
+        let error = raw.run(attempt).await.expect_err(attempt).to_string();
+        assert!(error.contains("append-only"), "{attempt}: {error}");
+    }
+    assert_eq!(log.read(0, 10).await.unwrap(), before);
+}
+
+pub async fn a_newer_schema_is_refused(book: &Book) {
+    assert!(matches!(book.try_open(false).await.err(), Some(LogError::Outdated { found: 0, .. })));
+    book.open().await.close().await;
+    book.try_open(false).await.unwrap().close().await;
+    let newer = "insert into log_migrations(version, description, success, checksum, execution_time) values (999, 'later', true, '', 0)";
+    book.raw().await.run(newer).await.unwrap();
+    for migrate in [true, false] {
+        assert!(matches!(book.try_open(migrate).await.err(), Some(LogError::Newer { found: 999, .. })));
+    }
+}
+
+/// Nodes that start together on an empty database migrate it once.
+pub async fn nodes_start_together(book: &Book) {
+    let (a, b, c) = tokio::join!(book.try_open(true), book.try_open(true), book.try_open(true));
+    for log in [a.unwrap(), b.unwrap(), c.unwrap()] {
+        add(&log, "a", 1).await;
+    }
+}
+
+/// A connection that went away while idle costs nobody an answer.
+pub async fn a_lost_connection_is_replaced(book: &Book) {
+    let log = book.open().await;
+    add(&log, "a", 1).await;
+    if book.is_postgres() {
+        let cut = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
+        book.raw().await.run(cut).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+    }
+    assert_eq!(add(&log, "a", 1).await.value, 2);
+}
+
+/// The connection goes while PostgreSQL commits, made certain by a trigger: without a key the outcome is said to be
+/// unknown; under a key the command finds out and goes in once.
+pub async fn an_unknown_outcome_is_found_out_under_a_key(book: &Book) {
+    let log = book.open().await;
+    let mut raw = book.raw().await;
+    raw.run(
+        "create sequence cut;
+         create function cut() returns trigger language plpgsql as $$
+         begin if nextval('cut') = 1 then perform pg_terminate_backend(pg_backend_pid()); end if; return null; end $$;
+         create constraint trigger cut after insert on events deferrable initially deferred for each row execute function cut();",
+    )
+    .await
+    .unwrap();
+    let unknown = execute(&log, &command(), "a", Command::Add(1)).await.unwrap_err();
+    assert!(matches!(unknown, ExecuteError::Log(LogError::Unknown(_))) && unknown.retryable(), "{unknown:?}");
+    raw.run("alter sequence cut restart").await.unwrap();
+    let done = execute(&log, &command().keyed("k", "in"), "a", Command::Add(1)).await.unwrap();
+    let again = execute(&log, &command().keyed("k", "in"), "a", Command::Add(1)).await.unwrap();
+    assert_eq!((done.value, again.value, again.receipt.replayed), (1, 1, true));
+    assert_eq!(log.head().await.unwrap(), 1);
+}

@@ -1,0 +1,210 @@
+//! One thin face over the two databases: a statement with its values, a pool, a database transaction.
+//!
+//! Both take `$1` for the first value, so that a statement is written once.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use eventlog::StoreUrl;
+use sea_query_sqlx::SqlxValues;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+/// How long a statement waits for SQLite's one writer.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Readers of a SQLite file.
+const SQLITE_READERS: u32 = 4;
+/// Connections to PostgreSQL.
+const POSTGRES_CONNECTIONS: u32 = 10;
+
+/// Which database speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    /// The database's own clock in milliseconds since 1970, as an expression: leases compare no two hosts' clocks.
+    pub(crate) const fn now_ms(self) -> &'static str {
+        match self {
+            Self::Sqlite => "cast(unixepoch('subsec') * 1000 as integer)",
+            Self::Postgres => "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
+        }
+    }
+}
+
+/// A statement and its values. The text is ours: names come from `&'static` definitions, never from input.
+pub(crate) struct Sql {
+    text: String,
+    values: Vec<sea_query::Value>,
+}
+
+impl Sql {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), values: Vec::new() }
+    }
+
+    pub(crate) fn bind(mut self, value: impl Into<sea_query::Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// A position, count or time, none of which leaves 63 bits.
+    pub(crate) fn number(self, value: u64) -> Self {
+        self.bind(signed(value))
+    }
+
+    fn split(self) -> (AssertSqlSafe<String>, SqlxValues) {
+        (AssertSqlSafe(self.text), SqlxValues(sea_query::Values(self.values)))
+    }
+}
+
+impl From<(String, SqlxValues)> for Sql {
+    fn from((text, values): (String, SqlxValues)) -> Self {
+        Self { text, values: values.0.0 }
+    }
+}
+
+/// A position as the databases keep it.
+pub(crate) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A position as it was kept.
+pub(crate) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// A row that either database can give.
+pub(crate) trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+impl<R: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin> Row for R {}
+
+/// A database: a SQLite file with one writer and several readers, or a PostgreSQL pool.
+#[derive(Clone, Debug)]
+pub(crate) enum Db {
+    Sqlite { write: SqlitePool, read: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// A database transaction; dropped without a commit it is rolled back.
+pub(crate) enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Db {
+    /// Opens a file of the data folder, or the PostgreSQL database.
+    pub(crate) async fn open(url: &StoreUrl, file: &str, synchronous: SqliteSynchronous) -> Result<Self, sqlx::Error> {
+        match url {
+            StoreUrl::Sqlite(folder) => Self::open_file(&folder.join(file), synchronous).await,
+            StoreUrl::Postgres(address) => {
+                let options = PgConnectOptions::from_str(address)?.application_name("daybook-projections");
+                Ok(Self::Postgres(PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).connect_with(options).await?))
+            }
+        }
+    }
+
+    async fn open_file(path: &Path, synchronous: SqliteSynchronous) -> Result<Self, sqlx::Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(synchronous)
+            .busy_timeout(BUSY_TIMEOUT);
+        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let read = SqlitePoolOptions::new().max_connections(SQLITE_READERS).connect_with(options.read_only(true)).await?;
+        Ok(Self::Sqlite { write, read })
+    }
+
+    pub(crate) const fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite { .. } => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// All rows of a query.
+    pub(crate) async fn all<R: Row>(&self, sql: Sql) -> Result<Vec<R>, sqlx::Error> {
+        let (text, values) = sql.split();
+        match self {
+            Self::Sqlite { read, .. } => sqlx::query_as_with(text, values).fetch_all(read).await,
+            Self::Postgres(pool) => sqlx::query_as_with(text, values).fetch_all(pool).await,
+        }
+    }
+
+    /// The first row of a query.
+    pub(crate) async fn first<R: Row>(&self, sql: Sql) -> Result<Option<R>, sqlx::Error> {
+        let (text, values) = sql.split();
+        match self {
+            Self::Sqlite { read, .. } => sqlx::query_as_with(text, values).fetch_optional(read).await,
+            Self::Postgres(pool) => sqlx::query_as_with(text, values).fetch_optional(pool).await,
+        }
+    }
+
+    /// Runs one statement in a database transaction of its own; the number of rows that it touched.
+    pub(crate) async fn execute(&self, sql: Sql) -> Result<u64, sqlx::Error> {
+        let (text, values) = sql.split();
+        Ok(match self {
+            Self::Sqlite { write, .. } => sqlx::query_with(text, values).execute(write).await?.rows_affected(),
+            Self::Postgres(pool) => sqlx::query_with(text, values).execute(pool).await?.rows_affected(),
+        })
+    }
+
+    /// Runs one writing statement that returns rows.
+    pub(crate) async fn returning<R: Row>(&self, sql: Sql) -> Result<Vec<R>, sqlx::Error> {
+        let (text, values) = sql.split();
+        match self {
+            Self::Sqlite { write, .. } => sqlx::query_as_with(text, values).fetch_all(write).await,
+            Self::Postgres(pool) => sqlx::query_as_with(text, values).fetch_all(pool).await,
+        }
+    }
+
+    /// Begins a database transaction that writes (a deferred one of SQLite would fail instead of wait).
+    pub(crate) async fn begin(&self) -> Result<Tx, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("begin immediate").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Ends all connections.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    /// Runs one statement; the number of rows that it touched.
+    pub(crate) async fn execute(&mut self, sql: Sql) -> Result<u64, sqlx::Error> {
+        let (text, values) = sql.split();
+        Ok(match self {
+            Self::Sqlite(tx) => sqlx::query_with(text, values).execute(&mut **tx).await?.rows_affected(),
+            Self::Postgres(tx) => sqlx::query_with(text, values).execute(&mut **tx).await?.rows_affected(),
+        })
+    }
+
+    /// The first row of a query.
+    pub(crate) async fn first<R: Row>(&mut self, sql: Sql) -> Result<Option<R>, sqlx::Error> {
+        let (text, values) = sql.split();
+        match self {
+            Self::Sqlite(tx) => sqlx::query_as_with(text, values).fetch_optional(&mut **tx).await,
+            Self::Postgres(tx) => sqlx::query_as_with(text, values).fetch_optional(&mut **tx).await,
+        }
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        }
+    }
+}

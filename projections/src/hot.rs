@@ -1,0 +1,41 @@
+//! What is hot and may be lost: revoked sessions, acknowledged positions, counters with an end.
+//!
+//! The truth is in the log; this spares looking there. Redis shares it between nodes; its loss refuses nobody anything,
+//! every node then goes on with what it knows itself.
+
+mod memory;
+mod redis;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+pub use self::memory::Memory;
+pub use self::redis::{BadUrl, Redis};
+
+/// The hot store of one book. Nothing here fails: what cannot be known is answered as if it had never been said.
+pub trait Hot: Send + Sync + 'static {
+    /// Denies a key (a revoked session) for a time.
+    fn deny<'a>(&'a self, key: &'a str, ttl: Duration) -> BoxFuture<'a, ()>;
+
+    /// Was the key denied, and is the time not over?
+    fn is_denied<'a>(&'a self, key: &'a str) -> BoxFuture<'a, bool>;
+
+    /// Notes the position of a user's newest write; a lower one than before changes nothing.
+    fn acknowledge<'a>(&'a self, user: &'a str, position: u64) -> BoxFuture<'a, ()>;
+
+    /// The position of the user's newest write of the last minutes; where it is missing, take the log's present end.
+    fn acknowledged<'a>(&'a self, user: &'a str) -> BoxFuture<'a, Option<u64>>;
+
+    /// Counts one more; the counter starts at its first count and ends a window later. Returns the new count.
+    fn increment<'a>(&'a self, key: &'a str, window: Duration) -> BoxFuture<'a, u64>;
+
+    /// The present count.
+    fn count<'a>(&'a self, key: &'a str) -> BoxFuture<'a, u64>;
+
+    /// Ends a counter.
+    fn reset<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()>;
+}
+
+/// How long a user's acknowledged position is kept: much longer than any model may lag.
+const ACKNOWLEDGED_FOR: Duration = Duration::from_secs(600);

@@ -1,0 +1,166 @@
+//! The hot store within one process.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+use crate::hot::{ACKNOWLEDGED_FOR, Hot};
+
+/// Most entries of each kind; beyond, those that end soonest go first.
+const MOST: usize = 100_000;
+
+/// Keeps everything in memory, bounded. For a single process, and beneath [`crate::hot::Redis`].
+#[derive(Debug, Default)]
+pub struct Memory {
+    tables: Mutex<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    denied: Table,
+    acknowledged: Table,
+    counters: Table,
+}
+
+/// Numbers with an end.
+#[derive(Debug, Default)]
+struct Table(HashMap<String, (u64, Instant)>);
+
+impl Table {
+    fn get(&self, key: &str) -> Option<u64> {
+        self.0.get(key).filter(|(_, ends)| *ends > Instant::now()).map(|(value, _)| *value)
+    }
+
+    /// Sets a value; one that has not ended keeps its end when told so.
+    fn set(&mut self, key: &str, value: u64, ttl: Duration, keep_end: bool) {
+        let now = Instant::now();
+        if let Some(entry) = self.0.get_mut(key) {
+            let ends = if keep_end && entry.1 > now { entry.1 } else { now + ttl };
+            *entry = (value, ends);
+            return;
+        }
+        if self.0.len() >= MOST {
+            self.make_room(now);
+        }
+        self.0.insert(key.to_owned(), (value, now + ttl));
+    }
+
+    fn make_room(&mut self, now: Instant) {
+        self.0.retain(|_, (_, ends)| *ends > now);
+        if self.0.len() >= MOST {
+            let mut ends: Vec<Instant> = self.0.values().map(|(_, ends)| *ends).collect();
+            let (_, tenth, _) = ends.select_nth_unstable(MOST / 10);
+            let tenth = *tenth;
+            self.0.retain(|_, (_, ends)| *ends > tenth);
+        }
+    }
+}
+
+impl Memory {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Never held across an await; it guards plain data.
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn deny_now(&self, key: &str, ttl: Duration) {
+        self.lock().denied.set(key, 1, ttl, false);
+    }
+
+    pub(super) fn is_denied_now(&self, key: &str) -> bool {
+        self.lock().denied.get(key).is_some()
+    }
+
+    pub(super) fn acknowledge_now(&self, user: &str, position: u64) {
+        let mut tables = self.lock();
+        let newest = tables.acknowledged.get(user).unwrap_or(0).max(position);
+        tables.acknowledged.set(user, newest, ACKNOWLEDGED_FOR, false);
+    }
+
+    pub(super) fn acknowledged_now(&self, user: &str) -> Option<u64> {
+        self.lock().acknowledged.get(user)
+    }
+
+    pub(super) fn increment_now(&self, key: &str, window: Duration) -> u64 {
+        let mut tables = self.lock();
+        let count = tables.counters.get(key).unwrap_or(0).saturating_add(1);
+        tables.counters.set(key, count, window, true);
+        count
+    }
+
+    pub(super) fn count_now(&self, key: &str) -> u64 {
+        self.lock().counters.get(key).unwrap_or(0)
+    }
+
+    pub(super) fn reset_now(&self, key: &str) {
+        self.lock().counters.0.remove(key);
+    }
+}
+
+impl Hot for Memory {
+    fn deny<'a>(&'a self, key: &'a str, ttl: Duration) -> BoxFuture<'a, ()> {
+        Box::pin(async move { self.deny_now(key, ttl) })
+    }
+
+    fn is_denied<'a>(&'a self, key: &'a str) -> BoxFuture<'a, bool> {
+        Box::pin(async move { self.is_denied_now(key) })
+    }
+
+    fn acknowledge<'a>(&'a self, user: &'a str, position: u64) -> BoxFuture<'a, ()> {
+        Box::pin(async move { self.acknowledge_now(user, position) })
+    }
+
+    fn acknowledged<'a>(&'a self, user: &'a str) -> BoxFuture<'a, Option<u64>> {
+        Box::pin(async move { self.acknowledged_now(user) })
+    }
+
+    fn increment<'a>(&'a self, key: &'a str, window: Duration) -> BoxFuture<'a, u64> {
+        Box::pin(async move { self.increment_now(key, window) })
+    }
+
+    fn count<'a>(&'a self, key: &'a str) -> BoxFuture<'a, u64> {
+        Box::pin(async move { self.count_now(key) })
+    }
+
+    fn reset<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(async move { self.reset_now(key) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn everything_ends() {
+        let (hot, minute) = (Memory::new(), Duration::from_secs(60));
+        hot.deny("s", minute).await;
+        assert_eq!(hot.increment("c", minute).await, 1);
+        tokio::time::advance(Duration::from_secs(59)).await;
+        assert!(hot.is_denied("s").await);
+        // The window starts at the first count and is not stretched by the second.
+        assert_eq!(hot.increment("c", minute).await, 2);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!hot.is_denied("s").await);
+        assert_eq!(hot.count("c").await, 0);
+        assert_eq!(hot.increment("c", minute).await, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn full_tables_drop_what_ends_soonest() {
+        let hot = Memory::new();
+        for i in 0..=MOST {
+            hot.deny_now(&i.to_string(), Duration::from_secs(1 + i as u64));
+        }
+        assert!(hot.lock().denied.0.len() <= MOST);
+        assert!(hot.is_denied_now(&MOST.to_string()) && !hot.is_denied_now("0"));
+    }
+}

@@ -1,0 +1,88 @@
+//! The read models of the book, each a pure fold in a file of its own. Keys are the ids that clients see.
+//!
+//! [`search`] and [`balances`] are no models: they ask questions of one that no filter on its columns can express.
+
+pub mod account_balances;
+pub mod balances;
+pub mod bookings;
+pub mod journal;
+pub mod ledger_lines;
+pub mod payments;
+pub mod payouts;
+pub mod search;
+pub mod settlement_lines;
+pub mod settlements;
+#[cfg(test)]
+mod testing;
+pub mod users;
+pub mod vehicles;
+
+pub use account_balances::{AccountBalances, BalanceRow};
+pub use bookings::{BookingRow, Bookings};
+pub use journal::{Journal, JournalRow};
+pub use ledger_lines::{LedgerLineRow, LedgerLines};
+pub use payments::{PaymentRow, Payments};
+pub use payouts::{PayoutRow, Payouts};
+pub use settlement_lines::{SettlementLineRow, SettlementLines};
+pub use settlements::{SettlementRow, Settlements};
+pub use users::{UserRow, Users};
+pub use vehicles::{VehicleRow, Vehicles};
+
+use kernel::Id;
+use kernel::id::Kind;
+
+use crate::known::Known;
+use crate::model::Poison;
+use crate::views::{ViewError, Views};
+
+/// Installs every model of the book; [`crate::views::Workers`] started afterwards move them all.
+///
+/// # Errors
+/// As [`Views::install`], of the first model that cannot be.
+pub async fn install_all(views: &Views) -> Result<(), ViewError> {
+    views.install::<Users>().await?;
+    views.install::<Vehicles>().await?;
+    views.install::<Bookings>().await?;
+    views.install::<Payments>().await?;
+    views.install::<Settlements>().await?;
+    views.install::<SettlementLines>().await?;
+    views.install::<Payouts>().await?;
+    views.install::<Journal>().await?;
+    views.install::<LedgerLines>().await?;
+    views.install::<AccountBalances>().await
+}
+
+/// The key of a row that mirrors one stream: the stream's name, which is the id that clients see.
+fn own_key(event: &Known) -> Vec<String> {
+    vec![event.stream().to_string()]
+}
+
+/// The id of the thing whose stream this is.
+fn own_id<K: Kind>(event: &Known) -> Result<Id<K>, Poison> {
+    event.stream().as_str().parse().map_err(Poison::new)
+}
+
+/// The row of an event that begins one.
+fn begin<R>(row: Option<R>, event: &Known, first: R) -> Result<Option<R>, Poison> {
+    match row {
+        None => Ok(Some(first)),
+        Some(_) => Err(Poison::new(format_args!("{} on a row that exists already", event.recorded.event_type))),
+    }
+}
+
+/// The row that an event changes.
+fn existing<R>(row: Option<R>, event: &Known) -> Result<R, Poison> {
+    row.ok_or_else(|| Poison::new(format_args!("{} on a row that does not exist", event.recorded.event_type)))
+}
+
+/// The row after a change that cannot fail.
+fn change<R>(row: Option<R>, event: &Known, change: impl FnOnce(&mut R)) -> Result<Option<R>, Poison> {
+    let mut row = existing(row, event)?;
+    change(&mut row);
+    Ok(Some(row))
+}
+
+/// An event of another module: the model gave it no key, so it cannot come.
+fn foreign(event: &Known) -> Poison {
+    Poison::new(format_args!("{} is of no interest here", event.recorded.event_type))
+}

@@ -1,0 +1,90 @@
+//! Makes outside calls: leased one by one, repeated with growing pauses, parked when that does not help.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use eventlog::Log;
+
+use crate::process::error::ProcessError;
+use crate::process::store::{Claim, Claimed, Store};
+use crate::process::timers::cause;
+use crate::process::{ReactionId, Work, WorkError};
+
+/// Calls under way at once in one process.
+pub(crate) const CONCURRENCY: usize = 8;
+/// Repetitions after the first attempt.
+const RETRIES: u32 = 3;
+/// The pause before the first repetition; it doubles from one to the next.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest time of a call; shorter than its lease. The adapters give up earlier by themselves.
+const CALL_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// Makes outside calls.
+pub(crate) struct Effects<W> {
+    pub log: Log,
+    pub store: Store,
+    pub work: Arc<W>,
+}
+
+impl<W> Clone for Effects<W> {
+    fn clone(&self) -> Self {
+        Self { log: self.log.clone(), store: self.store.clone(), work: Arc::clone(&self.work) }
+    }
+}
+
+impl<W: Work> Effects<W> {
+    /// Leases effects, oldest first: at most `limit`.
+    pub(crate) async fn claim(&self, which: Claim, limit: usize) -> Result<Vec<Claimed>, ProcessError> {
+        Ok(self.store.claim(which, limit as u64).await?)
+    }
+
+    /// Makes the call of a leased effect and notes what became of it.
+    pub(crate) async fn run(&self, effect: &Claimed) -> Result<(), ProcessError> {
+        let id = ReactionId::new(effect.id.clone(), cause(&self.log, effect.position).await?.as_ref());
+        let attempt = effect.attempts + 1;
+        let outcome = match serde_json::from_str(&effect.call) {
+            Ok(call) => tokio::time::timeout(CALL_TIMEOUT, self.work.call(call, id, attempt))
+                .await
+                .unwrap_or_else(|_| Err(WorkError::Retry { after: None, reason: "the call took too long".to_owned() })),
+            Err(error) => Err(WorkError::Fatal { reason: format!("cannot read the call: {error}") }),
+        };
+        match outcome {
+            Ok(()) => self.store.done(effect).await?,
+            Err(WorkError::Retry { after, reason }) if attempt <= RETRIES => {
+                let pause = after.unwrap_or_else(|| pause(&effect.id, attempt));
+                tracing::info!(id = effect.id, attempt, reason, ?pause, "an outside call failed, trying again");
+                self.store.failed(effect, Some(pause), &reason).await?;
+            }
+            Err(WorkError::Retry { reason, .. } | WorkError::Fatal { reason }) => {
+                tracing::error!(id = effect.id, attempt, reason, "an outside call failed, parked");
+                self.store.failed(effect, None, &reason).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A pause that doubles from attempt to attempt, give or take a quarter: effects that failed together do not come back together.
+fn pause(id: &str, attempt: u32) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    (id, attempt).hash(&mut hasher);
+    let percent = 75 + u32::try_from(hasher.finish() % 51).unwrap_or(0);
+    FIRST_PAUSE * 2_u32.saturating_pow(attempt - 1) * percent / 100
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_within_a_quarter() {
+        for (attempt, seconds) in [(1, 1), (2, 2), (3, 4)] {
+            let base = Duration::from_secs(seconds);
+            for id in ["a:1:0", "b:2:0", "c:3:1"] {
+                assert!((base * 3 / 4..=base * 5 / 4).contains(&pause(id, attempt)));
+            }
+        }
+        assert_ne!(pause("a:1:0", 1), pause("a:2:0", 1));
+    }
+}

@@ -1,0 +1,307 @@
+//! Runs the processes of one book with their timers and effects: in tasks of their own, or step by step.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kernel::Timestamp;
+use tokio::sync::{Mutex, Notify, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use uuid::Uuid;
+
+use crate::backoff::Backoff;
+use crate::known::Event;
+use crate::process::effects::{CONCURRENCY, Effects};
+use crate::process::error::ProcessError;
+use crate::process::lease::{Lease, RENEW};
+use crate::process::reactor::{Definition, Reacted, Reactor, Shared};
+use crate::process::store::{Claim, DeadLetter, Store};
+use crate::process::timers::Timers;
+use crate::process::{BusinessClock, Process, Work};
+use crate::tail::SharedTail;
+use crate::tasks::{stopped, supervise};
+use crate::views::Views;
+
+/// Events of one step of a process.
+pub(crate) const PROCESS_PAGE: usize = 200;
+/// Timers of one round.
+const TIMER_ROUND: u64 = 100;
+/// How often the business clock and the queue of effects are looked at without a reason.
+const LOOK: Duration = Duration::from_millis(500);
+/// How often a worker tries for what another one holds.
+const DENIED: Duration = Duration::from_secs(1);
+/// How long a stop waits for calls under way; their leases expire later.
+const DRAIN: Duration = Duration::from_secs(8);
+
+/// Wakes the background tasks.
+#[derive(Clone, Default)]
+pub(crate) struct Wakes {
+    pub timers: Arc<Notify>,
+    pub effects: Arc<Notify>,
+}
+
+/// Says which processes run, and how.
+pub struct Builder<W: Work, E = Event> {
+    views: Views<E>,
+    work: Arc<W>,
+    clock: Arc<dyn BusinessClock>,
+    processes: Vec<Definition<W, E>>,
+}
+
+/// The processes of one book, their timers and effects.
+pub struct Runtime<W: Work, E = Event> {
+    pub(super) tail: SharedTail<E>,
+    pub(super) store: Store,
+    pub(super) timers: Timers<W>,
+    pub(super) effects: Effects<W>,
+    pub(super) processes: Vec<(&'static str, Arc<std::sync::atomic::AtomicU64>)>,
+    pub(super) mode: Mode<W, E>,
+}
+
+/// Who takes the steps.
+pub(super) enum Mode<W: Work, E> {
+    /// Whoever calls `settle`.
+    Manual(Mutex<Vec<Reactor<W, E>>>),
+    /// Tasks of their own.
+    Background { wakes: Wakes, stop: watch::Sender<bool>, tasks: Mutex<Vec<JoinHandle<()>>> },
+}
+
+impl<W: Work, E: Send + Sync + 'static> Builder<W, E> {
+    /// Adds a process.
+    #[must_use]
+    pub fn process<P: Process<E, Intent = W::Intent, Call = W::Call>>(mut self) -> Self {
+        self.processes.push(Definition::of::<P>());
+        self
+    }
+
+    /// Runs everything in tasks of its own until [`Runtime::stop`]. Any number of processes of the operating system may do
+    /// so: each of ours runs in one at a time.
+    ///
+    /// # Errors
+    /// When the log's database cannot be opened, or two processes share a name.
+    pub async fn start(self) -> Result<Runtime<W, E>, ProcessError> {
+        self.build(true).await
+    }
+
+    /// Runs nothing by itself: [`Runtime::settle`] does all there is to do, one step after the other in a fixed order
+    /// (events in order, effects by position, timers by time and key), so that a run can be repeated exactly.
+    ///
+    /// # Errors
+    /// When the log's database cannot be opened, or two processes share a name.
+    pub async fn manual(self) -> Result<Runtime<W, E>, ProcessError> {
+        self.build(false).await
+    }
+
+    async fn build(self, background: bool) -> Result<Runtime<W, E>, ProcessError> {
+        let names: Vec<_> = self.processes.iter().map(|process| process.name).collect();
+        if let Some((_, name)) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
+            return Err(ProcessError::Duplicate(name));
+        }
+        let log = self.views.log().clone();
+        let tail = self.views.tail().clone();
+        let store = Store::open(log.url()).await?;
+        let (wakes, holder) = (Wakes::default(), Uuid::new_v4().to_string());
+        let shared = Shared { tail: tail.clone(), store: store.clone(), work: Arc::clone(&self.work), wakes: wakes.clone(), holder };
+        let reactors: Vec<_> = self.processes.into_iter().map(|process| Reactor::new(process, shared.clone())).collect();
+        let processes = reactors.iter().map(|reactor| (reactor.name(), reactor.reached())).collect();
+        let timers = Timers { log: log.clone(), store: store.clone(), work: Arc::clone(&self.work), clock: self.clock };
+        let effects = Effects { log, store: store.clone(), work: self.work };
+        let mode = if background { start(reactors, &timers, &effects, &shared.holder, wakes) } else { Mode::Manual(Mutex::new(reactors)) };
+        Ok(Runtime { tail, store, timers, effects, processes, mode })
+    }
+}
+
+impl<W: Work, E: Send + Sync + 'static> Runtime<W, E> {
+    /// Begins to say which processes run over the log of `views`.
+    #[must_use]
+    pub fn builder(views: &Views<E>, work: W, clock: impl BusinessClock) -> Builder<W, E> {
+        Builder { views: views.clone(), work: Arc::new(work), clock: Arc::new(clock), processes: Vec::new() }
+    }
+
+    /// When the next timer is due, on the business clock.
+    ///
+    /// # Errors
+    /// When the log's database fails.
+    pub async fn next_timer_due(&self) -> Result<Option<Timestamp>, ProcessError> {
+        Ok(self.store.next_due().await?)
+    }
+
+    /// Parked effects and commands, oldest first.
+    ///
+    /// # Errors
+    /// When the log's database fails.
+    pub async fn dead_letters(&self, limit: u64) -> Result<Vec<DeadLetter>, ProcessError> {
+        Ok(self.store.dead_letters(limit).await?)
+    }
+
+    /// Ends after the steps under way, and gives everything to others.
+    pub async fn stop(&self) {
+        match &self.mode {
+            Mode::Manual(reactors) => {
+                for reactor in reactors.lock().await.iter_mut() {
+                    let_go(reactor).await;
+                }
+            }
+            Mode::Background { stop, tasks, .. } => {
+                stop.send_replace(true);
+                for task in tasks.lock().await.drain(..) {
+                    if let Err(error) = task.await {
+                        tracing::warn!(%error, "a background task ended badly");
+                    }
+                }
+            }
+        }
+        self.store.db().close().await;
+    }
+}
+
+fn start<W: Work, E: Send + Sync + 'static>(
+    reactors: Vec<Reactor<W, E>>,
+    timers: &Timers<W>,
+    effects: &Effects<W>,
+    holder: &str,
+    wakes: Wakes,
+) -> Mode<W, E> {
+    let (stop, told) = watch::channel(false);
+    let mut tasks: Vec<_> = reactors.into_iter().map(|reactor| tokio::spawn(follow(reactor, told.clone()))).collect();
+    let (timers, holder, wake) = (timers.clone(), holder.to_owned(), Arc::clone(&wakes.timers));
+    let stop_timers = told.clone();
+    tasks.push(tokio::spawn(async move {
+        supervise("timers", stop_timers, |told| fire(timers.clone(), holder.clone(), Arc::clone(&wake), told)).await;
+    }));
+    let (effects, wake) = (effects.clone(), Arc::clone(&wakes.effects));
+    tasks.push(tokio::spawn(async move {
+        supervise("effects", told, |told| call(effects.clone(), Arc::clone(&wake), told)).await;
+    }));
+    Mode::Background { wakes, stop, tasks: Mutex::new(tasks) }
+}
+
+async fn follow<W: Work, E: Send + Sync + 'static>(reactor: Reactor<W, E>, stop: watch::Receiver<bool>) {
+    let name = reactor.name();
+    supervise(name, stop, |told| run(reactor.again(), told)).await;
+}
+
+/// A process along the log, until told to stop.
+async fn run<W: Work, E: Send + Sync + 'static>(mut reactor: Reactor<W, E>, mut stop: watch::Receiver<bool>) {
+    let mut news = reactor.news();
+    let mut backoff = Backoff::default();
+    while !*stop.borrow() {
+        let stepped = reactor.step(PROCESS_PAGE).await;
+        let position = reactor.position();
+        let (pause, follows) = match stepped {
+            Ok(Reacted::Advanced(_)) => (Duration::ZERO, true),
+            Ok(Reacted::Idle) => (LOOK, true),
+            Ok(Reacted::Denied) => (DENIED, false),
+            Err(error) => {
+                tracing::warn!(process = reactor.name(), %error, "a step failed, trying again");
+                (backoff.next(), false)
+            }
+        };
+        if follows {
+            backoff = Backoff::default();
+        }
+        if pause.is_zero() {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        tokio::select! {
+            () = stopped(&mut stop) => {}
+            () = tokio::time::sleep(pause) => {}
+            Ok(_) = news.wait_for(|newest| *newest > position), if follows => {}
+        }
+    }
+    let_go(&mut reactor).await;
+}
+
+async fn let_go<W: Work, E: Send + Sync + 'static>(reactor: &mut Reactor<W, E>) {
+    if let Err(error) = reactor.release().await {
+        tracing::debug!(process = reactor.name(), %error, "the lease was not released, it will expire");
+    }
+}
+
+/// Timers, until told to stop.
+async fn fire<W: Work>(timers: Timers<W>, holder: String, wake: Arc<Notify>, mut stop: watch::Receiver<bool>) {
+    let mut backoff = Backoff::default();
+    let mut lease = None;
+    while !*stop.borrow() {
+        let pause = match fire_round(&timers, &holder, &mut lease).await {
+            Ok(pause) => {
+                backoff = Backoff::default();
+                pause
+            }
+            Err(error) => {
+                tracing::warn!(%error, "timers could not be fired, trying again");
+                backoff.next()
+            }
+        };
+        tokio::select! {
+            () = stopped(&mut stop) => {}
+            () = wake.notified() => {}
+            () = timers.clock.changed() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+    if let Some((lease, _)) = lease
+        && let Err(error) = lease.release(timers.store.db()).await
+    {
+        tracing::debug!(%error, "the lease of the timers was not released, it will expire");
+    }
+}
+
+/// Fires what is due, if the lease is ours; says how long to wait then.
+async fn fire_round<W: Work>(timers: &Timers<W>, holder: &str, held: &mut Option<(Lease, Instant)>) -> Result<Duration, ProcessError> {
+    let db = timers.store.db();
+    if let Some((lease, renewed)) = held
+        && renewed.elapsed() >= RENEW
+    {
+        *held = if lease.renew(db).await? { Some((lease.clone(), Instant::now())) } else { None };
+    }
+    if held.is_none() {
+        *held = Lease::take(db, "timers", holder).await?.map(|lease| (lease, Instant::now()));
+    }
+    if held.is_none() {
+        return Ok(DENIED);
+    }
+    if timers.fire(TIMER_ROUND).await? as u64 == TIMER_ROUND {
+        return Ok(Duration::ZERO);
+    }
+    let next = timers.store.next_due().await?;
+    let until = next.map_or(i64::MAX, |due| due.as_millisecond() - timers.clock.now().as_millisecond());
+    Ok(Duration::from_millis(u64::try_from(until).unwrap_or(0)).min(LOOK))
+}
+
+/// Effects, until told to stop: at most so many at once.
+async fn call<W: Work>(effects: Effects<W>, wake: Arc<Notify>, mut stop: watch::Receiver<bool>) {
+    let mut calls = JoinSet::new();
+    let mut backoff = Backoff::default();
+    while !*stop.borrow() {
+        let pause = match effects.claim(Claim::Rested, CONCURRENCY - calls.len()).await {
+            Ok(claimed) => {
+                backoff = Backoff::default();
+                for effect in claimed {
+                    let effects = effects.clone();
+                    calls.spawn(async move {
+                        if let Err(error) = effects.run(&effect).await {
+                            tracing::warn!(id = effect.id, %error, "an effect's outcome was not noted, its lease will expire");
+                        }
+                    });
+                }
+                LOOK
+            }
+            Err(error) => {
+                tracing::warn!(%error, "effects could not be leased, trying again");
+                backoff.next()
+            }
+        };
+        let full = calls.len() == CONCURRENCY;
+        tokio::select! {
+            () = stopped(&mut stop) => {}
+            Some(_) = calls.join_next() => {}
+            () = wake.notified(), if !full => {}
+            () = tokio::time::sleep(pause), if !full => {}
+        }
+    }
+    let drain = async { while calls.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN, drain).await.is_err() {
+        tracing::warn!("outside calls were still under way at the stop; they are repeated under the same ids");
+    }
+}

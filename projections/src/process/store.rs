@@ -1,0 +1,282 @@
+//! Checkpoints, timers and effects in the log's database.
+
+use std::time::Duration;
+
+use eventlog::StoreUrl;
+use kernel::Timestamp;
+use sqlx::sqlite::SqliteSynchronous;
+
+use crate::db::{Db, Dialect, Sql, Tx, signed, unsigned};
+use crate::process::lease::Lease;
+
+/// The log's SQLite file.
+const FILE: &str = "log.db";
+/// How long a silent worker keeps an effect; longer than a call may take.
+const EFFECT_LEASE: Duration = Duration::from_secs(30);
+
+/// The tables that processes keep beside the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    db: Db,
+}
+
+/// A timer to set, as it is stored.
+pub(crate) struct NewTimer {
+    pub key: String,
+    pub due: Timestamp,
+    pub intent: String,
+    pub position: u64,
+}
+
+/// An effect to queue, or a command to park, as it is stored.
+pub(crate) struct NewEffect {
+    pub id: String,
+    pub position: u64,
+    pub call: String,
+    pub parked: Option<String>,
+}
+
+/// What a process's events want to have written.
+#[derive(Default)]
+pub(crate) struct Writes {
+    /// In order: a later one of a key wins.
+    pub timers: Vec<TimerWrite>,
+    pub effects: Vec<NewEffect>,
+}
+
+pub(crate) enum TimerWrite {
+    Set(NewTimer),
+    Cancel(String),
+}
+
+/// A timer whose time has come.
+pub(crate) struct DueTimer {
+    pub process: String,
+    pub key: String,
+    pub due_at: i64,
+    pub intent: String,
+    pub position: u64,
+}
+
+/// A leased effect.
+pub(crate) struct Claimed {
+    pub id: String,
+    pub position: u64,
+    pub call: String,
+    /// Attempts that failed before.
+    pub attempts: u32,
+    epoch: i64,
+}
+
+/// A reaction that an operator has to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The reaction's id.
+    pub id: String,
+    /// The process that wanted it.
+    pub process: String,
+    /// Position of the event that caused it.
+    pub position: u64,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why it did not work.
+    pub reason: Option<String>,
+}
+
+/// Which effects a worker may take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// Those whose pause is over.
+    Rested,
+    /// Any that nobody else works at: time stands still.
+    Any,
+}
+
+impl Store {
+    pub(crate) async fn open(url: &StoreUrl) -> Result<Self, sqlx::Error> {
+        // NORMAL: whatever a power cut takes from the end is derived from the log again, under the same ids.
+        Ok(Self { db: Db::open(url, FILE, SqliteSynchronous::Normal).await? })
+    }
+
+    pub(crate) const fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// A process's checkpoint; made at 0 where it is missing.
+    pub(crate) async fn checkpoint(&self, process: &str) -> Result<u64, sqlx::Error> {
+        let sql = "insert into process_checkpoints (process, position) values ($1, 0) on conflict (process) do nothing";
+        self.db.execute(Sql::new(sql).bind(process)).await?;
+        self.read_checkpoint(process).await
+    }
+
+    pub(crate) async fn read_checkpoint(&self, process: &str) -> Result<u64, sqlx::Error> {
+        let sql = Sql::new("select position from process_checkpoints where process = $1").bind(process);
+        Ok(self.db.first::<(i64,)>(sql).await?.map_or(0, |(position,)| unsigned(position)))
+    }
+
+    /// Writes timers, effects and checkpoint at once, if the lease and the checkpoint are still ours; false if not.
+    pub(crate) async fn commit(&self, lease: &Lease, process: &str, from: u64, upto: u64, writes: &Writes) -> Result<bool, sqlx::Error> {
+        let mut tx = self.db.begin().await?;
+        if !lease.hold(&self.db, &mut tx).await? {
+            return Ok(false);
+        }
+        let sql = Sql::new("update process_checkpoints set position = $3 where process = $1 and position = $2");
+        if tx.execute(sql.bind(process).number(from).number(upto)).await? != 1 {
+            return Ok(false);
+        }
+        for timer in &writes.timers {
+            tx.execute(self.write_timer(process, timer)).await?;
+        }
+        for effect in &writes.effects {
+            self.insert_effect(&mut tx, process, effect).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    fn write_timer(&self, process: &str, timer: &TimerWrite) -> Sql {
+        match timer {
+            TimerWrite::Set(timer) => Sql::new(format!(
+                "insert into timers (process, key, due_at, intent, position) values ($1, $2, $3, {}, $5)
+                 on conflict (process, key) do update set due_at = excluded.due_at, intent = excluded.intent, position = excluded.position",
+                json(self.db.dialect(), "$4")
+            ))
+            .bind(process)
+            .bind(timer.key.as_str())
+            .bind(timer.due.as_microsecond())
+            .bind(timer.intent.as_str())
+            .number(timer.position),
+            TimerWrite::Cancel(key) => Sql::new("delete from timers where process = $1 and key = $2").bind(process).bind(key.as_str()),
+        }
+    }
+
+    async fn insert_effect(&self, tx: &mut Tx, process: &str, effect: &NewEffect) -> Result<(), sqlx::Error> {
+        let sql = format!(
+            "insert into effects (id, process, position, call, state, attempts, not_before, leased_until, epoch, last_error)
+             values ($1, $2, $3, {}, $5, 0, 0, 0, 0, $6) on conflict (id) do nothing",
+            json(self.db.dialect(), "$4")
+        );
+        let state = if effect.parked.is_some() { "parked_command" } else { "pending" };
+        let sql = Sql::new(sql).bind(effect.id.as_str()).bind(process).number(effect.position).bind(effect.call.as_str());
+        tx.execute(sql.bind(state).bind(effect.parked.clone())).await?;
+        Ok(())
+    }
+
+    /// Timers due at a business time, in the order in which they fire.
+    pub(crate) async fn due(&self, now: Timestamp, limit: u64) -> Result<Vec<DueTimer>, sqlx::Error> {
+        let sql = "select process, key, due_at, cast(intent as text), position from timers where due_at <= $1
+                   order by due_at, key, process limit $2";
+        let rows = self.db.all::<(String, String, i64, String, i64)>(Sql::new(sql).bind(now.as_microsecond()).number(limit)).await?;
+        let timer = |(process, key, due_at, intent, position)| DueTimer { process, key, due_at, intent, position: unsigned(position) };
+        Ok(rows.into_iter().map(timer).collect())
+    }
+
+    /// When the next timer is due.
+    pub(crate) async fn next_due(&self) -> Result<Option<Timestamp>, sqlx::Error> {
+        let next = self.db.first::<(Option<i64>,)>(Sql::new("select min(due_at) from timers")).await?;
+        Ok(next.and_then(|(due,)| due).and_then(|micros| Timestamp::from_microsecond(micros).ok()))
+    }
+
+    /// Takes a fired timer away, unless it was set anew meanwhile; a command that could not work is parked with it.
+    pub(crate) async fn fired(&self, timer: &DueTimer, parked: Option<NewEffect>) -> Result<(), sqlx::Error> {
+        let mut tx = self.db.begin().await?;
+        let sql = Sql::new("delete from timers where process = $1 and key = $2 and due_at = $3 and position = $4");
+        let sql = sql.bind(timer.process.as_str()).bind(timer.key.as_str()).bind(timer.due_at).bind(signed(timer.position));
+        tx.execute(sql).await?;
+        if let Some(parked) = parked {
+            self.insert_effect(&mut tx, &timer.process, &parked).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Leases effects, oldest first.
+    pub(crate) async fn claim(&self, which: Claim, limit: u64) -> Result<Vec<Claimed>, sqlx::Error> {
+        let now = self.db.dialect().now_ms();
+        let rested = match which {
+            Claim::Rested => format!("not_before <= {now}"),
+            Claim::Any => "true".to_owned(),
+        };
+        let waiting = format!("(state = 'pending' and {rested}) or (state = 'leased' and leased_until < {now})");
+        // A look first: most of the time there is nothing, and looking takes no lock.
+        if self.db.first::<(String,)>(Sql::new(format!("select id from effects where {waiting} limit 1"))).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let skip = match self.db.dialect() {
+            Dialect::Sqlite => "",
+            Dialect::Postgres => "for update skip locked",
+        };
+        let sql = format!(
+            "update effects set state = 'leased', leased_until = {now} + $1, epoch = epoch + 1
+             where id in (select id from effects where {waiting}
+                 order by position, length(id), id limit $2 {skip})
+             returning id, position, cast(call as text), cast(attempts as bigint), epoch"
+        );
+        let lease = i64::try_from(EFFECT_LEASE.as_millis()).unwrap_or(i64::MAX);
+        let rows = self.db.returning::<(String, i64, String, i64, i64)>(Sql::new(sql).bind(lease).number(limit)).await?;
+        let claimed =
+            |(id, position, call, attempts, epoch)| Claimed { id, position: unsigned(position), call, attempts: small(attempts), epoch };
+        let mut claimed: Vec<Claimed> = rows.into_iter().map(claimed).collect();
+        claimed.sort_by_key(|effect| (effect.position, index_of(&effect.id)));
+        Ok(claimed)
+    }
+
+    /// The effect has happened.
+    pub(crate) async fn done(&self, effect: &Claimed) -> Result<(), sqlx::Error> {
+        let sql = Sql::new("delete from effects where id = $1 and epoch = $2");
+        self.db.execute(sql.bind(effect.id.as_str()).bind(effect.epoch)).await?;
+        Ok(())
+    }
+
+    /// The effect has not happened: again after a pause, or never (`None`).
+    pub(crate) async fn failed(&self, effect: &Claimed, again: Option<Duration>, reason: &str) -> Result<(), sqlx::Error> {
+        let sql = format!(
+            "update effects set state = $3, attempts = attempts + 1, not_before = {} + $4, leased_until = 0, last_error = $5
+             where id = $1 and epoch = $2",
+            self.db.dialect().now_ms()
+        );
+        let state = if again.is_some() { "pending" } else { "parked" };
+        let pause = again.map_or(0, |pause| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+        let sql = Sql::new(sql).bind(effect.id.as_str()).bind(effect.epoch).bind(state).bind(pause).bind(reason);
+        self.db.execute(sql).await?;
+        Ok(())
+    }
+
+    /// Effects that wait or are being worked at.
+    pub(crate) async fn open_effects(&self) -> Result<u64, sqlx::Error> {
+        let sql = Sql::new("select count(*) from effects where state in ('pending', 'leased')");
+        Ok(self.db.first::<(i64,)>(sql).await?.map_or(0, |(count,)| unsigned(count)))
+    }
+
+    /// Reactions that an operator has to look at, oldest first.
+    pub(crate) async fn dead_letters(&self, limit: u64) -> Result<Vec<DeadLetter>, sqlx::Error> {
+        let sql = "select id, process, position, cast(attempts as bigint), last_error from effects
+                   where state in ('parked', 'parked_command') order by position, id limit $1";
+        let rows = self.db.all::<(String, String, i64, i64, Option<String>)>(Sql::new(sql).number(limit)).await?;
+        let letter = |(id, process, position, attempts, reason)| DeadLetter {
+            id,
+            process,
+            position: unsigned(position),
+            attempts: small(attempts),
+            reason,
+        };
+        Ok(rows.into_iter().map(letter).collect())
+    }
+}
+
+/// A reaction's index within its event, from its id.
+fn index_of(id: &str) -> u64 {
+    id.rsplit(':').next().and_then(|index| index.parse().ok()).unwrap_or(u64::MAX)
+}
+
+/// A text parameter of a JSON column.
+fn json(dialect: Dialect, parameter: &str) -> String {
+    match dialect {
+        Dialect::Sqlite => parameter.to_owned(),
+        Dialect::Postgres => format!("cast({parameter} as json)"),
+    }
+}
+
+/// A count as it was kept.
+fn small(value: i64) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,28 @@
+//! The processes of the business (domain.md §7): pure reactions, and the desk that carries out what they ask for.
+
+mod booking;
+mod desk;
+mod settlement;
+mod vehicle;
+mod work;
+
+use kernel::StreamName;
+use uuid::Uuid;
+
+use crate::Known;
+use crate::process::Reaction;
+
+pub use booking::{BookingDeadlines, ProviderCalls};
+pub use desk::{Desk, Outside};
+pub use settlement::Settlements;
+pub use vehicle::Geocoding;
+pub use work::{Call, Intent};
+
+/// What a process answers an event with.
+pub type Reactions = Vec<Reaction<Intent, Call>>;
+
+/// The UUID that the event's stream is named by.
+fn id_of(event: &Known) -> Option<Uuid> {
+    let stream: &StreamName = event.stream();
+    Uuid::try_parse(stream.id()).ok()
+}

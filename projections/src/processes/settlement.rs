@@ -1,0 +1,58 @@
+//! Earn and settle: an approved batch pays each host, failed payouts are repeated, payments are marked (domain.md §7).
+
+use domain::ids::PayoutId;
+use domain::settlement::MAX_PAYOUT_ATTEMPTS;
+use domain::{payout, settlement};
+use kernel::Timestamp;
+use kernel::jiff::SignedDuration;
+
+use super::{Call, Intent, Reactions, id_of};
+use crate::Known;
+use crate::process::{Process, Reaction};
+
+/// A payout that failed or came back is repeated after so long.
+const RETRY_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// Pays the hosts of approved batches and carries the outcome back.
+#[derive(Debug)]
+pub struct Settlements;
+
+impl Process for Settlements {
+    const NAME: &'static str = "settlements";
+    type Intent = Intent;
+    type Call = Call;
+
+    fn react(event: &Known) -> Reactions {
+        match &event.event {
+            domain::Event::Settlement(settlement::Event::SettlementApproved { settlement, hosts, .. }) => {
+                let pay = |host: &_| Reaction::Command(Intent::PayHost { settlement: *settlement, host: *host });
+                hosts.iter().map(pay).collect()
+            }
+            domain::Event::Payout(happened) => id_of(event).map_or_else(Vec::new, |id| after_payout(PayoutId::new(id), happened)),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn after_payout(payout: PayoutId, happened: &payout::Event) -> Reactions {
+    let retry = |settlement, host, attempt: u32, at: Timestamp| {
+        let due = at.checked_add(RETRY_AFTER).unwrap_or(Timestamp::MAX);
+        let timer = Reaction::Timer { key: format!("payout:{payout}"), due, intent: Intent::PayHost { settlement, host } };
+        (attempt < MAX_PAYOUT_ATTEMPTS).then_some(timer)
+    };
+    match happened {
+        payout::Event::PayoutRequested { .. } => vec![Reaction::Effect(Call::Payout { payout })],
+        payout::Event::PayoutUnknown { ask_again_at, .. } => {
+            vec![Reaction::Timer { key: format!("payout:{payout}"), due: *ask_again_at, intent: Intent::AskPayout { payout } }]
+        }
+        payout::Event::PayoutCompleted { settlement, lines, .. } => {
+            let settle = |payment: &_| Intent::SettlePayment { payment: *payment, settlement: *settlement, payout };
+            lines.iter().map(settle).map(Reaction::Command).collect()
+        }
+        payout::Event::PayoutFailed { settlement, host, attempt, at, .. } => retry(*settlement, *host, *attempt, *at).into_iter().collect(),
+        payout::Event::PayoutReturned { settlement, host, lines, attempt, at, .. } => {
+            let unsettle = |payment: &_| Reaction::Command(Intent::UnsettlePayment { payment: *payment, payout });
+            lines.iter().map(unsettle).chain(retry(*settlement, *host, *attempt, *at)).collect()
+        }
+    }
+}

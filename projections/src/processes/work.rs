@@ -1,0 +1,97 @@
+//! What processes may ask for: commands of our own and calls to the outside.
+
+use domain::ids::{BookingId, PaymentId, PayoutId, RefundId, SettlementId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// A command that a process or a timer issues. Stored with its timer, so variants are only ever added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Intent {
+    /// Nobody answered the request.
+    ExpireRequest {
+        /// Which booking.
+        booking: BookingId,
+    },
+    /// Nobody paid.
+    LapsePayment {
+        /// Which booking.
+        booking: BookingId,
+    },
+    /// A refund that the provider refused is tried again.
+    RetryRefund {
+        /// Of which payment.
+        payment: PaymentId,
+        /// Which.
+        refund: RefundId,
+    },
+    /// The provider is asked what became of a capture.
+    AskCapture {
+        /// Which payment.
+        payment: PaymentId,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// The provider is asked what became of a refund.
+    AskRefund {
+        /// Of which payment.
+        payment: PaymentId,
+        /// Which.
+        refund: RefundId,
+    },
+    /// The bank is asked what became of a payout.
+    AskPayout {
+        /// Which.
+        payout: PayoutId,
+    },
+    /// A host of an approved batch is paid, or paid again.
+    PayHost {
+        /// Which batch.
+        settlement: SettlementId,
+        /// Whom.
+        host: UserId,
+    },
+    /// A payment was paid out to its host.
+    SettlePayment {
+        /// Which.
+        payment: PaymentId,
+        /// In which batch.
+        settlement: SettlementId,
+        /// By which payout.
+        payout: PayoutId,
+    },
+    /// The payout of a payment came back.
+    UnsettlePayment {
+        /// Which.
+        payment: PaymentId,
+        /// Which payout.
+        payout: PayoutId,
+    },
+}
+
+/// A call to the outside. Its details are read from the log when it is made, so nothing secret is queued.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Call {
+    /// Have the provider capture a payment.
+    Capture {
+        /// Which.
+        payment: PaymentId,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// Have the provider give money back.
+    Refund {
+        /// Of which payment.
+        payment: PaymentId,
+        /// Which.
+        refund: RefundId,
+    },
+    /// Have the bank pay.
+    Payout {
+        /// Which.
+        payout: PayoutId,
+    },
+    /// Find the coordinates of a vehicle's address.
+    Geocode {
+        /// Which vehicle.
+        vehicle: domain::ids::VehicleId,
+    },
+}

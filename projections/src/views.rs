@@ -1,0 +1,216 @@
+//! The read side of one book: its models' tables, and every way to read them.
+//!
+//! SQLite: the file `views.db` of the data folder, which may be deleted and is then rebuilt. PostgreSQL: a schema
+//! `views` in the log's database.
+
+mod definition;
+mod error;
+mod fold;
+mod lead;
+mod paging;
+mod projector;
+mod query;
+mod schema;
+mod sql;
+mod status;
+mod wait;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use eventlog::Log;
+use sqlx::sqlite::SqliteSynchronous;
+
+pub use error::{PageError, ViewError};
+pub use projector::{Projector, Step, Workers};
+pub use query::{DEFAULT_PAGE, Direction, Filter, MAX_IN, MAX_PAGE, Op, Page, PageArgs, PageItem, Query};
+pub use status::{ProjectionState, ProjectionStatus};
+
+use crate::db::{Db, Sql, unsigned};
+use crate::known::{Decode, Event, Seen};
+use crate::model::ReadModel;
+use crate::tail::{SharedTail, Tail};
+use definition::Definition;
+use sql::Rows;
+use wait::Progress;
+
+/// The name of the SQLite file.
+const FILE: &str = "views.db";
+/// Most events that [`Views::fresh`] folds by itself; beyond it waits for the projector.
+const FRESH_GAP: u64 = 1_000;
+/// How long [`Views::fresh`] waits then.
+const FRESH_WAIT: Duration = Duration::from_secs(2);
+/// Most keys of one query.
+const MAX_KEYS: usize = 1_000;
+
+/// The read side of one book. Cheap to clone; every clone is the same.
+pub struct Views<E = Event> {
+    inner: Arc<Inner<E>>,
+}
+
+impl<E> Clone for Views<E> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+struct Inner<E> {
+    db: Db,
+    tail: SharedTail<E>,
+    installed: Mutex<BTreeMap<&'static str, Arc<Installed<E>>>>,
+}
+
+/// A model of this process.
+pub(crate) struct Installed<E> {
+    pub definition: Definition<E>,
+    pub progress: Progress,
+}
+
+impl<E: Send + Sync + 'static> Views<E> {
+    /// Opens the read side of a log. Needs a tokio runtime. `decode` is [`crate::decode`] except in tests.
+    ///
+    /// # Errors
+    /// When the database cannot be opened or its tables not be made.
+    pub async fn open(log: Log, decode: Decode<E>) -> Result<Self, ViewError> {
+        // NORMAL: a power cut may lose the last rows together with their checkpoint; they are folded again.
+        let db = Db::open(log.url(), FILE, SqliteSynchronous::Normal).await?;
+        schema::prepare(&db).await?;
+        let tail = Tail::start(log, decode);
+        Ok(Self { inner: Arc::new(Inner { db, tail, installed: Mutex::default() }) })
+    }
+
+    /// Makes a model's table, indexes and stable SQL view where they are missing; reads of it work from now on.
+    ///
+    /// # Errors
+    /// [`ViewError::Definition`] when names are impossible or columns changed within a version; else the database's.
+    pub async fn install<M: ReadModel<E>>(&self) -> Result<(), ViewError> {
+        let definition = Definition::of::<M>()?;
+        let (position, mut ready) = schema::install(&self.inner.db, &definition).await?;
+        if !ready && position >= self.log().head().await? {
+            schema::make_ready(&self.inner.db, &definition).await?;
+            ready = true;
+        }
+        let installed = Arc::new(Installed { definition, progress: Progress::new(position, ready) });
+        self.lock().insert(M::NAME, installed);
+        Ok(())
+    }
+
+    /// A row by its key, as of the model's checkpoint.
+    ///
+    /// # Errors
+    /// [`ViewError::Lagging`] while the model is built for the first time; else the database's.
+    pub async fn get<M: ReadModel<E>>(&self, key: &str) -> Result<Option<M::Row>, ViewError> {
+        let mut rows = self.get_many::<M>(&[key.to_owned()]).await?;
+        Ok(rows.remove(key))
+    }
+
+    /// Rows by their keys, in one query per 1,000 keys; keys without a row are left out.
+    ///
+    /// # Errors
+    /// [`ViewError::Lagging`] while the model is built for the first time; else the database's.
+    pub async fn get_many<M: ReadModel<E>>(&self, keys: &[String]) -> Result<HashMap<String, M::Row>, ViewError> {
+        let installed = self.ready::<M>().await?;
+        let table = self.rows(&installed);
+        let mut found = HashMap::with_capacity(keys.len());
+        for keys in keys.chunks(MAX_KEYS) {
+            for (key, doc) in self.inner.db.all::<(String, String)>(table.by_keys(keys)).await? {
+                let row = definition::read::<E, M>(&key, &doc)?;
+                found.insert(key, row);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The row with every event of its key up to a position, whether the projector has come that far or not: a caller
+    /// sees its own write.
+    ///
+    /// # Errors
+    /// [`ViewError::Parked`] when a poison event stands before that; [`ViewError::Lagging`] when the model is so far
+    /// behind that it must be waited for in vain, or the position is not in the log.
+    pub async fn fresh<M: ReadModel<E>>(&self, key: &str, at_least: u64) -> Result<Option<M::Row>, ViewError> {
+        let (mut row, mut position) = self.row_at_checkpoint::<M>(key).await?;
+        if position.saturating_add(FRESH_GAP) < at_least {
+            self.wait::<M>(at_least, FRESH_WAIT).await?;
+            (row, position) = self.row_at_checkpoint::<M>(key).await?;
+        }
+        while position < at_least {
+            let missing = usize::try_from(at_least - position).unwrap_or(usize::MAX);
+            let stretch = self.inner.tail.read(position, missing).await?;
+            if stretch.events.is_empty() {
+                return Err(ViewError::Lagging { projection: M::NAME.to_owned(), applied: position, required: at_least });
+            }
+            for (at, seen) in stretch.positions() {
+                row = advance::<E, M>(key, row, seen)?;
+                position = at;
+            }
+        }
+        Ok(row)
+    }
+
+    /// A row and the checkpoint that it stands at, in one consistent read.
+    async fn row_at_checkpoint<M: ReadModel<E>>(&self, key: &str) -> Result<(Option<M::Row>, u64), ViewError> {
+        let installed = self.installed::<M>()?;
+        let table = |name: &str| schema::table(self.inner.db.dialect(), name);
+        let (projections, parked, rows) = (table("projections"), table("parked"), table(&schema::rows_of(&installed.definition)));
+        let sql = format!(
+            "select c.position, r.doc, (select count(*) from {parked} p where p.name = c.name and p.version = c.version and p.key = $3)
+             from {projections} c left join {rows} r on r.key = $3 where c.name = $1 and c.version = $2"
+        );
+        let sql = Sql::new(sql).bind(M::NAME).bind(i64::from(M::VERSION)).bind(key);
+        let found = self.inner.db.first::<(i64, Option<String>, i64)>(sql).await?;
+        let (position, doc, parked) = found.ok_or(ViewError::NotInstalled(M::NAME))?;
+        if parked > 0 {
+            return Err(ViewError::Parked { projection: M::NAME, key: key.to_owned() });
+        }
+        let row = doc.map(|doc| definition::read::<E, M>(key, &doc)).transpose()?;
+        Ok((row, unsigned(position)))
+    }
+
+    /// The log that this is the read side of.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        self.inner.tail.log()
+    }
+
+    /// Closes the database of the read models. Workers are stopped first.
+    pub async fn close(&self) {
+        self.inner.db.close().await;
+    }
+
+    pub(crate) fn tail(&self) -> &SharedTail<E> {
+        &self.inner.tail
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.inner.db
+    }
+
+    fn installed<M: ReadModel<E>>(&self) -> Result<Arc<Installed<E>>, ViewError> {
+        let found = self.lock().get(M::NAME).filter(|found| found.definition.version == M::VERSION).cloned();
+        found.ok_or(ViewError::NotInstalled(M::NAME))
+    }
+
+    pub(crate) fn all_installed(&self) -> Vec<Arc<Installed<E>>> {
+        self.lock().values().cloned().collect()
+    }
+
+    fn rows<'d>(&self, installed: &'d Installed<E>) -> Rows<'d> {
+        Rows::new(self.inner.db.dialect(), &installed.definition)
+    }
+
+    /// Never held across an await; it guards plain data.
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, Arc<Installed<E>>>> {
+        self.inner.installed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One more event on a row.
+fn advance<E: 'static, M: ReadModel<E>>(key: &str, row: Option<M::Row>, seen: &Seen<E>) -> Result<Option<M::Row>, ViewError> {
+    let parked = || ViewError::Parked { projection: M::NAME, key: key.to_owned() };
+    match seen {
+        Seen::Known(event) if M::keys(event).iter().any(|touched| touched == key) => M::apply(key, row, event).map_err(|_| parked()),
+        Seen::Known(_) | Seen::Foreign => Ok(row),
+        Seen::Unreadable { .. } => Err(parked()),
+    }
+}

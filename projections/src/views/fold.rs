@@ -1,0 +1,138 @@
+//! From events to writes: pure, in memory, one batch at a time.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::known::{Known, Seen};
+use crate::tail::Stretch;
+use crate::views::definition::{Definition, Folded};
+use crate::views::error::ViewError;
+use crate::views::sql::Upsert;
+
+/// Events by the keys that they touch.
+pub(crate) struct Batch<E> {
+    keys: BTreeMap<String, Vec<Arc<Known<E>>>>,
+    /// The last position of the batch.
+    pub upto: u64,
+    /// Where it had to end, and why.
+    pub halt: Option<Halt>,
+}
+
+/// An event that the model cannot pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Halt {
+    pub position: u64,
+    pub reason: String,
+}
+
+/// An event that was not applied to a key: a poison (with its reason), or one after a poison.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Parked {
+    pub key: String,
+    pub position: u64,
+    pub event_type: String,
+    pub reason: Option<String>,
+}
+
+/// What a batch changes.
+#[derive(Default)]
+pub(crate) struct Changes {
+    pub upserts: Vec<Upsert>,
+    pub deletes: Vec<String>,
+    pub parked: Vec<Parked>,
+}
+
+impl<E> Batch<E> {
+    /// Sorts a stretch of the log by key, up to an event that cannot be read.
+    pub(crate) fn gather(definition: &Definition<E>, stretch: &Stretch<E>) -> Self {
+        let mut batch = Self { keys: BTreeMap::new(), upto: stretch.after, halt: None };
+        for (position, seen) in stretch.positions() {
+            match seen {
+                Seen::Known(event) => {
+                    for key in (definition.keys)(event) {
+                        batch.keys.entry(key).or_default().push(Arc::clone(event));
+                    }
+                }
+                Seen::Foreign => {}
+                Seen::Unreadable { event_type, reason } => {
+                    let reason = format!("cannot read event {event_type} at position {position}: {reason}");
+                    batch.halt = Some(Halt { position, reason });
+                    return batch;
+                }
+            }
+            batch.upto = position;
+        }
+        batch
+    }
+
+    /// The keys touched, in order.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.keys.keys().cloned().collect()
+    }
+
+    /// Folds the batch over the stored rows. Where a model that posts money meets a poison, the batch is cut before it.
+    pub(crate) fn fold(
+        &mut self,
+        definition: &Definition<E>,
+        docs: &HashMap<String, String>,
+        parked: &HashSet<String>,
+    ) -> Result<Changes, ViewError> {
+        let (mut changes, mut poison) = (Changes::default(), None::<Halt>);
+        for (key, events) in &self.keys {
+            if parked.contains(key) {
+                changes.parked.extend(events.iter().map(|event| park(key, event, None)));
+                continue;
+            }
+            let doc = docs.get(key).map(String::as_str);
+            let mut folded = (definition.fold)(key, doc, events)?;
+            match folded.poison.take() {
+                Some((at, reason)) if definition.posts_money => {
+                    let position = events[at].position();
+                    if poison.as_ref().is_none_or(|first| position < first.position) {
+                        let reason = format!("event {} at position {position}: {reason}", events[at].recorded.event_type);
+                        poison = Some(Halt { position, reason });
+                    }
+                }
+                Some((at, reason)) => {
+                    changes.parked.push(park(key, &events[at], Some(reason.to_string())));
+                    changes.parked.extend(events[at + 1..].iter().map(|event| park(key, event, None)));
+                    changes.write(key, doc.is_some(), folded, &events[..at]);
+                }
+                None => changes.write(key, doc.is_some(), folded, events),
+            }
+        }
+        match poison {
+            None => Ok(changes),
+            // Everything before the poison is applied; a second pass meets none.
+            Some(halt) => {
+                self.cut_before(halt);
+                self.fold(definition, docs, parked)
+            }
+        }
+    }
+
+    fn cut_before(&mut self, halt: Halt) {
+        for events in self.keys.values_mut() {
+            events.retain(|event| event.position() < halt.position);
+        }
+        self.keys.retain(|_, events| !events.is_empty());
+        self.upto = halt.position - 1;
+        self.halt = Some(halt);
+    }
+}
+
+impl Changes {
+    /// Notes what became of a row that these events were applied to.
+    fn write<E>(&mut self, key: &str, existed: bool, folded: Folded, applied: &[Arc<Known<E>>]) {
+        let Some(last) = applied.last() else { return };
+        match folded.row {
+            Some(row) => self.upserts.push(Upsert { key: key.to_owned(), row, position: last.position() }),
+            None if existed => self.deletes.push(key.to_owned()),
+            None => {}
+        }
+    }
+}
+
+fn park<E>(key: &str, event: &Known<E>, reason: Option<String>) -> Parked {
+    Parked { key: key.to_owned(), position: event.position(), event_type: event.recorded.event_type.clone(), reason }
+}

@@ -1,0 +1,131 @@
+//! Who may move a model: a lease with an epoch on its checkpoint row, checked again by every write.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use crate::db::{Db, Sql, Tx, signed, unsigned};
+use crate::views::definition::Definition;
+use crate::views::error::ViewError;
+use crate::views::fold::{Changes, Halt, Parked};
+use crate::views::schema::table;
+use crate::views::sql::Rows;
+
+/// How long a silent holder keeps a model.
+pub(crate) const LEASE: Duration = Duration::from_secs(5);
+/// How often an idle holder renews.
+pub(crate) const RENEW: Duration = Duration::from_millis(1_500);
+/// Parked events written by one statement.
+const PARK_ROWS: usize = 100;
+
+/// The right to move a model from a position, until somebody else takes it over.
+pub(crate) struct Lead {
+    pub position: u64,
+    epoch: i64,
+    pub ready: bool,
+    pub parked: HashSet<String>,
+}
+
+/// What a batch wants to write.
+pub(crate) struct Advance {
+    pub upto: u64,
+    pub changes: Changes,
+    pub halt: Option<Halt>,
+}
+
+/// Takes the lead unless somebody else holds it.
+pub(crate) async fn take<E>(db: &Db, definition: &Definition<E>, holder: &str) -> Result<Option<Lead>, ViewError> {
+    let (projections, now) = (table(db.dialect(), "projections"), db.dialect().now_ms());
+    let sql = format!(
+        "update {projections} set holder = $3, epoch = epoch + 1, leased_until = {now} + $4
+         where name = $1 and version = $2 and (holder is null or holder = $3 or leased_until < {now})
+         returning position, epoch, ready"
+    );
+    let taken = db.returning::<(i64, i64, bool)>(named(sql, definition).bind(holder).bind(lease_ms())).await?;
+    let Some((position, epoch, ready)) = taken.into_iter().next() else { return Ok(None) };
+    let sql = format!("select distinct key from {} where name = $1 and version = $2", table(db.dialect(), "parked"));
+    let parked = db.all::<(String,)>(named(sql, definition)).await?;
+    let parked = parked.into_iter().map(|(key,)| key).collect();
+    Ok(Some(Lead { position: unsigned(position), epoch, ready, parked }))
+}
+
+impl Lead {
+    /// Keeps the lead; false when it is lost.
+    pub(crate) async fn renew<E>(&self, db: &Db, definition: &Definition<E>) -> Result<bool, ViewError> {
+        let (projections, now) = (table(db.dialect(), "projections"), db.dialect().now_ms());
+        let sql = format!("update {projections} set leased_until = {now} + $4 where name = $1 and version = $2 and epoch = $3");
+        Ok(db.execute(named(sql, definition).bind(self.epoch).bind(lease_ms())).await? == 1)
+    }
+
+    /// Lets go, so that another worker need not wait.
+    pub(crate) async fn release<E>(self, db: &Db, definition: &Definition<E>) -> Result<(), ViewError> {
+        let projections = table(db.dialect(), "projections");
+        let sql = format!("update {projections} set holder = null, leased_until = 0 where name = $1 and version = $2 and epoch = $3");
+        db.execute(named(sql, definition).bind(self.epoch)).await?;
+        Ok(())
+    }
+
+    /// Writes rows and checkpoint in one database transaction, by compare-and-set on position and epoch; false, and
+    /// nothing written, when the lead is lost.
+    pub(crate) async fn advance<E>(&mut self, db: &Db, definition: &Definition<E>, advance: Advance) -> Result<bool, ViewError> {
+        let Advance { upto, changes, halt } = advance;
+        let error = halt.as_ref().map(|halt| &halt.reason).or_else(|| changes.parked.iter().find_map(|parked| parked.reason.as_ref()));
+        let mut tx = db.begin().await?;
+        if !self.move_checkpoint(&mut tx, db, definition, upto, halt.is_some(), error.cloned()).await? {
+            return Ok(false);
+        }
+        let rows = Rows::new(db.dialect(), definition);
+        for statement in rows.upserts(changes.upserts)? {
+            tx.execute(statement).await?;
+        }
+        if !changes.deletes.is_empty() {
+            tx.execute(rows.delete(&changes.deletes)).await?;
+        }
+        for parked in changes.parked.chunks(PARK_ROWS) {
+            tx.execute(park(db, definition, parked)).await?;
+        }
+        tx.commit().await?;
+        self.position = upto;
+        self.parked.extend(changes.parked.into_iter().map(|parked| parked.key));
+        Ok(true)
+    }
+
+    /// First of all, so that the checkpoint's row lock keeps everybody else out until the end.
+    async fn move_checkpoint<E>(
+        &self,
+        tx: &mut Tx,
+        db: &Db,
+        definition: &Definition<E>,
+        upto: u64,
+        halted: bool,
+        error: Option<String>,
+    ) -> Result<bool, ViewError> {
+        let (projections, now) = (table(db.dialect(), "projections"), db.dialect().now_ms());
+        let sql = format!(
+            "update {projections} set position = $5, leased_until = {now} + $6,
+                 last_error = coalesce($8, case when halted then null else last_error end), halted = $7
+             where name = $1 and version = $2 and epoch = $3 and position = $4"
+        );
+        let sql = named(sql, definition).bind(self.epoch).number(self.position).number(upto);
+        Ok(tx.execute(sql.bind(lease_ms()).bind(halted).bind(error)).await? == 1)
+    }
+}
+
+fn named<E>(sql: String, definition: &Definition<E>) -> Sql {
+    Sql::new(sql).bind(definition.name).bind(i64::from(definition.version))
+}
+
+fn park<E>(db: &Db, definition: &Definition<E>, parked: &[Parked]) -> Sql {
+    let places = (0..parked.len()).map(|i| {
+        let n = 3 + i * 4;
+        format!("($1, $2, ${n}, ${}, ${}, ${})", n + 1, n + 2, n + 3)
+    });
+    let places = places.collect::<Vec<_>>().join(", ");
+    let sql = format!("insert into {} (name, version, key, position, event_type, reason) values {places}", table(db.dialect(), "parked"));
+    parked.iter().fold(named(sql, definition), |sql, parked| {
+        sql.bind(parked.key.as_str()).bind(signed(parked.position)).bind(parked.event_type.as_str()).bind(parked.reason.clone())
+    })
+}
+
+fn lease_ms() -> i64 {
+    i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX)
+}

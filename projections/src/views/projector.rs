@@ -1,0 +1,274 @@
+//! Moves models along the log: one step at a time, and a task per model around the steps.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::backoff::Backoff;
+use crate::model::ReadModel;
+use crate::tail::PAGE;
+use crate::tasks::{stopped, supervise};
+use crate::views::error::ViewError;
+use crate::views::fold::Batch;
+use crate::views::lead::{self, Advance, Lead, RENEW};
+use crate::views::sql::Rows;
+use crate::views::{Installed, Views, schema};
+
+/// How often a worker tries for a model that another one holds.
+const DENIED: Duration = Duration::from_secs(1);
+/// A pause before looking again for an event that was announced and not found.
+const NOT_YET: Duration = Duration::from_millis(5);
+/// Keys of one query.
+const KEYS: usize = 1_000;
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Applied events up to a position.
+    Advanced(u64),
+    /// Nothing to do.
+    Idle,
+    /// Another worker holds the model; nothing was written.
+    Denied,
+    /// The model stands before an event that it cannot pass, until the program is started again.
+    Halted,
+}
+
+/// Moves one model.
+pub struct Projector<E = crate::Event> {
+    views: Views<E>,
+    model: Arc<Installed<E>>,
+    holder: String,
+    lead: Option<Lead>,
+    renewed: Instant,
+    halted: bool,
+}
+
+impl<E: Send + Sync + 'static> Projector<E> {
+    /// A worker of its own for one installed model.
+    ///
+    /// # Errors
+    /// [`ViewError::NotInstalled`].
+    pub fn new<M: ReadModel<E>>(views: &Views<E>) -> Result<Self, ViewError> {
+        let model = views.installed::<M>()?;
+        Ok(Self::of(views, model, Uuid::new_v4().to_string()))
+    }
+
+    fn of(views: &Views<E>, model: Arc<Installed<E>>, holder: String) -> Self {
+        Self { views: views.clone(), model, holder, lead: None, renewed: Instant::now(), halted: false }
+    }
+
+    /// Applies the next events, at most `limit` and at most 1,000: reads them, folds them in memory over the rows that they touch,
+    /// writes rows and checkpoint in one database transaction.
+    ///
+    /// # Errors
+    /// When the database or the log fails, or a stored row cannot be read. The step can be repeated.
+    pub async fn step(&mut self, limit: usize) -> Result<Step, ViewError> {
+        let stepped = self.try_step(limit).await;
+        if stepped.is_err() {
+            // Whether the last write went through is not known: look at the checkpoint again.
+            self.lose();
+        }
+        stepped
+    }
+
+    async fn try_step(&mut self, limit: usize) -> Result<Step, ViewError> {
+        if self.halted {
+            return Ok(Step::Halted);
+        }
+        let Some(lead) = self.hold().await? else { return Ok(Step::Denied) };
+        let limit = limit.clamp(1, PAGE);
+        let (position, ready) = (lead.position, lead.ready);
+        let stretch = self.views.tail().read(position, limit).await?;
+        // What this process has heard of is enough to let readers in; those who need more wait for a position.
+        let reached = stretch.after + stretch.events.len() as u64;
+        let caught_up = stretch.events.is_empty() || reached >= *self.views.tail().news().borrow();
+        let step = if stretch.events.is_empty() { Step::Idle } else { self.apply(Batch::gather(&self.model.definition, &stretch)).await? };
+        if caught_up && !ready && matches!(step, Step::Idle | Step::Advanced(_)) {
+            self.let_readers_in().await?;
+        }
+        Ok(step)
+    }
+
+    /// The lead, taken or renewed.
+    async fn hold(&mut self) -> Result<Option<&mut Lead>, ViewError> {
+        let (db, definition) = (self.views.db(), &self.model.definition);
+        if let Some(lead) = &self.lead
+            && self.renewed.elapsed() >= RENEW
+        {
+            if lead.renew(db, definition).await? {
+                self.renewed = Instant::now();
+            } else {
+                self.lose();
+            }
+        }
+        if self.lead.is_none() {
+            let (db, definition) = (self.views.db(), &self.model.definition);
+            let Some(lead) = lead::take(db, definition, &self.holder).await? else { return Ok(None) };
+            let head = self.views.log().head().await?;
+            if lead.position > head {
+                return Err(ViewError::AheadOfLog { projection: definition.name, position: lead.position, head });
+            }
+            self.model.progress.reached(lead.position);
+            self.model.progress.lead(true);
+            self.renewed = Instant::now();
+            self.lead = Some(lead);
+        }
+        Ok(self.lead.as_mut())
+    }
+
+    async fn apply(&mut self, mut batch: Batch<E>) -> Result<Step, ViewError> {
+        let (db, definition) = (self.views.db(), &self.model.definition);
+        let docs = stored(&self.views, &self.model, &batch.keys()).await?;
+        let Some(lead) = self.lead.as_mut() else { return Ok(Step::Denied) };
+        let changes = batch.fold(definition, &docs, &lead.parked)?;
+        for poison in changes.parked.iter().filter(|parked| parked.reason.is_some()) {
+            tracing::error!(projection = definition.name, key = poison.key, position = poison.position, reason = poison.reason, "parked");
+        }
+        let (upto, halt) = (batch.upto, batch.halt.take());
+        if let Some(halt) = &halt {
+            tracing::error!(projection = definition.name, position = halt.position, reason = halt.reason, "halted");
+        }
+        let halted = halt.is_some();
+        if !lead.advance(db, definition, Advance { upto, changes, halt }).await? {
+            tracing::warn!(projection = definition.name, "another worker has taken over: the write was refused");
+            self.lose();
+            return Ok(Step::Denied);
+        }
+        self.renewed = Instant::now();
+        self.model.progress.reached(upto);
+        self.halted = halted;
+        Ok(if halted { Step::Halted } else { Step::Advanced(upto) })
+    }
+
+    async fn let_readers_in(&mut self) -> Result<(), ViewError> {
+        schema::make_ready(self.views.db(), &self.model.definition).await?;
+        if let Some(lead) = &mut self.lead {
+            lead.ready = true;
+        }
+        self.model.progress.set_ready();
+        Ok(())
+    }
+
+    /// Forgets the lead without a word to the database: whoever has it keeps it.
+    fn lose(&mut self) {
+        self.lead = None;
+        self.model.progress.lead(false);
+    }
+
+    /// Gives the model to whoever wants it next.
+    ///
+    /// # Errors
+    /// When the database fails; the lease then expires by itself.
+    pub async fn release(mut self) -> Result<(), ViewError> {
+        self.let_go().await
+    }
+
+    async fn let_go(&mut self) -> Result<(), ViewError> {
+        let lead = self.lead.take();
+        self.model.progress.lead(false);
+        match lead {
+            Some(lead) => lead.release(self.views.db(), &self.model.definition).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Steps until told to stop.
+    async fn run(&mut self, stop: &mut watch::Receiver<bool>) {
+        let mut news = self.views.tail().news();
+        let mut backoff = Backoff::default();
+        while !*stop.borrow() {
+            let pause = match self.step(PAGE).await {
+                Ok(Step::Advanced(upto)) if *news.borrow() > upto => Duration::ZERO,
+                Ok(Step::Advanced(_)) => RENEW,
+                Ok(Step::Idle) if *news.borrow() > self.position() => NOT_YET,
+                Ok(Step::Idle) => RENEW,
+                Ok(Step::Denied) => DENIED,
+                Ok(Step::Halted) => break,
+                Err(error) => {
+                    tracing::warn!(projection = self.model.definition.name, %error, "a step failed, trying again");
+                    backoff.next()
+                }
+            };
+            if self.lead.is_some() {
+                backoff = Backoff::default();
+            }
+            self.pause(pause, &mut news, stop).await;
+        }
+        if let Err(error) = self.let_go().await {
+            tracing::debug!(projection = self.model.definition.name, %error, "the lease was not released, it will expire");
+        }
+    }
+
+    fn position(&self) -> u64 {
+        self.lead.as_ref().map_or(0, |lead| lead.position)
+    }
+
+    /// Waits: a holder for new events, others for the time to pass.
+    async fn pause(&self, pause: Duration, news: &mut watch::Receiver<u64>, stop: &mut watch::Receiver<bool>) {
+        if pause.is_zero() {
+            return tokio::task::yield_now().await;
+        }
+        let position = self.position();
+        let follows = self.lead.is_some() && pause == RENEW;
+        tokio::select! {
+            () = stopped(stop) => {}
+            () = tokio::time::sleep(pause) => {}
+            Ok(_) = news.wait_for(|newest| *newest > position), if follows => {}
+        }
+    }
+}
+
+/// The stored rows of these keys.
+async fn stored<E>(views: &Views<E>, model: &Installed<E>, keys: &[String]) -> Result<HashMap<String, String>, ViewError>
+where
+    E: Send + Sync + 'static,
+{
+    let rows = Rows::new(views.db().dialect(), &model.definition);
+    let mut docs = HashMap::with_capacity(keys.len());
+    for keys in keys.chunks(KEYS) {
+        docs.extend(views.db().all::<(String, String)>(rows.by_keys(keys)).await?);
+    }
+    Ok(docs)
+}
+
+/// The running projectors of one process: one task for each model installed when they were started.
+pub struct Workers {
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    /// Starts a projector for every installed model. Any number of processes may do so; each model has one at a time.
+    #[must_use]
+    pub fn start<E: Send + Sync + 'static>(views: &Views<E>) -> Self {
+        let (stop, told) = watch::channel(false);
+        let holder = Uuid::new_v4().to_string();
+        let tasks = views.all_installed().into_iter().map(|model| {
+            let (views, holder, told) = (views.clone(), holder.clone(), told.clone());
+            tokio::spawn(async move {
+                let name = model.definition.name;
+                supervise(name, told, |mut told| {
+                    let mut projector = Projector::of(&views, Arc::clone(&model), holder.clone());
+                    async move { projector.run(&mut told).await }
+                })
+                .await;
+            })
+        });
+        Self { tasks: tasks.collect(), stop }
+    }
+
+    /// Ends after the steps under way, and gives the models to others.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::warn!(%error, "a projector ended badly");
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The read side's tables: one table, its indexes and a stable SQL view for each model, and the runtime's own three.
+
+use crate::db::{Db, Dialect, Sql, Tx, unsigned};
+use crate::model::{Column, ColumnKind};
+use crate::views::definition::Definition;
+use crate::views::error::ViewError;
+
+/// Serialises the installers of several nodes (a lock of the database transaction, not of a session).
+const INSTALL_LOCK: i64 = 0x6461_7962_6f6f_6b01;
+
+/// A checkpoint row: the model's place, and who may move it.
+const PROJECTIONS: &str = "
+    name         text   not null,
+    version      bigint not null,
+    shape        text   not null,
+    position     bigint not null,
+    epoch        bigint not null,
+    holder       text,
+    leased_until bigint not null,
+    ready        boolean not null,
+    halted       boolean not null,
+    last_error   text,
+    constraint projections_pk primary key (name, version)";
+
+/// An event that could not be applied to a key (with the reason), or that came after one (without).
+const PARKED: &str = "
+    name       text   not null,
+    version    bigint not null,
+    key        text   not null,
+    position   bigint not null,
+    event_type text   not null,
+    reason     text,
+    constraint parked_pk primary key (name, version, key, position)";
+
+/// Which version of a model the stable SQL view shows.
+const POINTERS: &str = "
+    name    text   not null constraint pointers_pk primary key,
+    version bigint not null";
+
+/// The name of a table as a statement writes it.
+pub(crate) fn table(dialect: Dialect, name: &str) -> String {
+    match dialect {
+        Dialect::Sqlite => format!("\"{name}\""),
+        Dialect::Postgres => format!("views.\"{name}\""),
+    }
+}
+
+/// The name of a model's table.
+pub(crate) fn rows_of<E>(definition: &Definition<E>) -> String {
+    format!("{}_v{}", definition.name, definition.version)
+}
+
+/// Makes the runtime's own tables.
+pub(crate) async fn prepare(db: &Db) -> Result<(), ViewError> {
+    let mut tx = begin_locked(db).await?;
+    let dialect = db.dialect();
+    // Asked first: making a schema "if not exists" takes a right that the application's role need not have.
+    let missing = "select cast(1 as bigint) from pg_namespace where nspname = 'views'";
+    if dialect == Dialect::Postgres && tx.first::<(i64,)>(Sql::new(missing)).await?.is_none() {
+        tx.execute(Sql::new("create schema views")).await?;
+    }
+    for (name, columns) in [("projections", PROJECTIONS), ("parked", PARKED), ("pointers", POINTERS)] {
+        tx.execute(Sql::new(format!("create table if not exists {} ({columns})", table(dialect, name)))).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+async fn begin_locked(db: &Db) -> Result<Tx, sqlx::Error> {
+    let mut tx = db.begin().await?;
+    if db.dialect() == Dialect::Postgres {
+        tx.execute(Sql::new("select pg_advisory_xact_lock($1)").bind(INSTALL_LOCK)).await?;
+    }
+    Ok(tx)
+}
+
+/// Makes a model's table, indexes and checkpoint row where they are missing, and the stable view if it has none yet.
+/// Returns the position and whether the model has ever caught up.
+pub(crate) async fn install<E: 'static>(db: &Db, definition: &Definition<E>) -> Result<(u64, bool), ViewError> {
+    let mut tx = begin_locked(db).await?;
+    let dialect = db.dialect();
+    let rows = rows_of(definition);
+    tx.execute(Sql::new(create_table(dialect, &rows, definition.columns))).await?;
+    for column in definition.columns.iter().filter(|column| column.indexed) {
+        let on = table(dialect, &rows);
+        let name = format!("{rows}_{}", column.name);
+        tx.execute(Sql::new(format!("create index if not exists {name} on {on} (\"{}\", key)", column.name))).await?;
+    }
+    let (projections, shape) = (table(dialect, "projections"), definition.shape());
+    tx.execute(
+        Sql::new(format!(
+            "insert into {projections} (name, version, shape, position, epoch, leased_until, ready, halted)
+             values ($1, $2, $3, 0, 0, 0, false, false) on conflict (name, version) do nothing"
+        ))
+        .bind(definition.name)
+        .bind(i64::from(definition.version))
+        .bind(shape.as_str()),
+    )
+    .await?;
+    let found = Sql::new(format!("select shape, position, ready from {projections} where name = $1 and version = $2"));
+    let found = tx.first::<(String, i64, bool)>(found.bind(definition.name).bind(i64::from(definition.version))).await?;
+    let Some((stored, position, ready)) = found else {
+        return Err(ViewError::Store(sqlx::Error::RowNotFound));
+    };
+    if stored != shape {
+        let reason = format!("its columns changed within version {}: raise the version", definition.version);
+        return Err(ViewError::Definition { projection: definition.name, reason });
+    }
+    let pointer = Sql::new(format!("select version from {} where name = $1", table(dialect, "pointers"))).bind(definition.name);
+    if tx.first::<(i64,)>(pointer).await?.is_none() {
+        point(&mut tx, dialect, definition).await?;
+    }
+    tx.commit().await?;
+    Ok((unsigned(position), ready))
+}
+
+fn create_table(dialect: Dialect, rows: &str, columns: &[Column]) -> String {
+    let text = match dialect {
+        Dialect::Sqlite => "text",
+        Dialect::Postgres => "text collate \"C\"",
+    };
+    let typed = columns.iter().map(|column| {
+        let kind = match (column.kind, dialect) {
+            (ColumnKind::Text, _) | (ColumnKind::Uuid, Dialect::Sqlite) => text,
+            (ColumnKind::Uuid, Dialect::Postgres) => "uuid",
+            (ColumnKind::BigInt | ColumnKind::Timestamp, _) => "bigint",
+            (ColumnKind::Bool, _) => "boolean",
+        };
+        // Quoted: a column may be called "end" or "user".
+        format!("\"{}\" {kind}{}, ", column.name, if column.nullable { "" } else { " not null" })
+    });
+    format!(
+        "create table if not exists {} (key {text} not null constraint {rows}_pk primary key, {}doc text not null, position bigint not null)",
+        table(dialect, rows),
+        typed.collect::<String>()
+    )
+}
+
+/// Shows a model's version in its stable SQL view.
+pub(crate) async fn point<E>(tx: &mut Tx, dialect: Dialect, definition: &Definition<E>) -> Result<(), sqlx::Error> {
+    let (view, rows) = (table(dialect, definition.name), table(dialect, &rows_of(definition)));
+    let columns = definition.columns.iter().map(|column| format!("{}, ", shown(dialect, column))).collect::<String>();
+    let doc = match dialect {
+        Dialect::Sqlite => "doc",
+        Dialect::Postgres => "cast(doc as json) as doc",
+    };
+    tx.execute(Sql::new(format!("drop view if exists {view}"))).await?;
+    tx.execute(Sql::new(format!("create view {view} as select key, {columns}{doc}, position from {rows}"))).await?;
+    let pointers = table(dialect, "pointers");
+    let sql = format!("insert into {pointers} values ($1, $2) on conflict (name) do update set version = excluded.version");
+    tx.execute(Sql::new(sql).bind(definition.name).bind(i64::from(definition.version))).await?;
+    Ok(())
+}
+
+/// A column as people read it: times as times.
+fn shown(dialect: Dialect, column: &Column) -> String {
+    let name = format!("\"{}\"", column.name);
+    match (column.kind, dialect) {
+        (ColumnKind::Timestamp, Dialect::Postgres) => format!("timestamptz 'epoch' + {name} * interval '1 microsecond' as {name}"),
+        (ColumnKind::Timestamp, Dialect::Sqlite) => {
+            format!("strftime('%Y-%m-%dT%H:%M:%S', {name} / 1000000, 'unixepoch') || printf('.%06dZ', {name} % 1000000) as {name}")
+        }
+        (ColumnKind::Text | ColumnKind::Uuid | ColumnKind::BigInt | ColumnKind::Bool, _) => name,
+    }
+}
+
+/// Lets readers in: the model has caught up for the first time. A newer version takes the stable view over.
+pub(crate) async fn make_ready<E>(db: &Db, definition: &Definition<E>) -> Result<(), ViewError> {
+    let mut tx = begin_locked(db).await?;
+    let dialect = db.dialect();
+    let version = i64::from(definition.version);
+    let ready = format!("update {} set ready = true where name = $1 and version = $2", table(dialect, "projections"));
+    tx.execute(Sql::new(ready).bind(definition.name).bind(version)).await?;
+    let pointer = Sql::new(format!("select version from {} where name = $1", table(dialect, "pointers"))).bind(definition.name);
+    if tx.first::<(i64,)>(pointer).await?.is_none_or(|(shown,)| shown < version) {
+        point(&mut tx, dialect, definition).await?;
+    }
+    Ok(tx.commit().await?)
+}

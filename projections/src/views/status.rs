@@ -1,0 +1,87 @@
+//! How the models are, read from the tables and so from any node.
+
+use kernel::Timestamp;
+
+use crate::db::{Sql, unsigned};
+use crate::views::error::ViewError;
+use crate::views::{Views, schema};
+
+/// What a model is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProjectionState {
+    /// It follows the log.
+    Running,
+    /// It is built for the first time and not read yet.
+    Rebuilding,
+    /// An event that it cannot apply or read stopped it; see the last error.
+    Halted,
+}
+
+/// How one version of a model is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectionStatus {
+    /// The model.
+    pub name: String,
+    /// Its version.
+    pub version: u32,
+    /// What it is doing.
+    pub state: ProjectionState,
+    /// The last position applied.
+    pub position: u64,
+    /// Events not yet applied.
+    pub lag_events: u64,
+    /// Age of the oldest event not yet applied, in milliseconds; 0 when there is none.
+    pub lag_ms: u64,
+    /// Keys parked by a poison event.
+    pub parked_keys: u64,
+    /// Why it halted, or why the last key was parked.
+    pub last_error: Option<String>,
+}
+
+type StatusRow = (String, i64, i64, bool, bool, Option<String>, i64);
+
+impl<E: Send + Sync + 'static> Views<E> {
+    /// The state of every model that this database holds, other versions than this program's included.
+    ///
+    /// # Errors
+    /// When the database or the log cannot be read.
+    pub async fn status(&self) -> Result<Vec<ProjectionStatus>, ViewError> {
+        let table = |name: &str| schema::table(self.db().dialect(), name);
+        let sql = Sql::new(format!(
+            "select c.name, c.version, c.position, c.ready, c.halted, c.last_error,
+                 (select count(distinct p.key) from {} p where p.name = c.name and p.version = c.version)
+             from {} c order by c.name, c.version",
+            table("parked"),
+            table("projections")
+        ));
+        let rows = self.db().all::<StatusRow>(sql).await?;
+        let head = self.log().head().await?;
+        let mut all = Vec::with_capacity(rows.len());
+        for (name, version, position, ready, halted, last_error, parked) in rows {
+            let position = unsigned(position);
+            let state = match (halted, ready) {
+                (true, _) => ProjectionState::Halted,
+                (false, false) => ProjectionState::Rebuilding,
+                (false, true) => ProjectionState::Running,
+            };
+            all.push(ProjectionStatus {
+                name,
+                version: u32::try_from(version).unwrap_or(u32::MAX),
+                state,
+                position,
+                lag_events: head.saturating_sub(position),
+                lag_ms: if head > position { self.age_of_next(position).await? } else { 0 },
+                parked_keys: unsigned(parked),
+                last_error,
+            });
+        }
+        Ok(all)
+    }
+
+    /// How long ago the event after a position was recorded, in milliseconds.
+    async fn age_of_next(&self, position: u64) -> Result<u64, ViewError> {
+        let next = self.log().read(position, 1).await?;
+        let age = next.first().map(|event| Timestamp::now().as_millisecond() - event.recorded_at.as_millisecond());
+        Ok(age.and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0))
+    }
+}

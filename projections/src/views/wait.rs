@@ -1,0 +1,160 @@
+//! Waiting for a model to reach a position: by notification from this process's projector, else by one poll for all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, watch};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::db::{Sql, unsigned};
+use crate::model::ReadModel;
+use crate::views::error::ViewError;
+use crate::views::{Installed, Views, schema};
+
+/// How often the checkpoint of another process's projector is looked at while somebody waits.
+const POLL: Duration = Duration::from_millis(50);
+
+/// How far a model is, as this process knows.
+pub(crate) struct Progress {
+    applied: watch::Sender<u64>,
+    led_here: AtomicBool,
+    ready: AtomicBool,
+    polling: Mutex<()>,
+}
+
+impl Progress {
+    pub(crate) fn new(position: u64, ready: bool) -> Self {
+        let (led_here, ready) = (AtomicBool::new(false), AtomicBool::new(ready));
+        Self { applied: watch::Sender::new(position), led_here, ready, polling: Mutex::new(()) }
+    }
+
+    /// The model has come to a position.
+    pub(crate) fn reached(&self, position: u64) {
+        self.applied.send_if_modified(|applied| std::mem::replace(applied, position.max(*applied)) < position);
+    }
+
+    pub(crate) fn applied(&self) -> u64 {
+        *self.applied.borrow()
+    }
+
+    /// This process's projector moves the model now, or no longer.
+    pub(crate) fn lead(&self, here: bool) {
+        self.led_here.store(here, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_ready(&self) {
+        self.ready.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+}
+
+impl<E: Send + Sync + 'static> Views<E> {
+    /// Waits until a model has applied a position; returns how far it is.
+    ///
+    /// # Errors
+    /// [`ViewError::Lagging`] when the time is over.
+    pub async fn wait<M: ReadModel<E>>(&self, position: u64, timeout: Duration) -> Result<u64, ViewError> {
+        let installed = self.installed::<M>()?;
+        self.wait_for(&installed, position, Instant::now() + timeout).await
+    }
+
+    /// Waits until every installed model has been built once, after a start on a log without its read models.
+    ///
+    /// # Errors
+    /// [`ViewError::Lagging`] of the first that has not when the time is over.
+    pub async fn wait_ready(&self, timeout: Duration) -> Result<(), ViewError> {
+        let deadline = Instant::now() + timeout;
+        for installed in self.all_installed() {
+            while !installed.progress.is_ready() {
+                self.look(&installed).await?;
+                if Instant::now() >= deadline {
+                    return Err(self.lagging(&installed).await?);
+                }
+                sleep(POLL).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until every installed model has applied a position; returns how far the last one is.
+    ///
+    /// # Errors
+    /// [`ViewError::Lagging`] of the first that has not when the time is over.
+    pub async fn wait_all(&self, position: u64, timeout: Duration) -> Result<u64, ViewError> {
+        let deadline = Instant::now() + timeout;
+        let mut least = u64::MAX;
+        for installed in self.all_installed() {
+            least = least.min(self.wait_for(&installed, position, deadline).await?);
+        }
+        Ok(if least == u64::MAX { position } else { least })
+    }
+
+    async fn wait_for(&self, installed: &Arc<Installed<E>>, position: u64, deadline: Instant) -> Result<u64, ViewError> {
+        let progress = &installed.progress;
+        let mut applied = progress.applied.subscribe();
+        let reached = async {
+            tokio::select! {
+                biased;
+                // The sender lives in the model that is borrowed here: it cannot be gone.
+                reached = applied.wait_for(|applied| *applied >= position) => Ok(reached.map_or(position, |applied| *applied)),
+                failed = self.poll(installed) => Err(failed),
+            }
+        };
+        match timeout_at(deadline, reached).await {
+            Ok(reached) => reached,
+            Err(_) => {
+                let projection = installed.definition.name.to_owned();
+                Err(ViewError::Lagging { projection, applied: progress.applied(), required: position })
+            }
+        }
+    }
+
+    /// Looks at the checkpoint again and again for all who wait: one of them does it, the others queue for its turn.
+    async fn poll(&self, installed: &Arc<Installed<E>>) -> ViewError {
+        let _turn = installed.progress.polling.lock().await;
+        loop {
+            if !installed.progress.led_here.load(Ordering::Relaxed)
+                && let Err(error) = self.look(installed).await
+            {
+                return error;
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// Reads a model's checkpoint.
+    async fn look(&self, installed: &Arc<Installed<E>>) -> Result<(), ViewError> {
+        let definition = &installed.definition;
+        let projections = schema::table(self.db().dialect(), "projections");
+        let sql = Sql::new(format!("select position, ready from {projections} where name = $1 and version = $2"));
+        let found = self.db().first::<(i64, bool)>(sql.bind(definition.name).bind(i64::from(definition.version))).await?;
+        let (position, ready) = found.ok_or(ViewError::NotInstalled(definition.name))?;
+        if ready {
+            installed.progress.set_ready();
+        }
+        installed.progress.reached(unsigned(position));
+        Ok(())
+    }
+
+    /// A model that has caught up at least once: nobody reads a half-built one.
+    pub(crate) async fn ready<M: ReadModel<E>>(&self) -> Result<Arc<Installed<E>>, ViewError> {
+        let installed = self.installed::<M>()?;
+        if !installed.progress.is_ready() {
+            self.look(&installed).await?;
+        }
+        if installed.progress.is_ready() {
+            return Ok(installed);
+        }
+        Err(self.lagging(&installed).await?)
+    }
+
+    async fn lagging(&self, installed: &Installed<E>) -> Result<ViewError, ViewError> {
+        let required = self.log().head().await?;
+        let projection = installed.definition.name.to_owned();
+        Ok(ViewError::Lagging { projection, applied: installed.progress.applied(), required })
+    }
+}

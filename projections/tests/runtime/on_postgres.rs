@@ -1,0 +1,109 @@
+//! The suite on PostgreSQL.
+
+use crate::book::on_postgres;
+use crate::{folding, processes, reading};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_equal_the_naive_fold_at_every_checkpoint() {
+    on_postgres(folding::rows_equal_the_naive_fold_at_every_checkpoint).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redelivery_and_late_writers_change_nothing() {
+    on_postgres(folding::redelivery_and_late_writers_change_nothing).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poison_parks_its_key_and_nothing_else() {
+    on_postgres(folding::a_poison_parks_its_key_and_nothing_else).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_of_money_halts_before_a_poison() {
+    on_postgres(folding::a_model_of_money_halts_before_a_poison).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreadable_event_halts_every_model() {
+    on_postgres(folding::an_unreadable_event_halts_every_model).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_version_is_built_beside_and_takes_over() {
+    on_postgres(folding::a_new_version_is_built_beside_and_takes_over).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_is_fresh_without_any_projector() {
+    on_postgres(reading::a_row_is_fresh_without_any_projector).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_ends_with_the_position_or_says_lagging() {
+    on_postgres(reading::a_wait_ends_with_the_position_or_says_lagging).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_follow_the_log() {
+    on_postgres(reading::workers_follow_the_log).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleted_views_are_rebuilt() {
+    on_postgres(reading::deleted_views_are_rebuilt).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_neither_skip_nor_repeat_under_inserts() {
+    on_postgres(reading::pages_neither_skip_nor_repeat_under_inserts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_keep_their_limits() {
+    on_postgres(reading::pages_keep_their_limits).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_compare_typed_columns() {
+    on_postgres(reading::filters_compare_typed_columns).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_happens_in_a_fixed_order_by_hand() {
+    on_postgres(processes::everything_happens_in_a_fixed_order_by_hand).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_repeated_changes_nothing() {
+    on_postgres(processes::what_is_repeated_changes_nothing).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_repeated_then_parked() {
+    on_postgres(processes::calls_are_repeated_then_parked).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_cannot_work_is_parked() {
+    on_postgres(processes::a_command_that_cannot_work_is_parked).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreadable_event_stops_the_process_before_it() {
+    on_postgres(processes::an_unreadable_event_stops_the_process_before_it).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_background_comes_to_rest() {
+    on_postgres(processes::the_background_comes_to_rest).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_runtimes_share_without_doubling() {
+    on_postgres(processes::two_runtimes_share_without_doubling).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runtime_that_is_killed_anywhere_doubles_nothing() {
+    on_postgres(processes::a_runtime_that_is_killed_anywhere_doubles_nothing).await;
+}

@@ -1,0 +1,109 @@
+//! The suite on SQLite.
+
+use crate::book::on_sqlite;
+use crate::{folding, processes, reading};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_equal_the_naive_fold_at_every_checkpoint() {
+    on_sqlite(folding::rows_equal_the_naive_fold_at_every_checkpoint).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redelivery_and_late_writers_change_nothing() {
+    on_sqlite(folding::redelivery_and_late_writers_change_nothing).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poison_parks_its_key_and_nothing_else() {
+    on_sqlite(folding::a_poison_parks_its_key_and_nothing_else).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_of_money_halts_before_a_poison() {
+    on_sqlite(folding::a_model_of_money_halts_before_a_poison).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreadable_event_halts_every_model() {
+    on_sqlite(folding::an_unreadable_event_halts_every_model).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_version_is_built_beside_and_takes_over() {
+    on_sqlite(folding::a_new_version_is_built_beside_and_takes_over).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_is_fresh_without_any_projector() {
+    on_sqlite(reading::a_row_is_fresh_without_any_projector).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_ends_with_the_position_or_says_lagging() {
+    on_sqlite(reading::a_wait_ends_with_the_position_or_says_lagging).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_follow_the_log() {
+    on_sqlite(reading::workers_follow_the_log).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleted_views_are_rebuilt() {
+    on_sqlite(reading::deleted_views_are_rebuilt).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_neither_skip_nor_repeat_under_inserts() {
+    on_sqlite(reading::pages_neither_skip_nor_repeat_under_inserts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_keep_their_limits() {
+    on_sqlite(reading::pages_keep_their_limits).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_compare_typed_columns() {
+    on_sqlite(reading::filters_compare_typed_columns).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_happens_in_a_fixed_order_by_hand() {
+    on_sqlite(processes::everything_happens_in_a_fixed_order_by_hand).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_repeated_changes_nothing() {
+    on_sqlite(processes::what_is_repeated_changes_nothing).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_repeated_then_parked() {
+    on_sqlite(processes::calls_are_repeated_then_parked).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_cannot_work_is_parked() {
+    on_sqlite(processes::a_command_that_cannot_work_is_parked).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreadable_event_stops_the_process_before_it() {
+    on_sqlite(processes::an_unreadable_event_stops_the_process_before_it).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_background_comes_to_rest() {
+    on_sqlite(processes::the_background_comes_to_rest).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_runtimes_share_without_doubling() {
+    on_sqlite(processes::two_runtimes_share_without_doubling).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runtime_that_is_killed_anywhere_doubles_nothing() {
+    on_sqlite(processes::a_runtime_that_is_killed_anywhere_doubles_nothing).await;
+}

@@ -1,0 +1,314 @@
+//! Each reaction happens once: commands, timers and outside calls, by hand and in the background.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use daybook_projections::Known;
+use daybook_projections::process::{BusinessClock, Process, ProcessError, Reaction, ReactionId, Runtime, Work, WorkError};
+use daybook_projections::views::Views;
+use eventlog::Log;
+use kernel::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::book::Book;
+use crate::toy::{Toy, added, append, append_once, decode};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Intent {
+    Answer {},
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Call {
+    what: String,
+}
+
+/// Answers what is added and what rings, asks what is to be asked.
+struct Echo;
+
+impl Process<Toy> for Echo {
+    const NAME: &'static str = "echo";
+    type Intent = Intent;
+    type Call = Call;
+
+    fn react(event: &Known<Toy>) -> Vec<Reaction<Intent, Call>> {
+        let key = event.stream().to_string();
+        match &event.event {
+            Toy::Added { amount } => (0..*amount).map(|_| Reaction::Command(Intent::Answer {})).collect(),
+            Toy::Alarmed { due } => {
+                vec![Reaction::Timer { key, due: Timestamp::from_second(*due).unwrap(), intent: Intent::Answer {} }]
+            }
+            Toy::Calmed {} => vec![Reaction::CancelTimer { key }],
+            Toy::Asked { what } => vec![Reaction::Effect(Call { what: what.clone() })],
+            Toy::Cleared {} | Toy::Spoiled {} | Toy::Garbled {} | Toy::Answered { .. } => Vec::new(),
+        }
+    }
+}
+
+/// Does the work, remembers it, and fails when told to.
+struct Desk {
+    log: Log,
+    calls: Mutex<Vec<(String, u32)>>,
+    /// Performs, and then says that it did not.
+    forgetful: AtomicBool,
+    fatal: AtomicBool,
+}
+
+impl Desk {
+    async fn answer(&self, id: &ReactionId) {
+        append_once(&self.log, "answers", vec![Toy::Answered { id: id.to_string() }], Some(id.as_str())).await;
+    }
+
+    fn calls(&self) -> Vec<(String, u32)> {
+        self.calls.lock().unwrap().clone()
+    }
+}
+
+#[derive(Clone)]
+struct Hand(Arc<Desk>);
+
+impl Work for Hand {
+    type Intent = Intent;
+    type Call = Call;
+
+    async fn perform(&self, intent: Intent, id: ReactionId) -> Result<(), WorkError> {
+        let Intent::Answer {} = intent;
+        if self.0.fatal.load(SeqCst) {
+            return Err(WorkError::Fatal { reason: "cannot".into() });
+        }
+        assert!(id.causation.is_some() && id.correlation.is_some());
+        self.0.answer(&id).await;
+        if self.0.forgetful.swap(false, SeqCst) {
+            return Err(WorkError::Retry { after: None, reason: "forgot".into() });
+        }
+        Ok(())
+    }
+
+    async fn call(&self, call: Call, id: ReactionId, attempt: u32) -> Result<(), WorkError> {
+        self.0.calls.lock().unwrap().push((id.to_string(), attempt));
+        match call.what.as_str() {
+            "never" => Err(WorkError::Retry { after: Some(Duration::from_millis(1)), reason: "nobody there".into() }),
+            "third" if attempt < 3 => Err(WorkError::Retry { after: Some(Duration::from_millis(1)), reason: "busy".into() }),
+            "nonsense" => Err(WorkError::Fatal { reason: "no such thing".into() }),
+            _ => {
+                self.0.answer(&id).await;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A business clock in seconds that is only ever moved.
+#[derive(Clone, Default)]
+struct Frozen(Arc<AtomicI64>);
+
+impl BusinessClock for Frozen {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.0.load(SeqCst)).unwrap()
+    }
+}
+
+struct Set {
+    desk: Arc<Desk>,
+    clock: Frozen,
+}
+
+impl Set {
+    fn of(book: &Book) -> Self {
+        let (forgetful, fatal) = (AtomicBool::new(false), AtomicBool::new(false));
+        let desk = Desk { log: book.log.clone(), calls: Mutex::default(), forgetful, fatal };
+        Self { desk: Arc::new(desk), clock: Frozen::default() }
+    }
+
+    async fn manual(&self, views: &Views<Toy>) -> Runtime<Hand, Toy> {
+        Runtime::builder(views, Hand(self.desk.clone()), self.clock.clone()).process::<Echo>().manual().await.unwrap()
+    }
+
+    async fn background(&self, views: &Views<Toy>) -> Runtime<Hand, Toy> {
+        Runtime::builder(views, Hand(self.desk.clone()), self.clock.clone()).process::<Echo>().start().await.unwrap()
+    }
+}
+
+/// The ids of all reactions that became events, in order.
+async fn answers(book: &Book) -> Vec<String> {
+    let events = book.log.read(0, 5_000).await.unwrap();
+    let answer = |event| match decode(&event) {
+        Ok(Some(Toy::Answered { id })) => Some(id),
+        _ => None,
+    };
+    events.into_iter().filter_map(answer).collect()
+}
+
+fn alarm(due: i64) -> Vec<Toy> {
+    vec![Toy::Alarmed { due }]
+}
+
+fn ask(what: &str) -> Vec<Toy> {
+    vec![Toy::Asked { what: what.into() }]
+}
+
+pub async fn everything_happens_in_a_fixed_order_by_hand(book: &Book) {
+    let (views, set) = (book.views().await, Set::of(book));
+    let runtime = set.manual(&views).await;
+    append(&book.log, "b", alarm(20)).await; // 1
+    append(&book.log, "a", alarm(20)).await; // 2
+    append(&book.log, "c", alarm(10)).await; // 3
+    append(&book.log, "d", alarm(10)).await; // 4
+    append(&book.log, "d", vec![Toy::Calmed {}]).await; // 5
+    append(&book.log, "e", alarm(90)).await; // 6
+    append(&book.log, "e", alarm(15)).await; // 7: in place of the first
+    append(&book.log, "x", ask("it")).await; // 8
+    append(&book.log, "y", vec![added(2)]).await; // 9
+    runtime.settle().await.unwrap();
+    assert_eq!(answers(book).await, ["echo:9:0", "echo:9:1", "echo:8:0"]);
+    assert_eq!(runtime.next_timer_due().await.unwrap(), Timestamp::from_second(10).ok());
+    set.clock.0.store(20, SeqCst);
+    runtime.settle().await.unwrap();
+    let fired = ["timer:echo:toy-c:10000000", "timer:echo:toy-e:15000000", "timer:echo:toy-a:20000000", "timer:echo:toy-b:20000000"];
+    assert_eq!(answers(book).await[3..], fired);
+    assert_eq!(runtime.next_timer_due().await.unwrap(), None);
+    runtime.settle().await.unwrap();
+    assert_eq!(answers(book).await.len(), 7);
+    runtime.stop().await;
+}
+
+pub async fn what_is_repeated_changes_nothing(book: &Book) {
+    let (views, set) = (book.views().await, Set::of(book));
+    for i in 0..5 {
+        append(&book.log, i, vec![added(2)]).await;
+        append(&book.log, i, alarm(5 + i)).await;
+        append(&book.log, i, ask("it")).await;
+    }
+    set.clock.0.store(7, SeqCst);
+    // Each round does one thing, claims that it did not, and ends: as after a crash, the next one finds the old checkpoint.
+    for _ in 0..30 {
+        set.desk.forgetful.store(true, SeqCst);
+        let runtime = set.manual(&views).await;
+        let settled = runtime.settle().await;
+        assert!(matches!(settled, Ok(()) | Err(ProcessError::Work { .. })));
+        runtime.stop().await;
+    }
+    set.desk.forgetful.store(false, SeqCst);
+    let runtime = set.manual(&views).await;
+    runtime.settle().await.unwrap();
+    runtime.stop().await;
+    let first = answers(book).await;
+    let mut times = BTreeMap::new();
+    first.iter().for_each(|id| *times.entry(id).or_insert(0) += 1);
+    // 10 commands, 5 effects, the 3 timers due by now.
+    assert_eq!((times.len(), times.values().max()), (18, Some(&1)));
+    // A checkpoint that is thrown away altogether: everything is asked for again under the same ids.
+    book.log_sql("update process_checkpoints set position = 0").await;
+    let runtime = set.manual(&views).await;
+    runtime.settle().await.unwrap();
+    runtime.stop().await;
+    assert_eq!(answers(book).await, first);
+}
+
+pub async fn a_runtime_that_is_killed_anywhere_doubles_nothing(book: &Book) {
+    let (views, set) = (book.views().await, Set::of(book));
+    for i in 0..8 {
+        append(&book.log, i, vec![added(2), Toy::Alarmed { due: i }, Toy::Asked { what: "it".into() }]).await;
+    }
+    set.clock.0.store(100, SeqCst);
+    for round in 0..60 {
+        let runtime = set.manual(&views).await;
+        // Gone in the middle of something; what it leased runs out.
+        let _ = tokio::time::timeout(Duration::from_micros(200 + round * 100), runtime.settle()).await;
+        drop(runtime);
+        book.log_sql("update leases set expires_at = 0; update effects set leased_until = 0").await;
+    }
+    let runtime = set.manual(&views).await;
+    runtime.settle().await.unwrap();
+    let mut all = answers(book).await;
+    all.sort();
+    let count = all.len();
+    all.dedup();
+    assert_eq!((all.len(), count), (32, 32));
+    runtime.stop().await;
+}
+
+pub async fn calls_are_repeated_then_parked(book: &Book) {
+    let (views, set) = (book.views().await, Set::of(book));
+    for what in ["never", "third", "nonsense", "it"] {
+        append(&book.log, what, ask(what)).await;
+    }
+    let runtime = set.background(&views).await;
+    runtime.settle().await.unwrap();
+    let mut calls = set.desk.calls();
+    calls.sort();
+    let expected: Vec<(String, u32)> = [(1, 4), (2, 3), (3, 1), (4, 1)]
+        .into_iter()
+        .flat_map(|(position, attempts)| (1..=attempts).map(move |attempt| (format!("echo:{position}:0"), attempt)))
+        .collect();
+    assert_eq!(calls, expected);
+    let letters = runtime.dead_letters(10).await.unwrap();
+    let letters: Vec<_> = letters.iter().map(|l| (l.id.as_str(), l.attempts, l.reason.as_deref().unwrap())).collect();
+    assert_eq!(letters, [("echo:1:0", 4, "nobody there"), ("echo:3:0", 1, "no such thing")]);
+    runtime.stop().await;
+}
+
+pub async fn a_command_that_cannot_work_is_parked(book: &Book) {
+    let (views, set) = (book.views().await, Set::of(book));
+    append(&book.log, "a", vec![added(1)]).await;
+    append(&book.log, "b", alarm(0)).await;
+    set.desk.fatal.store(true, SeqCst);
+    let runtime = set.manual(&views).await;
+    runtime.settle().await.unwrap();
+    set.desk.fatal.store(false, SeqCst);
+    append(&book.log, "a", vec![added(1)]).await;
+    runtime.settle().await.unwrap();
+    assert_eq!(answers(book).await, ["echo:3:0"]);
+    let letters: Vec<_> = runtime.dead_letters(10).await.unwrap().into_iter().map(|letter| letter.id).collect();
+    assert_eq!(letters, ["echo:1:0", "timer:echo:toy-b:0"]);
+    runtime.stop().await;
+}
+
+pub async fn an_unreadable_event_stops_the_process_before_it(book: &Book) {
+    let (views, set) = (book.views().await, Set::of(book));
+    append(&book.log, "a", vec![added(1), Toy::Garbled {}, added(1)]).await;
+    let runtime = set.manual(&views).await;
+    for _ in 0..2 {
+        assert!(matches!(runtime.settle().await, Err(ProcessError::Unreadable { process: "echo", position: 2, .. })));
+        assert_eq!(answers(book).await, ["echo:1:0"]);
+    }
+    runtime.stop().await;
+}
+
+pub async fn the_background_comes_to_rest(book: &Book) {
+    let (views, set) = (book.views().await, Set::of(book));
+    let runtime = set.background(&views).await;
+    for i in 0..10 {
+        append(&book.log, i, vec![added(3)]).await;
+        append(&book.log, i, ask("it")).await;
+        append(&book.log, i, alarm(i + 1)).await;
+    }
+    runtime.settle().await.unwrap();
+    assert_eq!(answers(book).await.len(), 40);
+    set.clock.0.store(100, SeqCst);
+    runtime.settle().await.unwrap();
+    assert_eq!(answers(book).await.len(), 50);
+    runtime.stop().await;
+}
+
+pub async fn two_runtimes_share_without_doubling(book: &Book) {
+    let (views, set) = (book.views().await, Set::of(book));
+    let (first, second) = (set.background(&views).await, set.background(&views).await);
+    for i in 0..10 {
+        append(&book.log, i, vec![added(2)]).await;
+        append(&book.log, i, ask("it")).await;
+    }
+    first.settle().await.unwrap();
+    assert_eq!(answers(book).await.len(), 30);
+    // The one that stops leaves the process to the other.
+    first.stop().await;
+    append(&book.log, "z", vec![added(2)]).await;
+    append(&book.log, "z", ask("it")).await;
+    second.settle().await.unwrap();
+    let all = answers(book).await;
+    assert_eq!((all.len(), all.iter().collect::<std::collections::BTreeSet<_>>().len()), (33, 33));
+    assert_eq!(set.desk.calls().len(), 11);
+    second.stop().await;
+}

@@ -1,0 +1,49 @@
+//! Everything that a request may need, put together once per book.
+
+use std::sync::Arc;
+
+use adapters::{Messenger, ObjectStore};
+use commands::Context;
+use futures_util::future::BoxFuture;
+use kernel::Timestamp;
+use projections::hot::Hot;
+use projections::views::Views;
+
+use crate::password::Passwords;
+use crate::tokens::Tokens;
+
+/// One book with its read side and its edge. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// Commands and the log under them.
+    pub ctx: Context,
+    /// Read models.
+    pub views: Views,
+    /// What is hot and may be lost.
+    pub hot: Arc<dyn Hot>,
+    /// Signs and verifies.
+    pub tokens: Tokens,
+    /// Hashes and verifies.
+    pub passwords: Passwords,
+    /// Photos.
+    pub objects: Arc<dyn ObjectStore>,
+    /// Mail and SMS.
+    pub messenger: Arc<dyn Messenger>,
+    /// Where clients reach us, without a slash at the end.
+    pub public_url: Arc<str>,
+    /// Moves the business clock; only in `dev` and in tests.
+    pub advance: Option<Arc<dyn AdvanceClock>>,
+}
+
+/// Moves the business clock and answers when all that fell due has run.
+pub trait AdvanceClock: Send + Sync {
+    /// Forward by so many seconds; 0 reads the clock.
+    fn advance(&self, seconds: u32) -> BoxFuture<'_, Result<Timestamp, Box<dyn std::error::Error + Send + Sync>>>;
+}
+
+/// Real time in whole microseconds, for tokens and sessions; never for business.
+#[must_use]
+pub fn real_now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+}

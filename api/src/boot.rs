@@ -1,0 +1,234 @@
+//! Puts a book together: log, read side, processes, outside systems, edge.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use adapters::{ConsoleMessenger, FolderStore, GuardLimits, Guarded, Sandbox, SandboxFiles, SeoulGeocoder};
+use commands::{Clock, Context, Ids, Keys};
+use domain::settings::Settings;
+use eventlog::{Config as LogConfig, Log, StoreUrl};
+use futures_util::future::BoxFuture;
+use kernel::Timestamp;
+use kernel::jiff::SignedDuration;
+use projections::hot::{Hot, Memory, Redis};
+use projections::models;
+use projections::process::{BusinessClock, Runtime};
+use projections::processes::{BookingDeadlines, Desk, Geocoding, Outside, ProviderCalls, Settlements};
+use projections::views::{Views, Workers};
+use tokio::sync::Notify;
+
+use crate::app::{AdvanceClock, App};
+use crate::password::Passwords;
+use crate::tokens::Tokens;
+
+/// The file in the data folder that keeps how far the business clock was moved.
+const CLOCK_FILE: &str = "clock";
+
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How a book is to be opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the log and the read models are.
+    pub store: StoreUrl,
+    /// What every key is derived from.
+    pub secret: [u8; 32],
+    /// Photos, and the clock's offset.
+    pub data: PathBuf,
+    /// The sandbox provider's book; its bank's is beside it.
+    pub provider_book: PathBuf,
+    /// Shared hot store; without it, in process.
+    pub redis_url: Option<String>,
+    /// How clients reach this server.
+    pub public_url: String,
+    /// Bring the schema up to date.
+    pub migrate: bool,
+    /// Run projectors, processes, timers and effects here.
+    pub workers: bool,
+    /// Let `advanceClock` move the business clock.
+    pub advance_clock: bool,
+    /// Accept access tokens without an end (`dev`).
+    pub endless_tokens: bool,
+    /// Where new ids come from.
+    pub ids: Ids,
+}
+
+/// An open book.
+pub struct Book {
+    /// What requests need.
+    pub app: App,
+    /// Does the work of the processes.
+    pub runtime: Option<Arc<Runtime<Desk>>>,
+    workers: Option<Workers>,
+}
+
+/// The business clock with a bell that rings when it is moved.
+#[derive(Clone)]
+pub struct MovableClock {
+    clock: Clock,
+    moved: Arc<Notify>,
+}
+
+impl MovableClock {
+    /// A clock with a bell.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, moved: Arc::default() }
+    }
+
+    fn advance_to(&self, at: Timestamp) {
+        self.clock.advance_to(at);
+        self.moved.notify_waiters();
+    }
+}
+
+impl BusinessClock for MovableClock {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn changed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.moved.notified())
+    }
+}
+
+/// Moves the clock from timer to timer, so that whatever falls due happens at its own time and in order.
+struct Advance {
+    clock: MovableClock,
+    runtime: Arc<Runtime<Desk>>,
+    views: Views,
+    file: PathBuf,
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Advance {
+    async fn run(&self, seconds: u32) -> Result<Timestamp, AnyError> {
+        let _turn = self.turn.lock().await;
+        let target = self.clock.now().checked_add(SignedDuration::from_secs(i64::from(seconds)))?;
+        loop {
+            self.runtime.settle().await?;
+            match self.runtime.next_timer_due().await? {
+                Some(due) if due <= target && due > self.clock.now() => self.clock.advance_to(due),
+                Some(due) if due <= target => {}
+                _ => break,
+            }
+        }
+        self.clock.advance_to(target);
+        self.keep().await?;
+        self.runtime.settle().await?;
+        let head = self.views.log().head().await?;
+        self.views.wait_all(head, std::time::Duration::from_secs(30)).await?;
+        Ok(self.clock.now())
+    }
+
+    async fn keep(&self) -> Result<(), AnyError> {
+        let part = self.file.with_extension("part");
+        tokio::fs::write(&part, self.clock.clock.offset_us().to_string()).await?;
+        Ok(tokio::fs::rename(part, &self.file).await?)
+    }
+}
+
+impl AdvanceClock for Advance {
+    fn advance(&self, seconds: u32) -> BoxFuture<'_, Result<Timestamp, AnyError>> {
+        Box::pin(self.run(seconds))
+    }
+}
+
+/// The systems outside, as they are in `dev` and in tests: a sandbox with books of its own.
+///
+/// # Errors
+/// When the sandbox's books cannot be opened, or another process has them.
+pub async fn sandbox(provider_book: &Path, clock: &Clock) -> Result<Sandbox, AnyError> {
+    let folder = provider_book.parent().map(Path::to_path_buf).unwrap_or_default();
+    let files = SandboxFiles { provider: provider_book.to_path_buf(), bank: folder.join("bank.ndjson") };
+    let clock = clock.clone();
+    Ok(tokio::task::spawn_blocking(move || Sandbox::open(&files, Arc::new(move || clock.now()))).await??)
+}
+
+/// The work of the processes with the sandbox outside, behind breakers.
+#[must_use]
+pub fn desk(ctx: &Context, sandbox: &Sandbox) -> Desk {
+    let provider = Arc::new(Guarded::new("payment-provider", sandbox.clone(), GuardLimits::default()));
+    let bank = Arc::new(Guarded::new("bank", sandbox.clone(), GuardLimits::default()));
+    Desk::new(ctx.clone(), Outside { provider, bank, geocoder: Arc::new(SeoulGeocoder) })
+}
+
+/// Every process of the business.
+#[must_use]
+pub fn processes(views: &Views, desk: Desk, clock: MovableClock) -> projections::process::Builder<Desk> {
+    Runtime::builder(views, desk, clock)
+        .process::<BookingDeadlines>()
+        .process::<ProviderCalls>()
+        .process::<Settlements>()
+        .process::<Geocoding>()
+}
+
+impl Book {
+    /// Opens a book as the options say.
+    ///
+    /// # Errors
+    /// When a store, a file or Redis's address is not usable; the text names it.
+    pub async fn open(options: &Options) -> Result<Self, AnyError> {
+        tokio::fs::create_dir_all(&options.data).await?;
+        let clock_file = options.data.join(CLOCK_FILE);
+        let clock = Clock::shifted(read_offset(&clock_file).await?);
+        let log = Log::open(LogConfig { url: options.store.clone(), secret: options.secret, migrate: options.migrate }).await?;
+        let views = Views::open(log.clone(), projections::decode).await?;
+        models::install_all(&views).await?;
+        let ctx = Context {
+            log,
+            clock: clock.clone(),
+            ids: options.ids.clone(),
+            settings: Arc::new(Settings::default()),
+            keys: Keys::new(options.secret),
+        };
+        let movable = MovableClock::new(clock.clone());
+        let (mut runtime, mut workers) = (None, None);
+        if options.workers {
+            workers = Some(Workers::start(&views));
+            let desk = desk(&ctx, &sandbox(&options.provider_book, &clock).await?);
+            runtime = Some(Arc::new(processes(&views, desk, movable.clone()).start().await?));
+        }
+        let advance = runtime.clone().filter(|_| options.advance_clock).map(|runtime| {
+            let (views, turn) = (views.clone(), tokio::sync::Mutex::new(()));
+            Arc::new(Advance { clock: movable, runtime, views, file: clock_file, turn }) as Arc<dyn AdvanceClock>
+        });
+        let hot: Arc<dyn Hot> = match &options.redis_url {
+            Some(url) => Arc::new(Redis::open(url, "daybook")?),
+            None => Arc::new(Memory::new()),
+        };
+        let tokens = Tokens::new(&options.secret);
+        let app = App {
+            ctx,
+            views,
+            hot,
+            tokens: if options.endless_tokens { tokens.with_endless() } else { tokens },
+            passwords: Passwords::new()?,
+            objects: Arc::new(FolderStore::open(options.data.join("photos"), adapters::objects::DEFAULT_MAX_BYTES)?),
+            messenger: Arc::new(ConsoleMessenger::new()),
+            public_url: options.public_url.as_str().into(),
+            advance,
+        };
+        Ok(Self { app, runtime, workers })
+    }
+
+    /// Stops the workers and closes the stores.
+    pub async fn close(self) {
+        if let Some(runtime) = &self.runtime {
+            runtime.stop().await;
+        }
+        if let Some(workers) = self.workers {
+            workers.stop().await;
+        }
+        self.app.views.close().await;
+        self.app.ctx.log.close().await;
+    }
+}
+
+async fn read_offset(file: &Path) -> Result<i64, AnyError> {
+    match tokio::fs::read_to_string(file).await {
+        Ok(text) => Ok(text.trim().parse()?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error.into()),
+    }
+}

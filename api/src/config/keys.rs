@@ -1,0 +1,81 @@
+//! Every key there is.
+
+/// What may be shown of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sensitivity {
+    /// All of it.
+    Plain,
+    /// All but the password within the URL.
+    Url,
+    /// Nothing.
+    Secret,
+}
+
+/// A key of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its name in `daybook.toml`; with hyphens, its flag.
+    pub name: &'static str,
+    /// Its environment variable; with `_FILE` behind it, a file that holds the value.
+    pub env: &'static str,
+    /// The value when nobody gives one.
+    pub default: Option<&'static str>,
+    /// What may be shown.
+    pub sensitivity: Sensitivity,
+    /// What it is, to follow "`key` is …".
+    pub about: &'static str,
+}
+
+const fn key(name: &'static str, env: &'static str, default: Option<&'static str>, about: &'static str) -> Key {
+    Key { name, env, default, sensitivity: Sensitivity::Plain, about }
+}
+
+const fn masked(key: Key, sensitivity: Sensitivity) -> Key {
+    Key { sensitivity, ..key }
+}
+
+/// Every key, in the order in which they are shown.
+pub const KEYS: [Key; 14] = [
+    masked(key("database_url", "DATABASE_URL", None, "postgres://… or sqlite://FOLDER"), Sensitivity::Url),
+    masked(
+        key("owner_database_url", "DAYBOOK_OWNER_DATABASE_URL", None, "the database as its owner, who may migrate: postgres://…"),
+        Sensitivity::Url,
+    ),
+    masked(key("redis_url", "REDIS_URL", None, "redis://… (without it, hot models are kept in process)"), Sensitivity::Url),
+    key("listen", "DAYBOOK_LISTEN", Some("127.0.0.1:4480"), "address and port, as 0.0.0.0:4480"),
+    masked(key("secret", "DAYBOOK_SECRET", None, "32 random bytes in hexadecimal or base64"), Sensitivity::Secret),
+    key("data", "DAYBOOK_DATA", Some("daybook-data"), "the folder of uploads and embedded databases"),
+    key("provider_book", "DAYBOOK_PROVIDER_BOOK", None, "the sandbox payment provider's file (provider.ndjson in the data folder)"),
+    key("public_url", "DAYBOOK_PUBLIC_URL", None, "how clients reach this server, as https://api.example.org"),
+    key("advance_clock", "DAYBOOK_ADVANCE_CLOCK", Some("off"), "on or off: may the business clock be moved (tests only)"),
+    key("migrate", "DAYBOOK_MIGRATE", Some("on"), "on or off: migrate the database at start"),
+    key("workers", "DAYBOOK_WORKERS", Some("on"), "on or off: run projectors, processes, timers and effects here"),
+    key("introspection", "DAYBOOK_INTROSPECTION", Some("off"), "on or off: answer questions about the schema"),
+    key("log", "DAYBOOK_LOG", Some("info"), "a filter of log lines, as info,sqlx=warn"),
+    key("origin", "DAYBOOK_ORIGIN", Some("daybook.local/dev"), "the name of this log in its signed tree heads"),
+];
+
+/// The key of a name.
+pub(super) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// The value as it may be shown.
+pub(super) fn shown(key: &Key, value: &str) -> String {
+    match key.sensitivity {
+        Sensitivity::Plain => value.to_owned(),
+        Sensitivity::Url => masked_url(value),
+        Sensitivity::Secret => "********".to_owned(),
+    }
+}
+
+/// A URL without its password; credentials in the query are cut off with all of it.
+pub(super) fn masked_url(url: &str) -> String {
+    let (url, query) = url.split_once('?').map_or((url, ""), |(url, _)| (url, "?…"));
+    let masked = url.split_once("://").and_then(|(scheme, rest)| {
+        let (credentials, host) = rest.rsplit_once('@')?;
+        let user = credentials.split_once(':')?.0;
+        Some(format!("{scheme}://{user}:********@{host}{query}"))
+    });
+    masked.unwrap_or_else(|| format!("{url}{query}"))
+}

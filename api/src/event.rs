@@ -1,0 +1,277 @@
+//! Events of the log as GraphQL shows them, and what was: history, time travel.
+
+use async_graphql::{Context, ID, InputObject, Object};
+use domain::user::Role;
+use eventlog::{EventFilter as Filter, EventPage, Order, Recorded};
+use kernel::{StreamName, Timestamp};
+use projections::{Known, ReadModel};
+
+mod subscription;
+
+use crate::connection::{Connection, Direction, Page, bad_cursor};
+use crate::errors::ApiError;
+use crate::reading::{Reader, token};
+use crate::scalars::{BigInt, DateTime, Json};
+pub use subscription::EventSubscription;
+
+/// Who may read the log.
+pub const LOG_READERS: [Role; 3] = [Role::Auditor, Role::Finance, Role::Engineer];
+/// Most events that one entity's past is folded from.
+const MAX_HISTORY: usize = 10_000;
+
+/// A moment of the past: as recorded (position or instant of recording), as effective (business date), or both.
+#[derive(Clone, Debug, InputObject)]
+pub struct AsOf {
+    /// After the event at this position.
+    pub position: Option<BigInt>,
+    /// After everything recorded up to this instant.
+    pub recorded_at: Option<DateTime>,
+    /// Counting only what was effective up to this business date.
+    pub effective_at: Option<DateTime>,
+}
+
+/// A moment of the past, read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Moment {
+    /// Up to this position.
+    pub position: Option<u64>,
+    /// Recorded up to this instant.
+    pub recorded_at: Option<Timestamp>,
+    /// Effective up to this instant.
+    pub effective_at: Option<Timestamp>,
+}
+
+impl AsOf {
+    /// The moment that is meant.
+    ///
+    /// # Errors
+    /// SYS003 for a negative position or an impossible date.
+    pub fn moment(&self) -> Result<Moment, ApiError> {
+        let bad = || kernel::Refused::at(crate::errors::MALFORMED, &["asOf", "position"]);
+        let at = |at: &Option<DateTime>, name| at.as_ref().map(|at| at.instant(&["asOf", name])).transpose();
+        Ok(Moment {
+            position: self.position.map(|position| position.count().ok_or_else(bad)).transpose()?,
+            recorded_at: at(&self.recorded_at, "recordedAt")?,
+            effective_at: at(&self.effective_at, "effectiveAt")?,
+        })
+    }
+}
+
+impl Moment {
+    /// Had this event happened, as of this moment?
+    #[must_use]
+    pub fn covers(&self, event: &Recorded) -> bool {
+        self.position.is_none_or(|position| event.position <= position)
+            && self.recorded_at.is_none_or(|at| event.recorded_at <= at)
+            && self.effective_at.is_none_or(|at| event.occurred_at <= at)
+    }
+}
+
+/// An event of the log.
+#[derive(Clone, Debug)]
+pub struct EventNode(pub Recorded);
+
+/// Something that happened, exactly as it is stored: immutable, at its place in the one order.
+#[Object(name = "Event")]
+impl EventNode {
+    /// The event's id.
+    pub async fn id(&self) -> ID {
+        ID(format!("event-{}", self.0.position))
+    }
+
+    /// Its place in the log, from 1 on without gaps.
+    async fn position(&self) -> BigInt {
+        self.0.position.into()
+    }
+
+    /// The stream that it belongs to.
+    async fn stream(&self) -> &str {
+        self.0.stream.as_str()
+    }
+
+    /// Its place in the stream, from 1 on without gaps.
+    async fn version(&self) -> i32 {
+        i32::try_from(self.0.version).unwrap_or(i32::MAX)
+    }
+
+    /// What happened, by name.
+    #[graphql(name = "type")]
+    async fn event_type(&self) -> &str {
+        &self.0.event_type
+    }
+
+    /// Version of the payload's form.
+    async fn schema_version(&self) -> i32 {
+        i32::try_from(self.0.schema_version).unwrap_or(i32::MAX)
+    }
+
+    /// When it was recorded, by the log's own clock; never earlier than the event before.
+    async fn recorded_at(&self) -> DateTime {
+        self.0.recorded_at.into()
+    }
+
+    /// When it happened, by the business clock.
+    async fn occurred_at(&self) -> DateTime {
+        self.0.occurred_at.into()
+    }
+
+    /// Who caused it.
+    async fn actor(&self) -> String {
+        self.0.actor.to_string()
+    }
+
+    /// Links everything that one request set off.
+    async fn correlation_id(&self) -> ID {
+        ID(self.0.correlation_id.to_string())
+    }
+
+    /// The event that caused the command, when a process issued it.
+    async fn causation_id(&self) -> Option<ID> {
+        self.0.causation_id.map(|id| ID(id.to_string()))
+    }
+
+    /// The command that appended it.
+    async fn command_id(&self) -> ID {
+        ID(self.0.command_id.to_string())
+    }
+
+    /// What it says.
+    async fn payload(&self) -> Result<Json, ApiError> {
+        serde_json::from_str(&self.0.payload).map(async_graphql::Json).map_err(ApiError::internal)
+    }
+
+    /// The stored bytes, exactly.
+    async fn payload_text(&self) -> &str {
+        &self.0.payload
+    }
+
+    /// Hex of the leaf's hash in the log's tree; null until the log is sealed.
+    async fn leaf_hash(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Which events; everything that is named must hold.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct EventFilter {
+    /// Of one of these types.
+    pub types: Option<Vec<String>>,
+    /// Of streams of this kind, for example `booking`.
+    pub stream_kind: Option<String>,
+    /// Of this stream.
+    pub stream: Option<String>,
+    /// Set off by this request.
+    pub correlation_id: Option<ID>,
+    /// Caused by this actor, for example `user-…`.
+    pub actor: Option<String>,
+    /// Recorded at or after.
+    pub from: Option<DateTime>,
+    /// Recorded before.
+    pub to: Option<DateTime>,
+}
+
+/// Most event types that a filter may name.
+const MAX_TYPES: usize = 50;
+
+impl EventFilter {
+    /// The log's own filter; `None` when it can match nothing.
+    ///
+    /// # Errors
+    /// SYS003 for too many types or impossible dates.
+    pub fn stored(&self) -> Result<Option<Filter>, ApiError> {
+        if self.types.as_ref().is_some_and(|types| types.len() > MAX_TYPES) {
+            return Err(kernel::Refused::at(crate::errors::MALFORMED, &["filter", "types"]).into());
+        }
+        let at = |at: &Option<DateTime>, name| at.as_ref().map(|at| at.instant(&["filter", name])).transpose();
+        let (from, to) = (at(&self.from, "from")?, at(&self.to, "to")?);
+        let stream = self.stream.as_deref().map(str::parse::<StreamName>).transpose();
+        let correlation_id = self.correlation_id.as_deref().map(|id| uuid::Uuid::try_parse(id)).transpose();
+        let actor = self.actor.as_deref().map(str::parse).transpose();
+        let (Ok(stream), Ok(correlation_id), Ok(actor)) = (stream, correlation_id, actor) else { return Ok(None) };
+        Ok(Some(Filter {
+            types: self.types.clone().unwrap_or_default(),
+            stream_kind: self.stream_kind.clone(),
+            stream,
+            correlation_id,
+            actor,
+            recorded_from: from,
+            recorded_to: to,
+            ..Filter::default()
+        }))
+    }
+}
+
+/// A page of the log.
+async fn page(reader: &Reader<'_>, filter: Filter, page: &Page) -> Result<Connection<EventNode>, ApiError> {
+    let place = |cursor: &Option<String>, name| match cursor {
+        None => Ok(None),
+        Some(text) => crate::reading::position_of(text).map(Some).map_err(|_| bad_cursor(name)),
+    };
+    let order = match page.direction {
+        Direction::Forward => Order::Ascending,
+        Direction::Backward => Order::Descending,
+    };
+    let (after, before) = (place(&page.after, "after")?, place(&page.before, "before")?);
+    let range = EventPage { after, before, order, limit: page.fetch() };
+    let found = reader.app.ctx.log.search(&filter, range).await.map_err(ApiError::internal)?;
+    let rows = found.into_iter().map(|event| (token(event.position), EventNode(event)));
+    let log = reader.app.ctx.log.clone();
+    Ok(Connection::page(page, rows).counted(move || {
+        let (log, filter) = (log.clone(), filter.clone());
+        async move { log.count(&filter).await.map_err(ApiError::internal) }
+    }))
+}
+
+/// The events that made one entity, oldest first.
+///
+/// # Errors
+/// SYS003 for a cursor of another list, or the log's.
+pub async fn history(reader: &Reader<'_>, stream: String, wanted: &Page) -> Result<Connection<EventNode>, ApiError> {
+    let stream = stream.parse().map_err(ApiError::internal)?;
+    page(reader, Filter { stream: Some(stream), ..Filter::default() }, wanted).await
+}
+
+/// A row as of a moment of the past, folded from its stream's events up to then.
+///
+/// # Errors
+/// SYS003 for an impossible moment, or the log's.
+pub async fn row_as_of<M: ReadModel>(reader: &Reader<'_>, key: &str, as_of: &AsOf) -> Result<Option<M::Row>, ApiError> {
+    let moment = as_of.moment()?;
+    let Ok(stream) = key.parse::<StreamName>() else { return Ok(None) };
+    let events = reader.app.ctx.log.read_stream(&stream, 0, MAX_HISTORY).await.map_err(ApiError::internal)?;
+    let mut row = None;
+    for recorded in events.into_iter().filter(|event| moment.covers(event)) {
+        let Some(event) = projections::decode(&recorded).map_err(ApiError::internal)? else { continue };
+        let known = Known { recorded, event };
+        if M::keys(&known).iter().any(|touched| touched == key) {
+            row = M::apply(key, row, &known).map_err(ApiError::internal)?;
+        }
+    }
+    Ok(row)
+}
+
+/// Queries of the log.
+#[derive(Default)]
+pub struct EventQuery;
+
+#[Object]
+impl EventQuery {
+    /// The log, oldest first; for auditors, finance and engineers.
+    async fn events(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<EventFilter>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<EventNode>, ApiError> {
+        let reader = Reader::of(ctx)?;
+        reader.viewer.with_role(&LOG_READERS)?;
+        let wanted = Page::new(first, after, last, before)?;
+        match filter.unwrap_or_default().stored()? {
+            Some(filter) => page(&reader, filter, &wanted).await,
+            None => Ok(Connection::empty()),
+        }
+    }
+}

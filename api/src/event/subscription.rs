@@ -1,0 +1,157 @@
+//! Events and bookings as they happen: one tail of the log per subscriber, from a cursor or from now on.
+
+use std::collections::VecDeque;
+
+use async_graphql::{Context, ID, Subscription};
+use domain::ids::UserId;
+use eventlog::{Log, Recorded};
+use futures_util::stream::{self, Stream, StreamExt};
+use projections::models::Bookings;
+use projections::{Known, ReadModel};
+
+use super::{EventFilter, EventNode, Filter, LOG_READERS};
+use crate::app::App;
+use crate::booking::BookingNode;
+use crate::connection::{Edge, bad_cursor};
+use crate::errors::ApiError;
+use crate::reading::{Reader, from_view, position_of, token};
+use crate::viewer::Viewer;
+
+/// Events of one read.
+const PAGE: usize = 500;
+/// How often the log is looked at when nobody hints at news.
+const POLL: std::time::Duration = std::time::Duration::from_millis(250);
+
+/// The log after a position, in order, for ever: read by pages, woken by hints, polled between them.
+fn tail(log: Log, after: u64) -> impl Stream<Item = Result<Recorded, ApiError>> + Send {
+    struct Tail {
+        hint: tokio::sync::watch::Receiver<u64>,
+        log: Log,
+        after: u64,
+        page: VecDeque<Recorded>,
+    }
+    let start = Tail { hint: log.watch(), log, after, page: VecDeque::new() };
+    stream::try_unfold(start, |mut tail| async move {
+        loop {
+            if let Some(event) = tail.page.pop_front() {
+                tail.after = event.position;
+                return Ok(Some((event, tail)));
+            }
+            tail.hint.borrow_and_update();
+            tail.page = tail.log.read(tail.after, PAGE).await.map_err(ApiError::internal)?.into();
+            if tail.page.is_empty() && matches!(tokio::time::timeout(POLL, tail.hint.changed()).await, Ok(Err(_))) {
+                return Ok(None);
+            }
+        }
+    })
+}
+
+/// Where a subscription starts: after a cursor, else at the log's present end.
+async fn start(app: &App, after: Option<String>) -> Result<u64, ApiError> {
+    match after {
+        Some(cursor) => position_of(&cursor).map_err(|_| bad_cursor("after")),
+        None => app.ctx.log.head().await.map_err(ApiError::internal),
+    }
+}
+
+fn matches(filter: &Filter, event: &Recorded) -> bool {
+    (filter.types.is_empty() || filter.types.contains(&event.event_type))
+        && filter.stream_kind.as_deref().is_none_or(|kind| kind == event.stream.kind())
+        && filter.stream.as_ref().is_none_or(|stream| *stream == event.stream)
+        && filter.correlation_id.is_none_or(|id| id == event.correlation_id)
+        && filter.actor.as_ref().is_none_or(|actor| *actor == event.actor)
+        && filter.recorded_from.is_none_or(|from| event.recorded_at >= from)
+        && filter.recorded_to.is_none_or(|to| event.recorded_at < to)
+}
+
+/// Bookings that an event touches, as of that event, when the viewer is one of their parties.
+async fn booking_at(app: &App, viewer: &Viewer, only: Option<&str>, recorded: Recorded) -> Result<Vec<Edge<BookingNode>>, ApiError> {
+    let Some(event) = projections::decode(&recorded).map_err(ApiError::internal)? else { return Ok(Vec::new()) };
+    let position = recorded.position;
+    let keys = Bookings::keys(&Known { recorded, event });
+    let mut edges = Vec::new();
+    for key in keys.into_iter().filter(|key| only.is_none_or(|only| only == key)) {
+        let row = app.views.fresh::<Bookings>(&key, position).await.map_err(from_view)?;
+        let party = |user: UserId, row: &<Bookings as ReadModel>::Row| row.terms.is_party(user);
+        if let Some(row) = row.filter(|row| viewer.user.is_some_and(|user| party(user, row))) {
+            edges.push(Edge { cursor: token(position), node: BookingNode(row) });
+        }
+    }
+    Ok(edges)
+}
+
+fn bookings(app: App, viewer: Viewer, only: Option<String>, after: u64) -> impl Stream<Item = Result<Edge<BookingNode>, ApiError>> {
+    tail(app.ctx.log.clone(), after)
+        .then(move |event| {
+            let (app, viewer, only) = (app.clone(), viewer.clone(), only.clone());
+            async move {
+                match event {
+                    Ok(event) => booking_at(&app, &viewer, only.as_deref(), event).await,
+                    Err(error) => Err(error),
+                }
+            }
+        })
+        .flat_map(|edges| match edges {
+            Ok(edges) => stream::iter(edges.into_iter().map(Ok).collect::<Vec<_>>()),
+            Err(error) => stream::iter(vec![Err(error)]),
+        })
+}
+
+/// What happens, as it happens.
+#[derive(Default)]
+pub struct EventSubscription;
+
+#[Subscription]
+impl EventSubscription {
+    /// The log as it grows; for auditors, finance and engineers. With `after`, whatever came since that cursor comes first.
+    async fn events(
+        &self,
+        ctx: &Context<'_>,
+        filter: Option<EventFilter>,
+        after: Option<String>,
+    ) -> Result<impl Stream<Item = Result<Edge<EventNode>, ApiError>> + use<>, ApiError> {
+        let reader = Reader::of(ctx)?;
+        reader.viewer.with_role(&LOG_READERS)?;
+        let filter = filter.unwrap_or_default().stored()?;
+        let after = start(reader.app, after).await?;
+        Ok(tail(reader.app.ctx.log.clone(), after).filter_map(move |event| {
+            let shown = match event {
+                Ok(event) if filter.as_ref().is_some_and(|filter| matches(filter, &event)) => {
+                    Some(Ok(Edge { cursor: token(event.position), node: EventNode(event) }))
+                }
+                Ok(_) => None,
+                Err(error) => Some(Err(error)),
+            };
+            std::future::ready(shown)
+        }))
+    }
+
+    /// A booking of yours, whenever it changes.
+    async fn booking_updated(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+        after: Option<String>,
+    ) -> Result<impl Stream<Item = Result<Edge<BookingNode>, ApiError>> + use<>, ApiError> {
+        let reader = Reader::of(ctx)?;
+        reader.viewer.person()?;
+        let mine = reader.get::<Bookings>(&id).await?.and_then(|row| BookingNode::visible(&reader, row));
+        if mine.is_none() {
+            return Err(kernel::Refused::at("BOOKING001", &["id"]).into());
+        }
+        let after = start(reader.app, after).await?;
+        Ok(bookings(reader.app.clone(), reader.viewer.clone(), Some(id.0), after))
+    }
+
+    /// Every booking of yours, whenever one changes.
+    async fn my_booking_updates(
+        &self,
+        ctx: &Context<'_>,
+        after: Option<String>,
+    ) -> Result<impl Stream<Item = Result<Edge<BookingNode>, ApiError>> + use<>, ApiError> {
+        let reader = Reader::of(ctx)?;
+        reader.viewer.person()?;
+        let after = start(reader.app, after).await?;
+        Ok(bookings(reader.app.clone(), reader.viewer.clone(), None, after))
+    }
+}

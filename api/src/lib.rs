@@ -1,0 +1,34 @@
+//! The edge of Daybook: GraphQL over HTTP and WebSocket, identity at the door, configuration and the command line.
+//!
+//! Thin on purpose: it parses, asks `commands` and `projections`, and prints.
+
+pub mod app;
+pub mod booking;
+pub mod boot;
+pub mod cli;
+pub mod config;
+pub mod connection;
+pub mod console;
+pub mod demo;
+pub mod errors;
+pub mod event;
+pub mod input;
+pub mod ledger;
+pub mod mutation;
+pub mod node;
+pub mod observe;
+pub mod password;
+pub mod payment;
+pub mod projection;
+pub mod reading;
+pub mod run;
+pub mod scalars;
+pub mod schema;
+pub mod server;
+pub mod settlement;
+pub mod side;
+pub mod tokens;
+pub mod transport;
+pub mod user;
+pub mod vehicle;
+pub mod viewer;

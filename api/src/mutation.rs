@@ -1,0 +1,139 @@
+//! The one way every mutation goes: caller, command, receipt, the entity as of that receipt. A new mutation cannot forget
+//! idempotency, receipts or the caller's own position, since it gets its answer from here (api.md §2).
+
+use commands::{ExecuteError, Executed};
+use domain::ids::UserId;
+use kernel::Refused;
+
+use crate::errors::{ApiError, FORBIDDEN, INTERNAL, LIMITED, SIGN_IN, UNAVAILABLE, UserError};
+use crate::reading::{Reader, token};
+use crate::scalars::{BigInt, DateTime};
+use async_graphql::{ID, SimpleObject};
+
+/// What a command did, and where: kept for ever under its idempotency key.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Receipt {
+    /// The command. The same for every retry under its key.
+    pub command_id: ID,
+    /// Links everything that the request set off.
+    pub correlation_id: ID,
+    /// The events that it appended, in order; none when it found nothing to do.
+    pub event_ids: Vec<ID>,
+    /// The position of its last event; the log's end when it appended nothing.
+    pub position: BigInt,
+    /// Give it as `Daybook-Consistency` to read what this command wrote.
+    pub token: String,
+    /// True when the answer is that of an earlier call with the same key.
+    pub replayed: bool,
+    /// When it was recorded.
+    pub committed_at: DateTime,
+}
+
+impl Receipt {
+    fn of(receipt: &eventlog::Receipt) -> Self {
+        Self {
+            command_id: ID(receipt.command_id.to_string()),
+            correlation_id: ID(receipt.correlation_id.to_string()),
+            event_ids: receipt.event_ids.iter().map(|id| ID(id.to_string())).collect(),
+            position: BigInt(receipt.position.into()),
+            token: token(receipt.position),
+            replayed: receipt.replayed,
+            committed_at: receipt.committed_at.into(),
+        }
+    }
+}
+
+/// What every payload is made of.
+pub struct Reply<N> {
+    /// The entity as of the receipt.
+    pub entity: Option<N>,
+    /// What the command did.
+    pub receipt: Option<Receipt>,
+    /// Why it was refused.
+    pub user_errors: Vec<UserError>,
+    /// As the client sent it.
+    pub client_mutation_id: Option<String>,
+}
+
+impl<N> Reply<N> {
+    /// A refusal: nothing was done.
+    #[must_use]
+    pub fn refused(refused: Refused, client_mutation_id: Option<String>) -> Self {
+        Self { entity: None, receipt: None, user_errors: vec![refused.into()], client_mutation_id }
+    }
+}
+
+/// A command that was accepted, or the refusal that its payload shows.
+pub enum Decided<T> {
+    /// Accepted, now or before.
+    Done {
+        /// What it did.
+        receipt: Receipt,
+        /// Its last position.
+        position: u64,
+        /// What it is about.
+        value: T,
+    },
+    /// Refused in the payload.
+    Refused(Refused),
+}
+
+impl Reader<'_> {
+    /// Sorts a command's outcome into payload and top-level errors, and notes how far its caller has come.
+    ///
+    /// # Errors
+    /// Whatever does not belong into `userErrors`: not signed in, not allowed, not now, and our own failures.
+    pub async fn decided<T>(&self, outcome: Result<Executed<T>, ExecuteError>) -> Result<Decided<T>, ApiError> {
+        match outcome {
+            Ok(done) => {
+                let position = done.receipt.position;
+                if let Some(user) = self.viewer.user {
+                    self.acknowledge(user, position).await;
+                }
+                Ok(Decided::Done { receipt: Receipt::of(&done.receipt), position, value: done.value })
+            }
+            Err(error) => refusal(error).map(Decided::Refused),
+        }
+    }
+
+    /// The caller has seen the log up to here; their next reads must, too.
+    pub async fn acknowledge(&self, user: UserId, position: u64) {
+        self.app.hot.acknowledge(&user.to_string(), position).await;
+    }
+
+    /// Runs the end of a mutation whose entity one function shows, given the command's value and its position.
+    ///
+    /// # Errors
+    /// As [`Reader::decided`], or what `show` fails with.
+    pub async fn reply<T, N>(
+        &self,
+        client_mutation_id: Option<String>,
+        outcome: Result<Executed<T>, ExecuteError>,
+        show: impl AsyncFnOnce(T, u64) -> Result<Option<N>, ApiError>,
+    ) -> Result<Reply<N>, ApiError> {
+        Ok(match self.decided(outcome).await? {
+            Decided::Refused(refused) => Reply::refused(refused, client_mutation_id),
+            Decided::Done { receipt, position, value } => {
+                let entity = show(value, position).await?;
+                Reply { entity, receipt: Some(receipt), user_errors: Vec::new(), client_mutation_id }
+            }
+        })
+    }
+}
+
+/// A failed command as its payload shows it, or as a top-level error.
+fn refusal(error: ExecuteError) -> Result<Refused, ApiError> {
+    match error {
+        ExecuteError::Refused { refused, .. } => match refused.code.as_str() {
+            SIGN_IN | FORBIDDEN | INTERNAL | LIMITED | UNAVAILABLE => Err(refused.into()),
+            _ => Ok(refused),
+        },
+        ExecuteError::KeyReused => Ok(Refused::at("SYS004", &["idempotencyKey"])),
+        ExecuteError::Conflict => Ok(Refused::code("SYS006")),
+        ExecuteError::Log(error) if error.retryable() => {
+            tracing::warn!(%error, "a command found the log unavailable");
+            Err(ApiError::code(UNAVAILABLE))
+        }
+        other => Err(ApiError::internal(other)),
+    }
+}

@@ -1,0 +1,95 @@
+//! Relay's `node`: anything by its id alone.
+
+use async_graphql::{Context, ID, Interface, Object};
+use domain::user::Role;
+use projections::models::{Bookings, Payments, Users, Vehicles};
+
+use crate::booking::BookingNode;
+use crate::errors::ApiError;
+use crate::event::{EventNode, LOG_READERS};
+use crate::ledger::{AccountBalanceNode, JournalEntryNode};
+use crate::payment::PaymentNode;
+use crate::reading::Reader;
+use crate::settlement::{PayoutNode, SettlementLineNode, SettlementNode};
+use crate::user::UserNode;
+use crate::vehicle::{VehicleNode, VehicleSearchResultNode};
+
+/// Most ids of one `nodes` field.
+const MAX_IDS: usize = 100;
+
+/// Anything with an id of its own.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "Names it among all things; give it to `node`."))]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and short-lived")]
+pub enum Node {
+    /// A booking.
+    Booking(BookingNode),
+    /// A vehicle.
+    Vehicle(VehicleNode),
+    /// A vehicle found by a search.
+    VehicleSearchResult(VehicleSearchResultNode),
+    /// A person.
+    User(UserNode),
+    /// A payment.
+    Payment(PaymentNode),
+    /// A batch of payouts.
+    Settlement(SettlementNode),
+    /// A line of a batch.
+    SettlementLine(SettlementLineNode),
+    /// A payout.
+    Payout(PayoutNode),
+    /// A journal entry.
+    JournalEntry(JournalEntryNode),
+    /// An account's balance.
+    AccountBalance(AccountBalanceNode),
+    /// An event.
+    Event(EventNode),
+}
+
+/// Queries by id.
+#[derive(Default)]
+pub struct NodeQuery;
+
+#[Object]
+impl NodeQuery {
+    /// Anything that you may see, by its id; null for what does not exist or is not yours.
+    async fn node(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Node>, ApiError> {
+        find(&Reader::of(ctx)?, &id).await
+    }
+
+    /// Several things by their ids, in the same order; at most 100.
+    async fn nodes(&self, ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>, ApiError> {
+        if ids.len() > MAX_IDS {
+            return Err(kernel::Refused::at(crate::errors::MALFORMED, &["ids"]).into());
+        }
+        let reader = Reader::of(ctx)?;
+        let mut nodes = Vec::with_capacity(ids.len());
+        for id in &ids {
+            nodes.push(find(&reader, id).await?);
+        }
+        Ok(nodes)
+    }
+}
+
+async fn find(reader: &Reader<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
+    Ok(match id.split('-').next().unwrap_or_default() {
+        "booking" => reader.get::<Bookings>(id).await?.and_then(|row| BookingNode::visible(reader, row)).map(Node::Booking),
+        "vehicle" => {
+            let open = |owner| reader.viewer.user == Some(owner) || reader.viewer.is_any(&[Role::Admin, Role::Support]);
+            let row = reader.get::<Vehicles>(id).await?.filter(|row| row.is_active() || open(row.owner));
+            row.map(VehicleNode).map(Node::Vehicle)
+        }
+        "user" => reader.get::<Users>(id).await?.map(UserNode).map(Node::User),
+        "payment" => reader.get::<Payments>(id).await?.and_then(|row| PaymentNode::visible(reader, row)).map(Node::Payment),
+        "settlement" => SettlementNode::find(reader, id).await?.map(Node::Settlement),
+        "payout" => PayoutNode::find(reader, id).await?.map(Node::Payout),
+        "event" if reader.viewer.is_any(&LOG_READERS) => {
+            let Some(position) = id.strip_prefix("event-").and_then(|n| n.parse::<u64>().ok()).filter(|n| *n > 0) else {
+                return Ok(None);
+            };
+            let found = reader.app.ctx.log.read(position - 1, 1).await.map_err(ApiError::internal)?;
+            found.into_iter().find(|event| event.position == position).map(EventNode).map(Node::Event)
+        }
+        _ => None,
+    })
+}

@@ -1,0 +1,182 @@
+//! Reading your own writes: what position a read has to have seen, and reads that wait for it (api.md §2).
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_graphql::Context as Gql;
+use projections::ReadModel;
+use projections::views::{Page, PageArgs, PageError, Query, ViewError};
+
+use crate::app::App;
+use crate::connection::{self, Connection, bad_cursor};
+use crate::errors::ApiError;
+use crate::transport::RequestMeta;
+use crate::viewer::Viewer;
+
+/// How long a read waits for its position.
+const WAIT: Duration = Duration::from_secs(2);
+/// When a client should try again after [`ApiError::Lagging`], in milliseconds.
+const RETRY_AFTER_MS: u64 = 200;
+
+/// The position that the reads of one request must have seen, and what they have seen; in the request's data.
+#[derive(Debug, Default)]
+pub struct Sight {
+    required: tokio::sync::OnceCell<u64>,
+    seen: Mutex<Option<u64>>,
+}
+
+impl Sight {
+    /// The lowest position that a read of this request stood at.
+    #[must_use]
+    pub fn seen(&self) -> Option<u64> {
+        self.seen.lock().ok().and_then(|seen| *seen)
+    }
+
+    fn note(&self, position: u64) {
+        if let Ok(mut seen) = self.seen.lock() {
+            *seen = Some(seen.map_or(position, |lowest| lowest.min(position)));
+        }
+    }
+}
+
+/// A token for a position: what a receipt carries and a later read may wait for.
+#[must_use]
+pub fn token(position: u64) -> String {
+    format!("db1.{position:x}")
+}
+
+/// The position of a token.
+///
+/// # Errors
+/// SYS003 at `consistency` when it is none of ours.
+pub fn position_of(token: &str) -> Result<u64, ApiError> {
+    token
+        .strip_prefix("db1.")
+        .and_then(|hex| u64::from_str_radix(hex, 16).ok())
+        .ok_or_else(|| kernel::Refused::at(crate::errors::MALFORMED, &["consistency"]).into())
+}
+
+/// What a resolver has at hand.
+#[derive(Clone, Copy)]
+pub struct Reader<'c> {
+    /// The book.
+    pub app: &'c App,
+    /// Who asks.
+    pub viewer: &'c Viewer,
+    /// In which circumstances.
+    pub meta: &'c RequestMeta,
+    sight: Option<&'c Sight>,
+}
+
+impl<'c> Reader<'c> {
+    /// What the request carries.
+    ///
+    /// # Errors
+    /// When the schema was built without an app, or the door let nobody in: defects, not answers.
+    pub fn of(ctx: &Gql<'c>) -> Result<Self, ApiError> {
+        let missing = |error: async_graphql::Error| ApiError::internal(error.message);
+        Ok(Self {
+            app: ctx.data::<App>().map_err(missing)?,
+            viewer: ctx.data::<Viewer>().map_err(missing)?,
+            meta: ctx.data::<RequestMeta>().map_err(missing)?,
+            sight: ctx.data_opt::<Arc<Sight>>().map(AsRef::as_ref),
+        })
+    }
+
+    /// The position that this request must have seen: the token's, else its caller's last acknowledged one. Where that is
+    /// not known, the log's present end; nobody signed in waits for nothing.
+    async fn required(&self) -> Result<u64, ApiError> {
+        let find = || async {
+            if let Some(token) = &self.meta.consistency {
+                return position_of(token);
+            }
+            let Some(user) = self.viewer.user else { return Ok(0) };
+            match self.app.hot.acknowledged(&user.to_string()).await {
+                Some(position) => Ok(position),
+                None => self.app.ctx.log.head().await.map_err(ApiError::internal),
+            }
+        };
+        match self.sight {
+            // A mutation later in the document raises what its caller has acknowledged: only a token stands still.
+            Some(sight) if self.meta.consistency.is_some() => sight.required.get_or_try_init(find).await.copied(),
+            _ => find().await,
+        }
+    }
+
+    /// Waits until a model has seen what this request must see.
+    ///
+    /// # Errors
+    /// PROJECTION_LAGGING, never a silent stale row.
+    pub async fn ready<M: ReadModel>(&self) -> Result<(), ApiError> {
+        let applied = self.app.views.wait::<M>(self.required().await?, WAIT).await.map_err(from_view)?;
+        if let Some(sight) = self.sight {
+            sight.note(applied);
+        }
+        Ok(())
+    }
+
+    /// One row.
+    ///
+    /// # Errors
+    /// PROJECTION_LAGGING, or the database's.
+    pub async fn get<M: ReadModel>(&self, key: &str) -> Result<Option<M::Row>, ApiError> {
+        self.ready::<M>().await?;
+        self.app.views.get::<M>(key).await.map_err(from_view)
+    }
+
+    /// One row with everything up to a position, whether the projector has come that far or not.
+    ///
+    /// # Errors
+    /// PROJECTION_LAGGING, or the database's.
+    pub async fn fresh<M: ReadModel>(&self, key: &str, position: u64) -> Result<Option<M::Row>, ApiError> {
+        self.app.views.fresh::<M>(key, position).await.map_err(from_view)
+    }
+
+    /// A page of a list; `show` makes nodes of rows.
+    ///
+    /// # Errors
+    /// PAGE_SIZE_OUT_OF_RANGE, SYS003 for a cursor of another list, PROJECTION_LAGGING, or the database's.
+    pub async fn page<M: ReadModel, N>(
+        &self,
+        query: Query,
+        page: &connection::Page,
+        show: impl Fn(String, M::Row) -> N,
+    ) -> Result<Connection<N>, ApiError> {
+        self.ready::<M>().await?;
+        if page.limit == 0 {
+            return Ok(Connection::empty());
+        }
+        let size = u32::try_from(page.limit).unwrap_or(u32::MAX);
+        let backward = page.direction == connection::Direction::Backward;
+        let args = PageArgs {
+            first: (!backward).then_some(size),
+            last: backward.then_some(size),
+            after: page.after.clone(),
+            before: page.before.clone(),
+            total: false,
+        };
+        let Page { items, has_next, has_previous, .. } = self.app.views.page::<M>(&query, &args).await.map_err(from_view)?;
+        let rows = items.into_iter().map(|item| (item.cursor, show(item.key, item.row)));
+        let views = self.app.views.clone();
+        Ok(Connection::exact(rows, has_next, has_previous).counted(move || {
+            let (views, query) = (views.clone(), query.clone());
+            async move {
+                let args = PageArgs { total: true, first: Some(1), ..PageArgs::default() };
+                let page = views.page::<M>(&query, &args).await.map_err(from_view)?;
+                Ok(page.total.unwrap_or(0))
+            }
+        }))
+    }
+}
+
+/// A failed read as a client hears it.
+pub fn from_view(error: ViewError) -> ApiError {
+    match error {
+        ViewError::Lagging { projection, applied, required } => {
+            ApiError::Lagging { projection, applied, required, retry_after_ms: RETRY_AFTER_MS }
+        }
+        ViewError::Page(PageError::Cursor) => bad_cursor("after"),
+        ViewError::Page(PageError::FirstWithLast | PageError::Size { .. }) => ApiError::code(crate::errors::PAGE_SIZE_OUT_OF_RANGE),
+        other => ApiError::internal(other),
+    }
+}

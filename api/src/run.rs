@@ -1,0 +1,45 @@
+//! What each command of the command line does.
+
+mod admin;
+mod dev;
+mod seed;
+mod serve;
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Command, Exit, Failed};
+
+/// Does what was asked.
+///
+/// # Errors
+/// [`Failed`] with the exit code and the fix.
+pub async fn run(cli: Cli) -> Result<(), Failed> {
+    match cli.command {
+        Command::Dev(options) => dev::run(options, cli.quiet).await,
+        Command::Serve(flags) => serve::serve(&flags).await,
+        Command::Worker(flags) => serve::worker(&flags).await,
+        Command::Migrate { action, settings } => serve::migrate(action, &settings).await,
+        Command::Schema { .. } => {
+            print!("{}", crate::schema::sdl());
+            Ok(())
+        }
+        Command::Config { show: _, sources, settings } => serve::show(&settings, sources),
+        Command::Doctor { settings, json } => serve::doctor(&settings, json).await,
+        Command::Admin { action } => admin::run(action).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "daybook", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Seed(options) => seed::run(options).await,
+    }
+}
+
+/// A failure of the machinery, with the fix that is most often right.
+fn failed(error: impl std::fmt::Display) -> Failed {
+    Failed::new(Exit::Failure, error, "")
+}
+
+/// A service that does not answer.
+fn unavailable(error: impl std::fmt::Display, hint: &str) -> Failed {
+    Failed::new(Exit::Unavailable, error, hint)
+}

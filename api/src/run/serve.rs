@@ -1,0 +1,152 @@
+//! `daybook serve`, `worker`, `migrate`, `config` and `doctor`.
+
+use commands::Ids;
+use eventlog::{Config as LogConfig, Log, StoreUrl};
+use tokio::net::TcpListener;
+
+use super::{failed, unavailable};
+use crate::boot::{Book, Options};
+use crate::cli::{Exit, Failed, MigrateAction, ServerFlags, SettingFlags};
+use crate::config::{Config, Settings};
+use crate::console::Facts;
+use crate::{observe, server};
+
+const DATABASE_HINT: &str = "check DATABASE_URL and that the database is up";
+
+fn settings(flags: &SettingFlags, values: &crate::config::Flags) -> Result<Settings, Failed> {
+    let file = Settings::file(flags.config.as_deref());
+    Ok(Settings::resolve(values, std::env::vars(), file.as_deref())?)
+}
+
+fn store(config: &Config) -> Result<StoreUrl, Failed> {
+    let (url, _) = config.production()?;
+    url.0.parse().map_err(|error| Failed::new(Exit::Usage, error, "postgres://user@host/database or sqlite://FOLDER"))
+}
+
+fn options(config: &Config, workers: bool) -> Result<Options, Failed> {
+    let (_, secret) = config.production()?;
+    Ok(Options {
+        store: store(config)?,
+        secret: secret.0,
+        data: config.data.clone(),
+        provider_book: config.provider_book.clone(),
+        redis_url: config.redis_url.as_ref().map(|url| url.0.clone()),
+        public_url: config.public_url.trim_end_matches('/').to_owned(),
+        migrate: false,
+        workers,
+        advance_clock: config.advance_clock,
+        endless_tokens: false,
+        ids: Ids::time_ordered(),
+    })
+}
+
+/// Migrates when the configuration says so: with SQLite always, with PostgreSQL only as the owner.
+async fn bring_up_to_date(config: &Config) -> Result<(), Failed> {
+    let url = store(config)?;
+    let owner = match (&url, &config.owner_database_url) {
+        (StoreUrl::Sqlite(_), _) => url,
+        (StoreUrl::Postgres(_), Some(owner)) => StoreUrl::Postgres(owner.0.clone()),
+        (StoreUrl::Postgres(_), None) => return Ok(()),
+    };
+    if config.migrate { migrate_now(config, owner).await } else { Ok(()) }
+}
+
+async fn migrate_now(config: &Config, url: StoreUrl) -> Result<(), Failed> {
+    let (_, secret) = config.production()?;
+    let log = Log::open(LogConfig { url, secret: secret.0, migrate: true }).await;
+    log.map_err(|error| unavailable(error, DATABASE_HINT))?.close().await;
+    Ok(())
+}
+
+async fn open(config: &Config, workers: bool) -> Result<Book, Failed> {
+    bring_up_to_date(config).await?;
+    let hint = "run `daybook migrate up` with DAYBOOK_OWNER_DATABASE_URL set, and check DATABASE_URL, REDIS_URL and the data folder";
+    Book::open(&options(config, workers)?).await.map_err(|error| unavailable(error, hint))
+}
+
+/// Opens a book for a command that only issues commands: no workers.
+pub(super) async fn open_for(flags: &SettingFlags) -> Result<Book, Failed> {
+    open(&Config::read(&settings(flags, &flags.flags())?)?, false).await
+}
+
+fn read(flags: &ServerFlags) -> Result<Config, Failed> {
+    let config = Config::read(&settings(&flags.settings, &flags.flags())?)?;
+    observe::start(&config.log).map_err(failed)?;
+    Ok(config)
+}
+
+pub(super) async fn serve(flags: &ServerFlags) -> Result<(), Failed> {
+    let config = read(flags)?;
+    let book = open(&config, config.workers).await?;
+    let busy = |error| unavailable(format!("{} cannot be listened on: {error}", config.listen), "choose another with --listen");
+    let listener = TcpListener::bind(config.listen).await.map_err(busy)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let url = config.public_url.trim_end_matches('/').to_owned();
+    tracing::info!(%address, "serving");
+    let facts = Facts { url, mode: "serve".to_owned(), rows: Vec::new(), example: None };
+    let served = server::serve(listener, book.app.clone(), &facts, config.introspection, server::interrupted()).await;
+    book.close().await;
+    served.map_err(failed)
+}
+
+pub(super) async fn worker(flags: &ServerFlags) -> Result<(), Failed> {
+    let config = read(flags)?;
+    let book = open(&config, true).await?;
+    tracing::info!("working");
+    server::interrupted().await;
+    book.close().await;
+    Ok(())
+}
+
+pub(super) async fn migrate(action: MigrateAction, flags: &SettingFlags) -> Result<(), Failed> {
+    let config = Config::read(&settings(flags, &flags.flags())?)?;
+    let (_, secret) = config.production()?;
+    match action {
+        MigrateAction::Up => {
+            let url = match &config.owner_database_url {
+                Some(owner) => owner.0.parse().map_err(failed)?,
+                None => store(&config)?,
+            };
+            migrate_now(&config, url).await?;
+            println!("the schema is up to date");
+        }
+        MigrateAction::Status => {
+            let log = Log::open(LogConfig { url: store(&config)?, secret: secret.0, migrate: false }).await;
+            log.map_err(|error| unavailable(error, "run `daybook migrate up`"))?.close().await;
+            println!("the schema is up to date");
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn show(flags: &SettingFlags, sources: bool) -> Result<(), Failed> {
+    let settings = settings(flags, &flags.flags())?;
+    print!("{}", settings.shown(sources));
+    Config::read(&settings)?;
+    Ok(())
+}
+
+pub(super) async fn doctor(flags: &SettingFlags, json: bool) -> Result<(), Failed> {
+    let config = Config::read(&settings(flags, &flags.flags())?)?;
+    let (_, secret) = config.production()?;
+    let log = Log::open(LogConfig { url: store(&config)?, secret: secret.0, migrate: false }).await;
+    let redis = match &config.redis_url {
+        Some(url) => projections::hot::Redis::open(&url.0, "daybook").map(|_| "address is well-formed").map_err(|e| e.to_string()),
+        None => Ok("not configured: hot models are kept in process"),
+    };
+    let folder = tokio::fs::create_dir_all(&config.data).await.map(|()| "writable").map_err(|e| e.to_string());
+    let database = match &log {
+        Ok(log) => log.head().await.map(|head| format!("{head} events")).map_err(|e| e.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let checks = [("database", database), ("redis", redis.map(str::to_owned)), ("data", folder.map(str::to_owned))];
+    for (name, result) in &checks {
+        let (ok, said) = result.as_ref().map_or_else(|bad| (false, bad), |good| (true, good));
+        if json {
+            println!("{}", serde_json::json!({ "check": name, "ok": ok, "message": said }));
+        } else {
+            println!("{} {name:<9} {said}", if ok { "ok    " } else { "failed" });
+        }
+    }
+    if checks.iter().all(|(_, result)| result.is_ok()) { Ok(()) } else { Err(unavailable("not everything is in order", DATABASE_HINT)) }
+}

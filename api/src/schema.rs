@@ -1,0 +1,115 @@
+//! The schema: what every module brings, under one roof.
+
+use async_graphql::{Context, MergedObject, MergedSubscription, Object, Request, Response, Schema};
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+
+use crate::app::App;
+use crate::booking::{BookingMutation, BookingQuery};
+use crate::errors::ApiError;
+use crate::event::{EventQuery, EventSubscription};
+use crate::ledger::LedgerQuery;
+use crate::node::{Node, NodeQuery};
+use crate::payment::{PaymentMutation, PaymentQuery};
+use crate::projection::ProjectionQuery;
+use crate::reading::{Reader, Sight};
+use crate::scalars::DateTime;
+use crate::settlement::{SettlementMutation, SettlementQuery};
+use crate::transport::GraphQl;
+use crate::user::{UserMutation, UserQuery};
+use crate::vehicle::{VehicleMutation, VehicleQuery};
+
+/// Everything that can be asked.
+#[derive(MergedObject, Default)]
+pub struct Query(UserQuery, NodeQuery, VehicleQuery, BookingQuery, PaymentQuery, SettlementQuery, LedgerQuery, EventQuery, ProjectionQuery);
+
+/// Everything that can be done.
+#[derive(MergedObject, Default)]
+pub struct Mutation(UserMutation, VehicleMutation, BookingMutation, PaymentMutation, SettlementMutation, ClockMutation);
+
+/// Everything that can be watched.
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(EventSubscription);
+
+/// The business clock, where it can be moved.
+#[derive(Default)]
+pub struct ClockMutation;
+
+fn movable(ctx: &Context<'_>) -> bool {
+    ctx.data::<App>().map_or(true, |app| app.advance.is_some())
+}
+
+#[Object]
+impl ClockMutation {
+    /// In dev and tests only, absent from a production schema: moves the business clock forward by so many seconds (0 reads
+    /// it) and answers when all that fell due has run.
+    #[graphql(visible = "movable")]
+    async fn advance_clock(&self, ctx: &Context<'_>, by: i32) -> Result<DateTime, ApiError> {
+        let reader = Reader::of(ctx)?;
+        let advance = reader.app.advance.as_ref().ok_or_else(|| ApiError::code("SYS007"))?;
+        let seconds = u32::try_from(by).map_err(|_| kernel::Refused::at(crate::errors::MALFORMED, &["by"]))?;
+        advance.advance(seconds).await.map(DateTime::from).map_err(ApiError::internal)
+    }
+}
+
+/// The schema over a book.
+pub type Daybook = Schema<Query, Mutation, Subscription>;
+
+/// The schema without a book: for its SDL.
+#[must_use]
+pub fn definition() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query::default(), Mutation::default(), Subscription::default()).register_output_type::<Node>()
+}
+
+/// The schema as SDL.
+#[must_use]
+pub fn sdl() -> String {
+    definition().finish().sdl()
+}
+
+/// The schema over a book, answering where its reads stood.
+#[derive(Clone)]
+pub struct Served(Daybook, App);
+
+impl Served {
+    /// Serves a book.
+    #[must_use]
+    pub fn new(app: App) -> Self {
+        Self(definition().data(app.clone()).finish(), app)
+    }
+}
+
+impl GraphQl for Served {
+    fn execute(&self, request: Request) -> BoxFuture<'static, Response> {
+        let (schema, app) = (self.0.clone(), self.1.clone());
+        Box::pin(async move {
+            let sight = std::sync::Arc::new(Sight::default());
+            let mut response = schema.execute(request.data(std::sync::Arc::clone(&sight))).await;
+            if let Some(position) = sight.seen() {
+                let lag_ms = lag_ms(&app, position).await;
+                let consistency = serde_json::json!({ "position": position.to_string(), "lagMs": lag_ms.to_string() });
+                if let Ok(value) = async_graphql::Value::from_json(consistency) {
+                    response.extensions.insert("consistency".to_owned(), value);
+                }
+            }
+            response
+        })
+    }
+
+    fn sdl(&self) -> String {
+        self.0.sdl()
+    }
+
+    fn subscribe(&self, request: Request) -> BoxStream<'static, Response> {
+        Box::pin(self.0.execute_stream(request))
+    }
+}
+
+/// How old the oldest event is that a read at this position has not seen, in milliseconds; 0 when it has seen them all.
+async fn lag_ms(app: &App, position: u64) -> i64 {
+    if *app.ctx.log.watch().borrow() <= position {
+        return 0;
+    }
+    let unseen = app.ctx.log.read(position, 1).await.unwrap_or_default();
+    unseen.first().map_or(0, |event| (kernel::Timestamp::now().as_millisecond() - event.recorded_at.as_millisecond()).max(0))
+}

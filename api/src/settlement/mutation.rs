@@ -1,0 +1,137 @@
+//! What changes settlements.
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use commands::settlement as command;
+use domain::ids::SettlementId;
+use domain::user::Role;
+
+use super::SettlementNode;
+use crate::errors::{ApiError, UserError};
+use crate::input::{id, invalid};
+use crate::mutation::{Receipt, Reply};
+use crate::reading::Reader;
+use crate::scalars::DateTime;
+
+/// Who settles.
+const SETTLERS: [Role; 1] = [Role::Finance];
+
+/// What a settlement's mutation answers.
+#[derive(SimpleObject)]
+pub struct SettlementPayload {
+    /// The settlement as of the receipt.
+    settlement: Option<SettlementNode>,
+    /// What the command did.
+    receipt: Option<Receipt>,
+    /// Why it was refused.
+    user_errors: Vec<UserError>,
+    /// As the client sent it.
+    client_mutation_id: Option<String>,
+}
+
+impl From<Reply<SettlementNode>> for SettlementPayload {
+    fn from(reply: Reply<SettlementNode>) -> Self {
+        let Reply { entity, receipt, user_errors, client_mutation_id } = reply;
+        Self { settlement: entity, receipt, user_errors, client_mutation_id }
+    }
+}
+
+/// A new batch for all hosts.
+#[derive(InputObject)]
+pub struct OpenSettlementInput {
+    /// Makes retries harmless.
+    idempotency_key: String,
+    /// What was earned before this instant goes into it; not in the future.
+    period_end: DateTime,
+    /// Echoed in the answer.
+    client_mutation_id: Option<String>,
+}
+
+/// A second person's yes.
+#[derive(InputObject)]
+pub struct ApproveSettlementInput {
+    /// Makes retries harmless.
+    idempotency_key: String,
+    /// Which settlement.
+    settlement_id: ID,
+    /// Echoed in the answer.
+    client_mutation_id: Option<String>,
+}
+
+/// An end before anything is paid.
+#[derive(InputObject)]
+pub struct CancelSettlementInput {
+    /// Makes retries harmless.
+    idempotency_key: String,
+    /// Which settlement.
+    settlement_id: ID,
+    /// Why, at most 1,000 characters.
+    reason: String,
+    /// Echoed in the answer.
+    client_mutation_id: Option<String>,
+}
+
+fn settlement_id(text: &ID) -> Result<SettlementId, commands::ExecuteError> {
+    id(text, "SYS007", "settlementId")
+}
+
+type Outcome = Result<commands::Executed<SettlementId>, commands::ExecuteError>;
+
+async fn answer(reader: &Reader<'_>, client_mutation_id: Option<String>, outcome: Outcome) -> Result<SettlementPayload, ApiError> {
+    let show = async |id, position| SettlementNode::fresh(reader, id, position).await;
+    reader.reply(client_mutation_id, outcome, show).await.map(Into::into)
+}
+
+/// Mutations of settlements.
+#[derive(Default)]
+pub struct SettlementMutation;
+
+#[Object]
+impl SettlementMutation {
+    /// Opens one batch for all hosts: whatever was earned before `periodEnd`, is past its holding time and in no other batch.
+    async fn open_settlement(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Up to when.")] input: OpenSettlementInput,
+    ) -> Result<SettlementPayload, ApiError> {
+        let reader = Reader::of(ctx)?;
+        let outcome = async {
+            let caller = reader.caller_with(Some(input.idempotency_key), &SETTLERS)?;
+            let period_end = input.period_end.instant(&["periodEnd"]).map_err(invalid)?;
+            command::open_settlement(&reader.app.ctx, &caller, period_end).await
+        };
+        let outcome = outcome.await;
+        answer(&reader, input.client_mutation_id, outcome).await
+    }
+
+    /// A second person of finance agrees; the payouts follow by themselves.
+    async fn approve_settlement(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which settlement.")] input: ApproveSettlementInput,
+    ) -> Result<SettlementPayload, ApiError> {
+        let reader = Reader::of(ctx)?;
+        let outcome = async {
+            let caller = reader.caller_with(Some(input.idempotency_key), &SETTLERS)?;
+            command::approve_settlement(&reader.app.ctx, &caller, settlement_id(&input.settlement_id)?).await
+        };
+        let outcome = outcome.await;
+        answer(&reader, input.client_mutation_id, outcome).await
+    }
+
+    /// Calls a batch off before anything is paid; its lines go into the next one.
+    async fn cancel_settlement(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which settlement, and why.")] input: CancelSettlementInput,
+    ) -> Result<SettlementPayload, ApiError> {
+        let reader = Reader::of(ctx)?;
+        let outcome = async {
+            let caller = reader.caller_with(Some(input.idempotency_key), &SETTLERS)?;
+            let settlement_id = settlement_id(&input.settlement_id)?;
+            let command = command::CancelSettlement { settlement_id, reason: input.reason };
+            command::cancel_settlement(&reader.app.ctx, &caller, &command).await
+        };
+        let outcome = outcome.await;
+        answer(&reader, input.client_mutation_id, outcome).await
+    }
+}

@@ -1,0 +1,42 @@
+//! Questions about settlements.
+
+use async_graphql::{Context, ID, Object};
+use projections::models::Settlements;
+use projections::views::{Direction, Query};
+
+use super::{READERS, Scope, SettlementNode};
+use crate::connection::{Connection, Page};
+use crate::errors::ApiError;
+use crate::reading::Reader;
+
+/// Queries of settlements.
+#[derive(Default)]
+pub struct SettlementQuery;
+
+#[Object]
+impl SettlementQuery {
+    /// A settlement: whole for finance and auditors; a host with a line in it sees their own lines and payouts.
+    async fn settlement(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The settlement's id.")] id: ID,
+    ) -> Result<Option<SettlementNode>, ApiError> {
+        SettlementNode::find(&Reader::of(ctx)?, &id).await
+    }
+
+    /// All settlements, newest first; for finance and auditors.
+    async fn settlements(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<SettlementNode>, ApiError> {
+        let reader = Reader::of(ctx)?;
+        reader.viewer.with_role(&READERS)?;
+        let page = Page::new(first, after, last, before)?;
+        let query = Query::new().order_by("opened_at", Direction::Desc);
+        reader.page::<Settlements, _>(query, &page, |_, row| SettlementNode { row, scope: Scope::Whole }).await
+    }
+}

@@ -1,0 +1,201 @@
+//! GraphQL over HTTP and WebSocket: a thin layer of our own on axum over async-graphql's executor.
+//!
+//! One [`Endpoint`] serves `/graphql` for both. It knows no business: the schema comes as a [`GraphQl`], and who may enter is
+//! for a [`Door`] to say.
+
+mod completion;
+pub mod document;
+mod http;
+pub mod limits;
+mod meta;
+mod negotiation;
+mod protocol;
+mod websocket;
+
+#[cfg(test)]
+mod tests;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::{Data, ObjectType, Request, Response, Schema, SubscriptionType};
+use axum::Router;
+use axum::routing::any;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use kernel::Timestamp;
+use tokio::sync::watch;
+
+use self::completion::{Source, Types};
+use crate::errors;
+
+pub use limits::Limits;
+pub use meta::{CONSISTENCY_HEADER, CORRELATION_HEADER, RequestMeta, bearer, bearer_token};
+pub use negotiation::Media;
+pub use websocket::SocketLimits;
+
+/// Where GraphQL is served.
+pub const PATH: &str = "/graphql";
+
+/// An executor of GraphQL requests, its schema's types forgotten.
+pub trait GraphQl: Send + Sync {
+    /// Executes a query or mutation.
+    fn execute(&self, request: Request) -> BoxFuture<'static, Response>;
+    /// Starts a subscription; a query or mutation gives its one response.
+    fn subscribe(&self, request: Request) -> BoxStream<'static, Response>;
+    /// The schema as text.
+    fn sdl(&self) -> String;
+}
+
+impl<Q, M, S> GraphQl for Schema<Q, M, S>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    fn execute(&self, request: Request) -> BoxFuture<'static, Response> {
+        let schema = self.clone();
+        Box::pin(async move { Self::execute(&schema, request).await })
+    }
+
+    fn subscribe(&self, request: Request) -> BoxStream<'static, Response> {
+        self.execute_stream(request)
+    }
+
+    fn sdl(&self) -> String {
+        Self::sdl(self)
+    }
+}
+
+/// Decides who a caller is, before anything is executed.
+pub trait Door: Send + Sync {
+    /// The viewer behind a token; without one, an anonymous viewer.
+    fn enter<'a>(&'a self, bearer: Option<&'a str>, meta: &'a RequestMeta) -> BoxFuture<'a, Result<Admitted, TurnedAway>>;
+}
+
+/// Why nobody enters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TurnedAway {
+    /// The token is malformed, forged, expired or revoked (AUTH003).
+    #[error("the token is not valid")]
+    Unauthenticated,
+    /// The caller may not use this endpoint at all (AUTH010).
+    #[error("not allowed")]
+    Forbidden,
+    /// Too many requests (SYS002).
+    #[error("too many requests")]
+    Limited {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// The token could not be checked (SYS008).
+    #[error("the token could not be checked")]
+    Unavailable,
+}
+
+/// A caller who was let in.
+#[derive(Clone)]
+pub struct Admitted {
+    insert: Arc<dyn Fn(&mut Data) + Send + Sync>,
+    /// When the token ends, in real time; a socket closes then.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Admitted {
+    /// Resolvers find the viewer in the request's data, by its type.
+    #[must_use]
+    pub fn new<V: Any + Clone + Send + Sync>(viewer: V, expires_at: Option<Timestamp>) -> Self {
+        Self { insert: Arc::new(move |data| data.insert(viewer.clone())), expires_at }
+    }
+}
+
+impl std::fmt::Debug for Admitted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admitted").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// Everything that serving GraphQL needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Endpoint {
+    schema: Arc<dyn GraphQl>,
+    types: Arc<Types>,
+    door: Arc<dyn Door>,
+    limits: Arc<Limits>,
+    sockets: SocketLimits,
+    introspection: bool,
+    draining: watch::Receiver<bool>,
+    in_flight: watch::Sender<()>,
+}
+
+impl Endpoint {
+    /// An endpoint with the default limits and introspection on. `draining` turns true when the process is to end: requests
+    /// are then answered with 503 and sockets closed with 1001.
+    pub fn new(schema: impl GraphQl + 'static, door: impl Door + 'static, draining: watch::Receiver<bool>) -> Self {
+        Self {
+            types: Arc::new(Types::from_sdl(&schema.sdl())),
+            schema: Arc::new(schema),
+            door: Arc::new(door),
+            limits: Arc::new(Limits::default()),
+            sockets: SocketLimits::default(),
+            introspection: true,
+            draining,
+            in_flight: watch::Sender::new(()),
+        }
+    }
+
+    /// Other limits for documents and bodies.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Arc::new(limits);
+        self
+    }
+
+    /// Other limits for sockets.
+    #[must_use]
+    pub const fn sockets(mut self, sockets: SocketLimits) -> Self {
+        self.sockets = sockets;
+        self
+    }
+
+    /// Whether `__schema` and `__type` are answered.
+    #[must_use]
+    pub const fn introspection(mut self, on: bool) -> Self {
+        self.introspection = on;
+        self
+    }
+
+    /// Ends when no mutation is under way and no socket open; to be awaited after `draining` turned true.
+    pub async fn idle(&self) {
+        self.in_flight.closed().await;
+    }
+
+    /// The response as it may leave: nulls in their places, errors complete.
+    fn finish(&self, response: &mut Response, source: &Source, meta: &RequestMeta) {
+        completion::complete(&self.types, source, response);
+        errors::finish(response, meta);
+    }
+
+    fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
+    /// The request with its viewer, circumstances and introspection mode.
+    fn furnished(&self, mut request: Request, viewer: &Admitted, meta: &RequestMeta) -> Request {
+        (viewer.insert)(&mut request.data);
+        request.data.insert(meta.clone());
+        if self.introspection { request } else { request.disable_introspection() }
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("limits", &self.limits).field("sockets", &self.sockets).finish_non_exhaustive()
+    }
+}
+
+/// `/graphql` for HTTP and WebSocket.
+pub fn router(endpoint: Endpoint) -> Router {
+    Router::new().route(PATH, any(http::serve)).with_state(endpoint)
+}

@@ -1,0 +1,128 @@
+//! People: who they are, signing up, in and out.
+
+use async_graphql::{Context, Enum, ID, Object};
+use domain::user::Role as Granted;
+use projections::models::{UserRow, Users};
+
+mod mutation;
+
+use crate::errors::ApiError;
+use crate::reading::Reader;
+use crate::scalars::DateTime;
+pub use mutation::UserMutation;
+
+/// What somebody may do; a role grants only what its own operations name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum Role {
+    /// Rents vehicles.
+    Guest,
+    /// Rents vehicles out.
+    Host,
+    /// Opens projects.
+    Creator,
+    /// Trades.
+    Trader,
+    /// Maintains vehicles.
+    Mechanic,
+    /// Keeps order in what people write.
+    Moderator,
+    /// Helps clients.
+    Support,
+    /// Settles, refunds and reads the books.
+    Finance,
+    /// Reads everything and changes nothing.
+    Auditor,
+    /// Runs and rebuilds the read side.
+    Engineer,
+    /// Administers people.
+    Admin,
+    /// A program.
+    Service,
+    /// A display.
+    Device,
+}
+
+impl From<Granted> for Role {
+    fn from(role: Granted) -> Self {
+        match role {
+            Granted::Guest => Self::Guest,
+            Granted::Host => Self::Host,
+            Granted::Creator => Self::Creator,
+            Granted::Trader => Self::Trader,
+            Granted::Mechanic => Self::Mechanic,
+            Granted::Moderator => Self::Moderator,
+            Granted::Support => Self::Support,
+            Granted::Finance => Self::Finance,
+            Granted::Auditor => Self::Auditor,
+            Granted::Engineer => Self::Engineer,
+            Granted::Admin => Self::Admin,
+            Granted::Service => Self::Service,
+            Granted::Device => Self::Device,
+        }
+    }
+}
+
+/// A user, as everybody may know one; the rest is for themselves and for administrators.
+#[derive(Clone, Debug)]
+pub struct UserNode(pub UserRow);
+
+impl UserNode {
+    fn is_open_to(&self, ctx: &Context<'_>) -> Result<bool, ApiError> {
+        let viewer = Reader::of(ctx)?.viewer;
+        Ok(viewer.user == Some(self.0.id) || viewer.is_any(&[Granted::Admin]))
+    }
+}
+
+/// A person with an account.
+#[Object(name = "User")]
+impl UserNode {
+    /// The user's id.
+    pub async fn id(&self) -> ID {
+        ID(self.0.id.to_string())
+    }
+
+    /// The name; empty once it was erased.
+    async fn name(&self) -> &str {
+        self.0.name.value().map_or("", String::as_str)
+    }
+
+    /// The address, for the user and administrators.
+    async fn email(&self, ctx: &Context<'_>) -> Result<Option<&str>, ApiError> {
+        Ok(self.0.email.value().filter(|_| self.is_open_to(ctx).unwrap_or(false)).map(String::as_str))
+    }
+
+    /// The telephone number, for the user and administrators.
+    async fn phone(&self, ctx: &Context<'_>) -> Result<Option<&str>, ApiError> {
+        Ok(self.0.phone.value().filter(|_| self.is_open_to(ctx).unwrap_or(false)).map(String::as_str))
+    }
+
+    /// The roles, for the user and administrators; empty for everybody else.
+    async fn roles(&self, ctx: &Context<'_>) -> Result<Vec<Role>, ApiError> {
+        let open = self.is_open_to(ctx)?;
+        Ok(self.0.roles.iter().filter(|_| open).map(|role| (*role).into()).collect())
+    }
+
+    /// Did the user prove their address?
+    async fn is_verified(&self) -> bool {
+        self.0.email_verified
+    }
+
+    /// When the account was opened.
+    async fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
+    }
+}
+
+/// Queries of people.
+#[derive(Default)]
+pub struct UserQuery;
+
+#[Object]
+impl UserQuery {
+    /// Yourself; null when nobody is signed in.
+    async fn me(&self, ctx: &Context<'_>) -> Result<Option<UserNode>, ApiError> {
+        let reader = Reader::of(ctx)?;
+        let Some(user) = reader.viewer.user else { return Ok(None) };
+        Ok(reader.get::<Users>(&user.to_string()).await?.map(UserNode))
+    }
+}

@@ -1,0 +1,214 @@
+//! Vehicles, their calendars, and the search for one.
+
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use domain::booking::decisions::request_expiry;
+use domain::pricing;
+use domain::user::Role;
+use domain::vehicle::{FuelType as Fuel, Status, Transmission as Gears};
+use kernel::Period;
+use projections::models::{Users, VehicleRow};
+
+mod mutation;
+mod query;
+
+use crate::booking::BookingQuote;
+use crate::errors::ApiError;
+use crate::reading::Reader;
+use crate::scalars::{DateTime, GeoPoint, Money};
+use crate::user::UserNode;
+pub use mutation::VehicleMutation;
+pub use query::{VehicleQuery, VehicleSearchResultNode};
+
+/// What moves a vehicle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum FuelType {
+    /// Petrol.
+    Gasoline,
+    /// Diesel oil.
+    Diesel,
+    /// A battery.
+    Electric,
+    /// Both.
+    Hybrid,
+}
+
+impl FuelType {
+    const fn stored(self) -> Fuel {
+        match self {
+            Self::Gasoline => Fuel::Gasoline,
+            Self::Diesel => Fuel::Diesel,
+            Self::Electric => Fuel::Electric,
+            Self::Hybrid => Fuel::Hybrid,
+        }
+    }
+}
+
+impl From<Fuel> for FuelType {
+    fn from(fuel: Fuel) -> Self {
+        match fuel {
+            Fuel::Gasoline => Self::Gasoline,
+            Fuel::Diesel => Self::Diesel,
+            Fuel::Electric => Self::Electric,
+            Fuel::Hybrid => Self::Hybrid,
+        }
+    }
+}
+
+/// Who changes gears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum Transmission {
+    /// The driver.
+    Manual,
+    /// The vehicle.
+    Automatic,
+}
+
+impl Transmission {
+    const fn stored(self) -> Gears {
+        match self {
+            Self::Manual => Gears::Manual,
+            Self::Automatic => Gears::Automatic,
+        }
+    }
+}
+
+impl From<Gears> for Transmission {
+    fn from(gears: Gears) -> Self {
+        match gears {
+            Gears::Manual => Self::Manual,
+            Gears::Automatic => Self::Automatic,
+        }
+    }
+}
+
+/// May a vehicle be booked?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum VehicleStatus {
+    /// Found and booked.
+    Active,
+    /// Neither found nor booked.
+    Inactive,
+    /// In the workshop.
+    Maintenance,
+}
+
+impl From<Status> for VehicleStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Active => Self::Active,
+            Status::Inactive => Self::Inactive,
+        }
+    }
+}
+
+/// A period in which a vehicle cannot be had.
+#[derive(Clone, Copy, Debug, SimpleObject)]
+pub struct BusyPeriod {
+    /// From.
+    pub starts_at: DateTime,
+    /// Up to; that instant is free again.
+    pub ends_at: DateTime,
+}
+
+/// A vehicle as everybody may see one.
+#[derive(Clone, Debug)]
+pub struct VehicleNode(pub VehicleRow);
+
+/// A car for rent.
+#[Object(name = "Vehicle")]
+impl VehicleNode {
+    /// The vehicle's id.
+    pub async fn id(&self) -> ID {
+        ID(self.0.id.to_string())
+    }
+
+    /// The licence plate; its last digits only for the owner and administrators.
+    async fn license_plate(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
+        let viewer = Reader::of(ctx)?.viewer;
+        let open = viewer.user == Some(self.0.owner) || viewer.is_any(&[Role::Admin, Role::Support]);
+        let plate = self.0.license_plate.value().map_or("", String::as_str);
+        let hidden = if open { 0 } else { plate.chars().count().min(3) };
+        let shown = plate.chars().count() - hidden;
+        Ok(plate.chars().take(shown).chain(std::iter::repeat_n('*', hidden)).collect())
+    }
+
+    /// The maker.
+    async fn make(&self) -> &str {
+        &self.0.make
+    }
+
+    /// The model.
+    async fn model(&self) -> &str {
+        &self.0.model
+    }
+
+    /// The year of manufacture.
+    async fn year(&self) -> i32 {
+        self.0.year.into()
+    }
+
+    /// The colour.
+    async fn color(&self) -> Option<&str> {
+        self.0.color.as_deref()
+    }
+
+    /// What moves it.
+    async fn fuel_type(&self) -> Option<FuelType> {
+        self.0.fuel_type.map(Into::into)
+    }
+
+    /// Who changes gears.
+    async fn transmission(&self) -> Option<Transmission> {
+        self.0.transmission.map(Into::into)
+    }
+
+    /// What an hour costs.
+    async fn hourly_rate(&self) -> Money {
+        self.0.hourly_rate.into()
+    }
+
+    /// Where it is picked up, in words.
+    async fn location_address(&self) -> &str {
+        &self.0.location_address
+    }
+
+    /// Where that is, once known.
+    async fn location(&self) -> Option<GeoPoint> {
+        self.0.location.map(|point| GeoPoint { lat: f64::from(point.lat_e7()) / 1e7, lng: f64::from(point.lng_e7()) / 1e7 })
+    }
+
+    /// The IANA zone in which its calendar is meant.
+    async fn time_zone(&self) -> String {
+        self.0.time_zone.to_string()
+    }
+
+    /// May it be booked?
+    async fn status(&self) -> VehicleStatus {
+        self.0.status.into()
+    }
+
+    /// Addresses of its photos.
+    async fn images(&self, ctx: &Context<'_>) -> Result<Vec<String>, ApiError> {
+        let reader = Reader::of(ctx)?;
+        Ok(self.0.images.iter().map(|upload| format!("{}/photos/{upload}", reader.app.public_url)).collect())
+    }
+
+    /// Whose it is.
+    async fn owner(&self, ctx: &Context<'_>) -> Result<Option<UserNode>, ApiError> {
+        Ok(Reader::of(ctx)?.get::<Users>(&self.0.owner.to_string()).await?.map(UserNode))
+    }
+
+    /// What the owner says about it.
+    async fn description(&self) -> Option<&str> {
+        self.0.description.as_deref()
+    }
+}
+
+/// What a rental of a vehicle would cost now: exactly what a request made now would freeze (D7).
+#[must_use]
+pub fn quote(reader: &Reader<'_>, row: &VehicleRow, period: &Period) -> Option<BookingQuote> {
+    let settings = &reader.app.ctx.settings;
+    let price = pricing::price(row.hourly_rate, period, settings.billing_increment_minutes, settings.booking_fee_bps).ok()?;
+    let windows = row.calendar.policy.cancellation.windows(period.start());
+    Some(BookingQuote::new(&price, &windows, request_expiry(reader.app.ctx.clock.now(), period.start())))
+}

@@ -1,0 +1,107 @@
+//! Who asks: the viewer behind a token, and what of the read side a viewer has to see.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use commands::Caller;
+use domain::ids::{SessionId, UserId};
+use domain::user::Role;
+use futures_util::future::BoxFuture;
+use kernel::{Actor, Refused};
+
+use crate::app::{App, real_now};
+use crate::errors::ApiError;
+use crate::transport::{Admitted, Door, RequestMeta, TurnedAway};
+
+/// Longest idempotency key, in characters.
+const MAX_KEY_CHARS: usize = 255;
+
+/// Whoever asks.
+#[derive(Clone, Debug, Default)]
+pub struct Viewer {
+    /// The signed-in user.
+    pub user: Option<UserId>,
+    /// Their session.
+    pub session: Option<SessionId>,
+    /// Their roles.
+    pub roles: BTreeSet<Role>,
+}
+
+impl Viewer {
+    /// The signed-in user.
+    ///
+    /// # Errors
+    /// AUTH002 when nobody is signed in.
+    pub fn person(&self) -> Result<UserId, ApiError> {
+        self.user.ok_or_else(ApiError::sign_in)
+    }
+
+    /// The signed-in user, who holds one of these roles.
+    ///
+    /// # Errors
+    /// AUTH002 when nobody is signed in, AUTH010 when no role fits.
+    pub fn with_role(&self, roles: &[Role]) -> Result<UserId, ApiError> {
+        let user = self.person()?;
+        if self.is_any(roles) { Ok(user) } else { Err(ApiError::forbidden()) }
+    }
+
+    /// Does the viewer hold one of these roles?
+    #[must_use]
+    pub fn is_any(&self, roles: &[Role]) -> bool {
+        roles.iter().any(|role| self.roles.contains(role))
+    }
+
+    /// The viewer as a caller of commands.
+    ///
+    /// # Errors
+    /// SYS003 for a key that is empty, too long or not printable.
+    pub fn caller(&self, key: Option<String>, meta: &RequestMeta) -> Result<Caller, Refused> {
+        let printable = |key: &String| (1..=MAX_KEY_CHARS).contains(&key.chars().count()) && !key.chars().any(char::is_control);
+        if key.as_ref().is_some_and(|key| !printable(key)) {
+            return Err(Refused::at(crate::errors::MALFORMED, &["idempotencyKey"]));
+        }
+        Ok(Caller {
+            actor: self.user.map_or(Actor::Anonymous, |user| Actor::User(user.uuid())),
+            roles: self.roles.clone(),
+            key,
+            correlation_id: meta.correlation_id,
+            causation_id: None,
+            traceparent: meta.traceparent.clone(),
+        })
+    }
+}
+
+/// Lets requests in by their access tokens.
+#[derive(Clone)]
+pub struct FrontDoor(pub Arc<App>);
+
+impl Door for FrontDoor {
+    fn enter<'a>(&'a self, bearer: Option<&'a str>, _meta: &'a RequestMeta) -> BoxFuture<'a, Result<Admitted, TurnedAway>> {
+        Box::pin(async move {
+            let Some(token) = bearer else { return Ok(Admitted::new(Viewer::default(), None)) };
+            let now = real_now();
+            let claims = self.0.tokens.verify_access(token, now.as_second()).map_err(|_| TurnedAway::Unauthenticated)?;
+            let session = SessionId::new(claims.sid);
+            let viewer = self.viewer(session, now).await?.ok_or(TurnedAway::Unauthenticated)?;
+            if viewer.user != Some(UserId::new(claims.sub)) {
+                return Err(TurnedAway::Unauthenticated);
+            }
+            let expires_at = claims.exp.and_then(|exp| kernel::Timestamp::from_second(exp).ok());
+            Ok(Admitted::new(viewer, expires_at))
+        })
+    }
+}
+
+impl FrontDoor {
+    /// The viewer of a live session; roles as they are now, not as they were when the token was signed (I2).
+    async fn viewer(&self, session: SessionId, now: kernel::Timestamp) -> Result<Option<Viewer>, TurnedAway> {
+        if self.0.hot.is_denied(&session.to_string()).await {
+            return Ok(None);
+        }
+        let principal = commands::session::principal(&self.0.ctx, session, now).await.map_err(|error| {
+            tracing::error!(%error, "a session could not be read");
+            TurnedAway::Unavailable
+        })?;
+        Ok(principal.map(|found| Viewer { user: Some(found.user), session: Some(session), roles: found.roles }))
+    }
+}

@@ -192,12 +192,12 @@ impl BookingNode {
 
     /// Who rents it.
     async fn guest(&self, ctx: &Context<'_>) -> Result<Option<UserNode>, ApiError> {
-        Ok(Reader::of(ctx)?.get::<Users>(&self.0.terms.guest.to_string()).await?.map(UserNode))
+        Ok(Reader::of(ctx)?.get::<Users>(&self.0.terms.guest.to_string()).await?.map(UserNode::new))
     }
 
     /// Who owned it when it was requested.
     async fn host(&self, ctx: &Context<'_>) -> Result<Option<UserNode>, ApiError> {
-        Ok(Reader::of(ctx)?.get::<Users>(&self.0.terms.host.to_string()).await?.map(UserNode))
+        Ok(Reader::of(ctx)?.get::<Users>(&self.0.terms.host.to_string()).await?.map(UserNode::new))
     }
 
     /// Start of the rental.

@@ -20,7 +20,6 @@ const MAX_IDS: usize = 100;
 /// Anything with an id of its own.
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "Names it among all things; give it to `node`."))]
-#[expect(clippy::large_enum_variant, reason = "one at a time, and short-lived")]
 pub enum Node {
     /// A booking.
     Booking(BookingNode),
@@ -79,10 +78,13 @@ async fn find(reader: &Reader<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
             let row = reader.get::<Vehicles>(id).await?.filter(|row| row.is_active() || open(row.owner));
             row.map(VehicleNode).map(Node::Vehicle)
         }
-        "user" => reader.get::<Users>(id).await?.map(UserNode).map(Node::User),
+        "user" => reader.get::<Users>(id).await?.map(UserNode::new).map(Node::User),
         "payment" => reader.get::<Payments>(id).await?.and_then(|row| PaymentNode::visible(reader, row)).map(Node::Payment),
         "settlement" => SettlementNode::find(reader, id).await?.map(Node::Settlement),
         "payout" => PayoutNode::find(reader, id).await?.map(Node::Payout),
+        "line" => SettlementLineNode::find(reader, id).await?.map(Node::SettlementLine),
+        "entry" => JournalEntryNode::find(reader, id).await?.map(Node::JournalEntry),
+        "balance" => AccountBalanceNode::find(reader, id).await?.map(Node::AccountBalance),
         "event" if reader.viewer.is_any(&LOG_READERS) => {
             let Some(position) = id.strip_prefix("event-").and_then(|n| n.parse::<u64>().ok()).filter(|n| *n > 0) else {
                 return Ok(None);

@@ -120,7 +120,7 @@ impl RefundNode {
 
 async fn user(ctx: &Context<'_>, id: Option<UserId>) -> Result<Option<UserNode>, ApiError> {
     match id {
-        Some(id) => Ok(Reader::of(ctx)?.get::<Users>(&id.to_string()).await?.map(UserNode)),
+        Some(id) => Ok(Reader::of(ctx)?.get::<Users>(&id.to_string()).await?.map(UserNode::new)),
         None => Ok(None),
     }
 }

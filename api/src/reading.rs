@@ -15,6 +15,8 @@ use crate::viewer::Viewer;
 
 /// How long a read waits for its position.
 const WAIT: Duration = Duration::from_secs(2);
+/// How long a read waits for what others have just written, without insisting.
+const COURTESY: Duration = Duration::from_millis(25);
 /// When a client should try again after [`ApiError::Lagging`], in milliseconds.
 const RETRY_AFTER_MS: u64 = 200;
 
@@ -103,12 +105,17 @@ impl<'c> Reader<'c> {
         }
     }
 
-    /// Waits until a model has seen what this request must see.
+    /// Waits until a model has seen what this request must see. What others have written up to now is waited for too, but
+    /// only for a moment: two people on the phone should see the same booking, a busy log must not slow everybody down.
     ///
     /// # Errors
     /// PROJECTION_LAGGING, never a silent stale row.
     pub async fn ready<M: ReadModel>(&self) -> Result<(), ApiError> {
-        let applied = self.app.views.wait::<M>(self.required().await?, WAIT).await.map_err(from_view)?;
+        let mut applied = self.app.views.wait::<M>(self.required().await?, WAIT).await.map_err(from_view)?;
+        let newest = *self.app.ctx.log.watch().borrow();
+        if applied < newest && self.viewer.user.is_some() {
+            applied = self.app.views.wait::<M>(newest, COURTESY).await.unwrap_or(applied);
+        }
         if let Some(sight) = self.sight {
             sight.note(applied);
         }

@@ -120,7 +120,7 @@ impl SettlementNode {
 }
 
 async fn user(ctx: &Context<'_>, id: UserId) -> Result<Option<UserNode>, ApiError> {
-    Ok(Reader::of(ctx)?.get::<Users>(&id.to_string()).await?.map(UserNode))
+    Ok(Reader::of(ctx)?.get::<Users>(&id.to_string()).await?.map(UserNode::new))
 }
 
 /// One batch that pays all hosts what they earned before a date. Opened by one person of finance, approved by another.

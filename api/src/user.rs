@@ -64,12 +64,28 @@ impl From<Granted> for Role {
 
 /// A user, as everybody may know one; the rest is for themselves and for administrators.
 #[derive(Clone, Debug)]
-pub struct UserNode(pub UserRow);
+pub struct UserNode {
+    row: UserRow,
+    /// Shown to the person themselves, whoever the request came from: they have just signed up or in.
+    own: bool,
+}
 
 impl UserNode {
+    /// The user, as the viewer may know them.
+    #[must_use]
+    pub const fn new(row: UserRow) -> Self {
+        Self { row, own: false }
+    }
+
+    /// The user, to themselves.
+    #[must_use]
+    pub const fn own(row: UserRow) -> Self {
+        Self { row, own: true }
+    }
+
     fn is_open_to(&self, ctx: &Context<'_>) -> Result<bool, ApiError> {
         let viewer = Reader::of(ctx)?.viewer;
-        Ok(viewer.user == Some(self.0.id) || viewer.is_any(&[Granted::Admin]))
+        Ok(self.own || viewer.user == Some(self.row.id) || viewer.is_any(&[Granted::Admin]))
     }
 }
 
@@ -78,38 +94,38 @@ impl UserNode {
 impl UserNode {
     /// The user's id.
     pub async fn id(&self) -> ID {
-        ID(self.0.id.to_string())
+        ID(self.row.id.to_string())
     }
 
     /// The name; empty once it was erased.
     async fn name(&self) -> &str {
-        self.0.name.value().map_or("", String::as_str)
+        self.row.name.value().map_or("", String::as_str)
     }
 
     /// The address, for the user and administrators.
     async fn email(&self, ctx: &Context<'_>) -> Result<Option<&str>, ApiError> {
-        Ok(self.0.email.value().filter(|_| self.is_open_to(ctx).unwrap_or(false)).map(String::as_str))
+        Ok(self.row.email.value().filter(|_| self.is_open_to(ctx).unwrap_or(false)).map(String::as_str))
     }
 
     /// The telephone number, for the user and administrators.
     async fn phone(&self, ctx: &Context<'_>) -> Result<Option<&str>, ApiError> {
-        Ok(self.0.phone.value().filter(|_| self.is_open_to(ctx).unwrap_or(false)).map(String::as_str))
+        Ok(self.row.phone.value().filter(|_| self.is_open_to(ctx).unwrap_or(false)).map(String::as_str))
     }
 
     /// The roles, for the user and administrators; empty for everybody else.
     async fn roles(&self, ctx: &Context<'_>) -> Result<Vec<Role>, ApiError> {
         let open = self.is_open_to(ctx)?;
-        Ok(self.0.roles.iter().filter(|_| open).map(|role| (*role).into()).collect())
+        Ok(self.row.roles.iter().filter(|_| open).map(|role| (*role).into()).collect())
     }
 
     /// Did the user prove their address?
     async fn is_verified(&self) -> bool {
-        self.0.email_verified
+        self.row.email_verified
     }
 
     /// When the account was opened.
     async fn created_at(&self) -> DateTime {
-        self.0.created_at.into()
+        self.row.created_at.into()
     }
 }
 
@@ -123,6 +139,6 @@ impl UserQuery {
     async fn me(&self, ctx: &Context<'_>) -> Result<Option<UserNode>, ApiError> {
         let reader = Reader::of(ctx)?;
         let Some(user) = reader.viewer.user else { return Ok(None) };
-        Ok(reader.get::<Users>(&user.to_string()).await?.map(UserNode))
+        Ok(reader.get::<Users>(&user.to_string()).await?.map(UserNode::new))
     }
 }

@@ -195,7 +195,7 @@ impl VehicleNode {
 
     /// Whose it is.
     async fn owner(&self, ctx: &Context<'_>) -> Result<Option<UserNode>, ApiError> {
-        Ok(Reader::of(ctx)?.get::<Users>(&self.0.owner.to_string()).await?.map(UserNode))
+        Ok(Reader::of(ctx)?.get::<Users>(&self.0.owner.to_string()).await?.map(UserNode::new))
     }
 
     /// What the owner says about it.

@@ -166,7 +166,7 @@ impl AuthPayload {
             access_token: Some(reader.app.tokens.access(&claims).map_err(ApiError::internal)?),
             refresh_token: Some(reader.app.tokens.refresh(session.session.uuid(), session.generation)),
             expires_at: Some(ends.into()),
-            user: row.map(UserNode),
+            user: row.map(UserNode::own),
             receipt: Some(receipt),
             user_errors: Vec::new(),
             client_mutation_id,
@@ -213,7 +213,8 @@ impl UserMutation {
             commands::user::verify_email(&reader.app.ctx, &caller, &VerifyEmail { code: input.code }, real_now()).await
         };
         let outcome = outcome.await;
-        let show = async |user: domain::ids::UserId, position| Ok(reader.fresh::<Users>(&user.to_string(), position).await?.map(UserNode));
+        let show =
+            async |user: domain::ids::UserId, position| Ok(reader.fresh::<Users>(&user.to_string(), position).await?.map(UserNode::new));
         reader.reply(input.client_mutation_id, outcome, show).await.map(Into::into)
     }
 

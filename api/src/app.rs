@@ -31,6 +31,8 @@ pub struct App {
     pub messenger: Arc<dyn Messenger>,
     /// Where clients reach us, without a slash at the end.
     pub public_url: Arc<str>,
+    /// Lock an address after too many failed sign-ins; off in `dev`, like every limit.
+    pub lockout: bool,
     /// Moves the business clock; only in `dev` and in tests.
     pub advance: Option<Arc<dyn AdvanceClock>>,
 }

@@ -19,6 +19,7 @@ use crate::reading::Reader;
 use crate::scalars::{DateTime, Money};
 use crate::user::UserNode;
 use crate::vehicle::VehicleNode;
+use crate::viewer::Viewer;
 pub use mutation::BookingMutation;
 pub use query::BookingQuery;
 
@@ -164,8 +165,13 @@ impl BookingNode {
     /// The booking, when the viewer is one of its parties or may see them all.
     #[must_use]
     pub fn visible(reader: &Reader<'_>, row: BookingRow) -> Option<Self> {
-        let party = reader.viewer.user.is_some_and(|user| row.terms.is_party(user));
-        (party || reader.viewer.is_any(&[Role::Admin, Role::Finance, Role::Support, Role::Auditor])).then_some(Self(row))
+        Self::is_visible(reader.viewer, &row).then_some(Self(row))
+    }
+
+    /// May the viewer see it: a party, an administrator, finance (domain.md §3.3)?
+    #[must_use]
+    pub fn is_visible(viewer: &Viewer, row: &BookingRow) -> bool {
+        viewer.user.is_some_and(|user| row.terms.is_party(user)) || viewer.is_any(&[Role::Admin, Role::Finance])
     }
 
     /// The booking as of a position, for whoever just changed it.
@@ -187,7 +193,11 @@ impl BookingNode {
 
     /// The vehicle.
     async fn vehicle(&self, ctx: &Context<'_>) -> Result<Option<VehicleNode>, ApiError> {
-        Ok(Reader::of(ctx)?.get::<Vehicles>(&self.0.terms.vehicle.to_string()).await?.map(VehicleNode))
+        let reader = Reader::of(ctx)?;
+        // Whoever has paid must find the car.
+        let renter = self.0.confirmed_at.is_some() && reader.viewer.user == Some(self.0.terms.guest);
+        let row = reader.get::<Vehicles>(&self.0.terms.vehicle.to_string()).await?;
+        Ok(row.map(|row| VehicleNode::new(row).for_renter(renter)))
     }
 
     /// Who rents it.
@@ -269,7 +279,8 @@ impl BookingNode {
     async fn payment(&self, ctx: &Context<'_>) -> Result<Option<PaymentNode>, ApiError> {
         let Some(payment) = self.0.payment else { return Ok(None) };
         let reader = Reader::of(ctx)?;
-        Ok(reader.get::<Payments>(&payment.to_string()).await?.and_then(|row| PaymentNode::visible(&reader, row)))
+        // Up to the log's newest position: a booking that says approved must not stand beside a payment that is not there yet.
+        Ok(reader.newest::<Payments>(&payment.to_string()).await?.and_then(|row| PaymentNode::visible(&reader, row)))
     }
 
     /// Until when it must be paid.
@@ -286,10 +297,10 @@ impl BookingNode {
     async fn history(
         &self,
         ctx: &Context<'_>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<EventNode>, ApiError> {
         let page = Page::new(first, after, last, before)?;
         event::history(&Reader::of(ctx)?, self.0.id.to_string(), &page).await

@@ -8,6 +8,7 @@ use projections::{Known, ReadModel};
 
 mod subscription;
 
+use crate::app::App;
 use crate::connection::{Connection, Direction, Page, bad_cursor};
 use crate::errors::ApiError;
 use crate::reading::{Reader, token};
@@ -76,7 +77,7 @@ pub struct EventNode(pub Recorded);
 impl EventNode {
     /// The event's id.
     pub async fn id(&self) -> ID {
-        ID(format!("event-{}", self.0.position))
+        ID(format!("event-{}", self.0.event_id))
     }
 
     /// Its place in the log, from 1 on without gaps.
@@ -236,9 +237,12 @@ pub async fn history(reader: &Reader<'_>, stream: String, wanted: &Page) -> Resu
 /// # Errors
 /// SYS003 for an impossible moment, or the log's.
 pub async fn row_as_of<M: ReadModel>(reader: &Reader<'_>, key: &str, as_of: &AsOf) -> Result<Option<M::Row>, ApiError> {
-    let moment = as_of.moment()?;
+    row_at::<M>(reader.app, key, &as_of.moment()?).await
+}
+
+async fn row_at<M: ReadModel>(app: &App, key: &str, moment: &Moment) -> Result<Option<M::Row>, ApiError> {
     let Ok(stream) = key.parse::<StreamName>() else { return Ok(None) };
-    let events = reader.app.ctx.log.read_stream(&stream, 0, MAX_HISTORY).await.map_err(ApiError::internal)?;
+    let events = app.ctx.log.read_stream(&stream, 0, MAX_HISTORY).await.map_err(ApiError::internal)?;
     let mut row = None;
     for recorded in events.into_iter().filter(|event| moment.covers(event)) {
         let Some(event) = projections::decode(&recorded).map_err(ApiError::internal)? else { continue };
@@ -250,21 +254,37 @@ pub async fn row_as_of<M: ReadModel>(reader: &Reader<'_>, key: &str, as_of: &AsO
     Ok(row)
 }
 
+/// The signed head of the log's tree.
+#[derive(async_graphql::SimpleObject)]
+pub struct LogHead {
+    /// How many events it covers.
+    size: BigInt,
+    /// The tree's root, in base64.
+    root_hash: String,
+    /// The signed note.
+    signed_note: String,
+}
+
 /// Queries of the log.
 #[derive(Default)]
 pub struct EventQuery;
 
 #[Object]
 impl EventQuery {
+    /// The newest signed head of the log's tree; null until the log is sealed.
+    async fn log_head(&self) -> Option<LogHead> {
+        None
+    }
+
     /// The log, oldest first; for auditors, finance and engineers.
     async fn events(
         &self,
         ctx: &Context<'_>,
-        filter: Option<EventFilter>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "Which events; without it, all.")] filter: Option<EventFilter>,
+        #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<EventNode>, ApiError> {
         let reader = Reader::of(ctx)?;
         reader.viewer.with_role(&LOG_READERS)?;

@@ -30,11 +30,13 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    fn of(receipt: &eventlog::Receipt) -> Self {
+    /// The receipt of a command, for clients.
+    #[must_use]
+    pub fn of(receipt: &eventlog::Receipt) -> Self {
         Self {
             command_id: ID(receipt.command_id.to_string()),
             correlation_id: ID(receipt.correlation_id.to_string()),
-            event_ids: receipt.event_ids.iter().map(|id| ID(id.to_string())).collect(),
+            event_ids: receipt.event_ids.iter().map(|id| ID(format!("event-{id}"))).collect(),
             position: BigInt(receipt.position.into()),
             token: token(receipt.position),
             replayed: receipt.replayed,

@@ -52,12 +52,12 @@ pub struct NodeQuery;
 #[Object]
 impl NodeQuery {
     /// Anything that you may see, by its id; null for what does not exist or is not yours.
-    async fn node(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Node>, ApiError> {
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: ID) -> Result<Option<Node>, ApiError> {
         find(&Reader::of(ctx)?, &id).await
     }
 
     /// Several things by their ids, in the same order; at most 100.
-    async fn nodes(&self, ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>, ApiError> {
+    async fn nodes(&self, ctx: &Context<'_>, #[graphql(desc = "Their ids.")] ids: Vec<ID>) -> Result<Vec<Option<Node>>, ApiError> {
         if ids.len() > MAX_IDS {
             return Err(kernel::Refused::at(crate::errors::MALFORMED, &["ids"]).into());
         }
@@ -76,7 +76,7 @@ async fn find(reader: &Reader<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
         "vehicle" => {
             let open = |owner| reader.viewer.user == Some(owner) || reader.viewer.is_any(&[Role::Admin, Role::Support]);
             let row = reader.get::<Vehicles>(id).await?.filter(|row| row.is_active() || open(row.owner));
-            row.map(VehicleNode).map(Node::Vehicle)
+            row.map(VehicleNode::new).map(Node::Vehicle)
         }
         "user" => reader.get::<Users>(id).await?.map(UserNode::new).map(Node::User),
         "payment" => reader.get::<Payments>(id).await?.and_then(|row| PaymentNode::visible(reader, row)).map(Node::Payment),
@@ -86,11 +86,11 @@ async fn find(reader: &Reader<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
         "entry" => JournalEntryNode::find(reader, id).await?.map(Node::JournalEntry),
         "balance" => AccountBalanceNode::find(reader, id).await?.map(Node::AccountBalance),
         "event" if reader.viewer.is_any(&LOG_READERS) => {
-            let Some(position) = id.strip_prefix("event-").and_then(|n| n.parse::<u64>().ok()).filter(|n| *n > 0) else {
-                return Ok(None);
-            };
-            let found = reader.app.ctx.log.read(position - 1, 1).await.map_err(ApiError::internal)?;
-            found.into_iter().find(|event| event.position == position).map(EventNode).map(Node::Event)
+            let Some(event_id) = id.strip_prefix("event-").and_then(|id| uuid::Uuid::try_parse(id).ok()) else { return Ok(None) };
+            let filter = eventlog::EventFilter { event_id: Some(event_id), ..Default::default() };
+            let one = eventlog::EventPage { after: None, before: None, order: eventlog::Order::Ascending, limit: 1 };
+            let found = reader.app.ctx.log.search(&filter, one).await.map_err(ApiError::internal)?;
+            found.into_iter().next().map(EventNode).map(Node::Event)
         }
         _ => None,
     })

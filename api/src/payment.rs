@@ -20,7 +20,7 @@ pub use mutation::PaymentMutation;
 pub use query::PaymentQuery;
 
 /// Who sees the payments of others.
-const READERS: [Role; 4] = [Role::Finance, Role::Support, Role::Auditor, Role::Admin];
+const READERS: [Role; 3] = [Role::Finance, Role::Support, Role::Auditor];
 /// The provider declined.
 const DECLINED: &str = "PAY001";
 

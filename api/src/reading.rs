@@ -139,6 +139,15 @@ impl<'c> Reader<'c> {
         self.app.views.fresh::<M>(key, position).await.map_err(from_view)
     }
 
+    /// One row with everything that this process knows to be in the log.
+    ///
+    /// # Errors
+    /// PROJECTION_LAGGING, or the database's.
+    pub async fn newest<M: ReadModel>(&self, key: &str) -> Result<Option<M::Row>, ApiError> {
+        let position = self.required().await?.max(*self.app.ctx.log.watch().borrow());
+        self.fresh::<M>(key, position).await
+    }
+
     /// A page of a list; `show` makes nodes of rows.
     ///
     /// # Errors
@@ -150,10 +159,8 @@ impl<'c> Reader<'c> {
         show: impl Fn(String, M::Row) -> N,
     ) -> Result<Connection<N>, ApiError> {
         self.ready::<M>().await?;
-        if page.limit == 0 {
-            return Ok(Connection::empty());
-        }
-        let size = u32::try_from(page.limit).unwrap_or(u32::MAX);
+        // A page of nothing still says whether there is more, and how much.
+        let size = u32::try_from(page.limit.max(1)).unwrap_or(u32::MAX);
         let backward = page.direction == connection::Direction::Backward;
         let args = PageArgs {
             first: (!backward).then_some(size),
@@ -162,8 +169,16 @@ impl<'c> Reader<'c> {
             before: page.before.clone(),
             total: false,
         };
-        let Page { items, has_next, has_previous, .. } = self.app.views.page::<M>(&query, &args).await.map_err(from_view)?;
-        let rows = items.into_iter().map(|item| (item.cursor, show(item.key, item.row)));
+        let Page { items, has_next, has_previous, .. } = self.app.views.page::<M>(&query, &args).await.map_err(|error| match error {
+            ViewError::Page(PageError::Cursor) => bad_cursor(if page.after.is_some() { "after" } else { "before" }),
+            other => from_view(other),
+        })?;
+        let (has_next, has_previous) = match (page.limit, backward) {
+            (0, false) => (!items.is_empty(), has_previous),
+            (0, true) => (has_next, !items.is_empty()),
+            _ => (has_next, has_previous),
+        };
+        let rows = items.into_iter().take(page.limit).map(|item| (item.cursor, show(item.key, item.row)));
         let views = self.app.views.clone();
         Ok(Connection::exact(rows, has_next, has_previous).counted(move || {
             let (views, query) = (views.clone(), query.clone());

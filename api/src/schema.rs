@@ -44,7 +44,11 @@ impl ClockMutation {
     /// In dev and tests only, absent from a production schema: moves the business clock forward by so many seconds (0 reads
     /// it) and answers when all that fell due has run.
     #[graphql(visible = "movable")]
-    async fn advance_clock(&self, ctx: &Context<'_>, by: i32) -> Result<DateTime, ApiError> {
+    async fn advance_clock(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Seconds; 0 reads the clock.")] by: i32,
+    ) -> Result<DateTime, ApiError> {
         let reader = Reader::of(ctx)?;
         let advance = reader.app.advance.as_ref().ok_or_else(|| ApiError::code("SYS007"))?;
         let seconds = u32::try_from(by).map_err(|_| kernel::Refused::at(crate::errors::MALFORMED, &["by"]))?;
@@ -113,3 +117,6 @@ async fn lag_ms(app: &App, position: u64) -> i64 {
     let unseen = app.ctx.log.read(position, 1).await.unwrap_or_default();
     unseen.first().map_or(0, |event| (kernel::Timestamp::now().as_millisecond() - event.recorded_at.as_millisecond()).max(0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,6 +76,9 @@ impl Scope {
     }
 }
 
+/// More lines of one host than a batch can hold.
+const MAX_OWN_LINES: u64 = 10_000;
+
 /// A settlement, as far as the viewer may see it.
 #[derive(Clone, Debug)]
 pub struct SettlementNode {
@@ -154,10 +157,18 @@ impl SettlementNode {
         }
     }
 
-    /// What the hosts earned by all of its lines.
+    /// What the hosts earned by its lines; a host sees what they earned themselves.
     async fn total(&self, ctx: &Context<'_>) -> Result<Money, ApiError> {
-        let currency = Reader::of(ctx)?.app.ctx.settings.currency;
-        Ok(self.row.total.unwrap_or(Amount::zero(currency)).into())
+        let reader = Reader::of(ctx)?;
+        let zero = Amount::zero(reader.app.ctx.settings.currency);
+        match self.scope {
+            Scope::Whole => Ok(self.row.total.unwrap_or(zero).into()),
+            Scope::Of(_) => {
+                let own = reader.app.views.all::<SettlementLines>(&self.scope.of(self.row.id), MAX_OWN_LINES).await.map_err(from_view)?;
+                let minor = own.iter().map(|(_, line)| line.earning.net.minor()).sum();
+                Ok(zero.with_minor(minor).into())
+            }
+        }
     }
 
     /// What it pays for, in the order in which it was earned; a host sees their own.

@@ -112,21 +112,39 @@ pub struct BusyPeriod {
 
 /// A vehicle as everybody may see one.
 #[derive(Clone, Debug)]
-pub struct VehicleNode(pub VehicleRow);
+pub struct VehicleNode {
+    row: VehicleRow,
+    /// Shown to somebody who has rented it.
+    rented: bool,
+}
+
+impl VehicleNode {
+    /// The vehicle, as the viewer may know it.
+    #[must_use]
+    pub const fn new(row: VehicleRow) -> Self {
+        Self { row, rented: false }
+    }
+
+    /// The vehicle, to somebody who has paid for it or not.
+    #[must_use]
+    pub fn for_renter(self, rented: bool) -> Self {
+        Self { rented, ..self }
+    }
+}
 
 /// A car for rent.
 #[Object(name = "Vehicle")]
 impl VehicleNode {
     /// The vehicle's id.
     pub async fn id(&self) -> ID {
-        ID(self.0.id.to_string())
+        ID(self.row.id.to_string())
     }
 
-    /// The licence plate; its last digits only for the owner and administrators.
+    /// The licence plate; its end only for the owner, administrators, and whoever has paid to rent it.
     async fn license_plate(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
         let viewer = Reader::of(ctx)?.viewer;
-        let open = viewer.user == Some(self.0.owner) || viewer.is_any(&[Role::Admin, Role::Support]);
-        let plate = self.0.license_plate.value().map_or("", String::as_str);
+        let open = self.rented || viewer.user == Some(self.row.owner) || viewer.is_any(&[Role::Admin, Role::Support]);
+        let plate = self.row.license_plate.value().map_or("", String::as_str);
         let hidden = if open { 0 } else { plate.chars().count().min(3) };
         let shown = plate.chars().count() - hidden;
         Ok(plate.chars().take(shown).chain(std::iter::repeat_n('*', hidden)).collect())
@@ -134,81 +152,84 @@ impl VehicleNode {
 
     /// The maker.
     async fn make(&self) -> &str {
-        &self.0.make
+        &self.row.make
     }
 
     /// The model.
     async fn model(&self) -> &str {
-        &self.0.model
+        &self.row.model
     }
 
     /// The year of manufacture.
     async fn year(&self) -> i32 {
-        self.0.year.into()
+        self.row.year.into()
     }
 
     /// The colour.
     async fn color(&self) -> Option<&str> {
-        self.0.color.as_deref()
+        self.row.color.as_deref()
     }
 
     /// What moves it.
     async fn fuel_type(&self) -> Option<FuelType> {
-        self.0.fuel_type.map(Into::into)
+        self.row.fuel_type.map(Into::into)
     }
 
     /// Who changes gears.
     async fn transmission(&self) -> Option<Transmission> {
-        self.0.transmission.map(Into::into)
+        self.row.transmission.map(Into::into)
     }
 
     /// What an hour costs.
     async fn hourly_rate(&self) -> Money {
-        self.0.hourly_rate.into()
+        self.row.hourly_rate.into()
     }
 
     /// Where it is picked up, in words.
     async fn location_address(&self) -> &str {
-        &self.0.location_address
+        &self.row.location_address
     }
 
     /// Where that is, once known.
     async fn location(&self) -> Option<GeoPoint> {
-        self.0.location.map(|point| GeoPoint { lat: f64::from(point.lat_e7()) / 1e7, lng: f64::from(point.lng_e7()) / 1e7 })
+        self.row.location.map(|point| GeoPoint { lat: f64::from(point.lat_e7()) / 1e7, lng: f64::from(point.lng_e7()) / 1e7 })
     }
 
     /// The IANA zone in which its calendar is meant.
     async fn time_zone(&self) -> String {
-        self.0.time_zone.to_string()
+        self.row.time_zone.to_string()
     }
 
     /// May it be booked?
     async fn status(&self) -> VehicleStatus {
-        self.0.status.into()
+        self.row.status.into()
     }
 
     /// Addresses of its photos.
     async fn images(&self, ctx: &Context<'_>) -> Result<Vec<String>, ApiError> {
         let reader = Reader::of(ctx)?;
-        Ok(self.0.images.iter().map(|upload| format!("{}/photos/{upload}", reader.app.public_url)).collect())
+        Ok(self.row.images.iter().map(|upload| format!("{}/photos/{upload}", reader.app.public_url)).collect())
     }
 
     /// Whose it is.
     async fn owner(&self, ctx: &Context<'_>) -> Result<Option<UserNode>, ApiError> {
-        Ok(Reader::of(ctx)?.get::<Users>(&self.0.owner.to_string()).await?.map(UserNode::new))
+        Ok(Reader::of(ctx)?.get::<Users>(&self.row.owner.to_string()).await?.map(UserNode::new))
     }
 
     /// What the owner says about it.
     async fn description(&self) -> Option<&str> {
-        self.0.description.as_deref()
+        self.row.description.as_deref()
     }
 }
 
 /// What a rental of a vehicle would cost now: exactly what a request made now would freeze (D7).
 #[must_use]
 pub fn quote(reader: &Reader<'_>, row: &VehicleRow, period: &Period) -> Option<BookingQuote> {
-    let settings = &reader.app.ctx.settings;
+    let (settings, now) = (&reader.app.ctx.settings, reader.app.ctx.clock.now());
+    if period.start() <= now {
+        return None;
+    }
     let price = pricing::price(row.hourly_rate, period, settings.billing_increment_minutes, settings.booking_fee_bps).ok()?;
     let windows = row.calendar.policy.cancellation.windows(period.start());
-    Some(BookingQuote::new(&price, &windows, request_expiry(reader.app.ctx.clock.now(), period.start())))
+    Some(BookingQuote::new(&price, &windows, request_expiry(now, period.start())))
 }

@@ -101,8 +101,9 @@ pub struct Clock(Arc<Mode>);
 
 #[derive(Debug)]
 enum Mode {
-    /// Real time plus an offset in microseconds that only grows (api.md §8, `advanceClock`).
-    Shifted(AtomicI64),
+    /// Real time plus an offset in microseconds that only grows (api.md §8, `advanceClock`). The latest time that was told is
+    /// kept, since the host's clock may be set back: a deadline that was found due stays due.
+    Shifted { offset: AtomicI64, latest: AtomicI64 },
     /// Stands still until it is set (simulations).
     Frozen(AtomicI64),
 }
@@ -111,7 +112,7 @@ impl Clock {
     /// Real time shifted forward by so many microseconds.
     #[must_use]
     pub fn shifted(offset_us: i64) -> Self {
-        Self(Arc::new(Mode::Shifted(AtomicI64::new(offset_us))))
+        Self(Arc::new(Mode::Shifted { offset: AtomicI64::new(offset_us), latest: AtomicI64::new(i64::MIN) }))
     }
 
     /// A clock that stands at an instant until it is moved.
@@ -124,7 +125,10 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let micros = match &*self.0 {
-            Mode::Shifted(offset) => Timestamp::now().as_microsecond() + offset.load(Ordering::SeqCst),
+            Mode::Shifted { offset, latest } => {
+                let now = Timestamp::now().as_microsecond() + offset.load(Ordering::SeqCst);
+                latest.fetch_max(now, Ordering::SeqCst).max(now)
+            }
             Mode::Frozen(at) => at.load(Ordering::SeqCst),
         };
         Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX)
@@ -134,7 +138,7 @@ impl Clock {
     pub fn advance_to(&self, at: Timestamp) {
         let at = at.as_microsecond();
         match &*self.0 {
-            Mode::Shifted(offset) => offset.fetch_max(at - Timestamp::now().as_microsecond(), Ordering::SeqCst),
+            Mode::Shifted { offset, .. } => offset.fetch_max(at - Timestamp::now().as_microsecond(), Ordering::SeqCst),
             Mode::Frozen(now) => now.fetch_max(at, Ordering::SeqCst),
         };
     }
@@ -143,7 +147,7 @@ impl Clock {
     #[must_use]
     pub fn offset_us(&self) -> i64 {
         match &*self.0 {
-            Mode::Shifted(offset) => offset.load(Ordering::SeqCst),
+            Mode::Shifted { offset, .. } => offset.load(Ordering::SeqCst),
             Mode::Frozen(at) => at.load(Ordering::SeqCst) - Timestamp::now().as_microsecond(),
         }
     }

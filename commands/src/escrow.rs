@@ -65,7 +65,10 @@ pub async fn end_booking(s: &Session, id: BookingId, booking: &Loaded<Booking>, 
         },
     )?;
     let captured = payment.phase().is_some_and(payment::Phase::captured);
-    if let Some((refund, amount)) = ending.refund.filter(|(_, amount)| captured && amount.is_positive()) {
+    // The policy speaks of the whole payment: what was given back before counts towards it.
+    let refunded = payment.refunded().map_or(0, Money::minor);
+    let owed = ending.refund.map(|(refund, amount)| (refund, amount.with_minor(amount.minor() - refunded)));
+    if let Some((refund, amount)) = owed.filter(|(_, amount)| captured && amount.is_positive()) {
         request_refund(s, payment_id, &mut payment, RefundOrder::system(refund, amount, RefundCause::Cancellation)).await?;
     }
     release(s, payment_id, &mut payment).await

@@ -17,8 +17,9 @@ use crate::payment::TransferAnswer;
 
 /// Hosts are looked through in pages of so many.
 const PAGE: usize = 1_000;
-/// More lines than this do not go into one batch; the next one takes the rest.
+/// More lines and hosts than this do not go into one batch; the next one takes the rest.
 const MAX_LINES: usize = 5_000;
+const MAX_HOSTS: usize = 2_000;
 
 /// Input of [`cancel_settlement`].
 #[derive(Clone, Debug, Serialize)]
@@ -36,7 +37,7 @@ pub struct CancelSettlement {
 /// SETTLE001, SETTLE002.
 pub async fn open_settlement(ctx: &Context, caller: &Caller, period_end: Timestamp) -> Result<Executed<SettlementId>, ExecuteError> {
     let id = SettlementId::new(ctx.ids.mint());
-    let candidates = &hosts_with_earnings(ctx).await.map_err(ExecuteError::Log)?;
+    let candidates = &hosts_to_pay(ctx, period_end).await.map_err(ExecuteError::Log)?;
     let settings = &ctx.settings;
     ctx.execute("openSettlement", caller, &period_end, |s| async move {
         let by = actor_of(&s)?;
@@ -45,14 +46,14 @@ pub async fn open_settlement(ctx: &Context, caller: &Caller, period_end: Timesta
         }
         let mut guard = s.load::<SettlementGuard>(GUARD_ID).await?;
         s.decide(&mut guard, guard::Command::Take(id))?;
-        let holding = SignedDuration::from_hours(24 * i64::from(settings.holding_days));
-        let held_before = s.now().checked_sub(holding).unwrap_or(Timestamp::MIN);
+        let held_before = held_before(ctx, s.now());
         let mut lines = Vec::<(UserId, Earning)>::new();
         for host in candidates {
             let mut payable = s.load::<Payable>(host.uuid()).await?;
-            let free: Vec<Earning> = payable.free_lines(period_end, held_before).copied().collect();
+            let room = MAX_LINES - lines.len();
+            let free: Vec<Earning> = payable.free_lines(period_end, held_before).take(room).copied().collect();
             let payout = payable.payable_minor(free.iter().map(|earning| earning.net.minor()).sum());
-            if free.is_empty() || payout < settings.minimum_payout.minor() || lines.len() + free.len() > MAX_LINES {
+            if free.is_empty() || payout < settings.minimum_payout.minor() {
                 continue;
             }
             let claimed = free.iter().map(|earning| earning.payment).collect();
@@ -67,25 +68,33 @@ pub async fn open_settlement(ctx: &Context, caller: &Caller, period_end: Timesta
     .await
 }
 
-/// Hosts who are owed anything that is in no batch. Read outside the command, so that hosts who are owed nothing are
-/// not checked at their versions; those who are get loaded again inside.
-async fn hosts_with_earnings(ctx: &Context) -> Result<Vec<UserId>, LogError> {
-    let mut found = Vec::new();
+/// Hosts to whom a batch would pay something, as many as fit. Read outside the command, so that hosts who are owed nothing
+/// are not checked at their versions; those who are get loaded and judged again inside.
+async fn hosts_to_pay(ctx: &Context, period_end: Timestamp) -> Result<Vec<UserId>, LogError> {
+    let (mut found, held_before) = (Vec::new(), held_before(ctx, ctx.clock.now()));
     let mut after: Option<StreamName> = None;
     loop {
         let page = ctx.log.streams_of_kind(Payable::KIND, after.as_ref().map(StreamName::as_str), PAGE).await?;
         for stream in &page {
             let Ok(host) = Uuid::parse_str(stream.id()) else { continue };
             let (payable, _) = ctx.log.load_stream::<Payable>(stream).await?;
-            if payable.lines.values().any(|line| line.claimed.is_none()) {
+            let net = payable.free_lines(period_end, held_before).map(|earning| earning.net.minor()).sum();
+            if payable.payable_minor(net) >= ctx.settings.minimum_payout.minor() {
                 found.push(UserId::new(host));
             }
         }
-        if page.len() < PAGE {
+        if page.len() < PAGE || found.len() >= MAX_HOSTS {
+            found.truncate(MAX_HOSTS);
             return Ok(found);
         }
         after = page.into_iter().next_back();
     }
+}
+
+/// What was earned up to then is past its holding time.
+fn held_before(ctx: &Context, now: Timestamp) -> Timestamp {
+    let holding = SignedDuration::from_hours(24 * i64::from(ctx.settings.holding_days));
+    now.checked_sub(holding).unwrap_or(Timestamp::MIN)
 }
 
 /// A second person agrees; the payouts follow by themselves.
@@ -142,7 +151,7 @@ pub fn payout_id(settlement: SettlementId, host: UserId, attempt: u32) -> Payout
 }
 
 /// Starts the next payout to one host of an approved batch: payout, payable and batch in one append (L5). When nothing
-/// is left to pay, the host is skipped and the lines are free again.
+/// is left to pay, the host is skipped: what they owed has used the lines up.
 ///
 /// # Errors
 /// Of the log only.
@@ -160,7 +169,7 @@ pub async fn pay_host(ctx: &Context, caller: &Caller, id: SettlementId, host: Us
         let amount = Money::new(payable.payable_minor(net), ctx.settings.currency);
         if !amount.is_positive() {
             s.decide(&mut settlement, Command::SkipHost { host })?;
-            s.decide(&mut payable, payable::Command::Release { settlement: id })?;
+            s.decide(&mut payable, payable::Command::Offset { settlement: id })?;
             return Ok(id);
         }
         let payout_id = payout_id(id, host, attempt);

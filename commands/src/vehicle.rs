@@ -144,11 +144,11 @@ pub struct ActivateVehicle {
 /// Lets a car be found and booked (VEH-09, K12).
 ///
 /// # Errors
-/// SYS007, AUTH010, VEH004; or the log's.
+/// SYS007 (unknown, or another's that is not active), AUTH010, VEH004; or the log's.
 pub async fn activate_vehicle(ctx: &Context, caller: &Caller, input: &ActivateVehicle) -> Result<Executed<VehicleId>, ExecuteError> {
     ctx.execute("activateVehicle", caller, input, |s| async move {
         let mut vehicle = s.load::<Vehicle>(input.vehicle_id.uuid()).await?;
-        let owner = vehicle.listing()?.owner;
+        let owner = vehicle.listing_of(user_of(s.actor()))?.owner;
         let owner_verified = s.load::<User>(owner.uuid()).await?.is_verified();
         s.decide(&mut vehicle, vehicle::Command::Activate { owner_verified })?;
         Ok(input.vehicle_id)

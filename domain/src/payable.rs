@@ -54,8 +54,13 @@ pub enum Event {
         /// Which lines.
         lines: Vec<PaymentId>,
     },
-    /// The batch was cancelled, or paid nothing to this host: its lines are free again.
+    /// The batch was cancelled: its lines are free again.
     LinesReleased {
+        /// Which batch.
+        settlement: SettlementId,
+    },
+    /// The batch paid nothing to this host: what they owed has used its lines up.
+    LinesOffset {
         /// Which batch.
         settlement: SettlementId,
     },
@@ -89,6 +94,7 @@ impl DomainEvent for Event {
             Self::EarningReversed { .. } => "EarningReversed",
             Self::LinesClaimed { .. } => "LinesClaimed",
             Self::LinesReleased { .. } => "LinesReleased",
+            Self::LinesOffset { .. } => "LinesOffset",
             Self::PayoutReserved { .. } => "PayoutReserved",
             Self::PayoutClosed { .. } => "PayoutClosed",
             Self::Recredited { .. } => "Recredited",
@@ -155,6 +161,11 @@ pub enum Command {
         /// Which batch.
         settlement: SettlementId,
     },
+    /// Count them as paid by what the host owed (negative balance, carried over).
+    Offset {
+        /// Which batch.
+        settlement: SettlementId,
+    },
     /// Let money leave.
     Reserve {
         /// By which payout.
@@ -217,6 +228,10 @@ impl Payable {
         (net_minor + carried.min(0)).min(self.balance_minor).max(0)
     }
 
+    fn has_claimed(&self, settlement: SettlementId) -> bool {
+        self.lines.values().any(|line| line.claimed == Some(settlement))
+    }
+
     /// Σ net of the lines in a batch, in minor units, as it stands now.
     #[must_use]
     pub fn claimed_minor(&self, settlement: SettlementId) -> i128 {
@@ -241,12 +256,9 @@ impl Decider for Payable {
                 }
                 Event::LinesClaimed { settlement, lines }
             }
-            Command::Release { settlement } => {
-                if !self.lines.values().any(|line| line.claimed == Some(settlement)) {
-                    return Ok(Vec::new());
-                }
-                Event::LinesReleased { settlement }
-            }
+            Command::Release { settlement } if self.has_claimed(settlement) => Event::LinesReleased { settlement },
+            Command::Offset { settlement } if self.has_claimed(settlement) => Event::LinesOffset { settlement },
+            Command::Release { .. } | Command::Offset { .. } => return Ok(Vec::new()),
             Command::Reserve { payout, settlement, amount } => {
                 if !amount.is_positive() || amount.minor() > self.balance_minor {
                     return Err(Refusal::Exceeds);
@@ -288,6 +300,7 @@ impl Decider for Payable {
                     line.claimed = None;
                 }
             }
+            Event::LinesOffset { settlement } => self.lines.retain(|_, line| line.claimed != Some(*settlement)),
             Event::PayoutReserved { payout, settlement, amount } => {
                 self.balance_minor -= amount.minor();
                 self.reserved.insert(*payout, (*settlement, *amount));

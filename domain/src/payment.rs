@@ -125,6 +125,8 @@ pub struct Refund {
     pub phase: RefundPhase,
     /// How often the provider was told to.
     pub attempt: u32,
+    /// One person asked for it, and nobody else agreed: it counts towards the limit.
+    pub by_one: bool,
 }
 
 /// Why money goes back.
@@ -312,10 +314,14 @@ impl Decider for Payment {
             Event::PaymentVoided { .. } => phase = Phase::Voided { attempt: phase.attempt().cloned() },
             Event::RefundProposed { refund, amount, by, .. } => {
                 let proposed = RefundPhase::Proposed { by: *by };
-                refunds.insert(*refund, Refund { amount: *amount, fee_share: amount.with_minor(0), phase: proposed, attempt: 0 });
+                refunds.insert(
+                    *refund,
+                    Refund { amount: *amount, fee_share: amount.with_minor(0), phase: proposed, attempt: 0, by_one: false },
+                );
             }
-            Event::RefundRequested { refund, amount, fee_share, .. } => {
-                let requested = Refund { amount: *amount, fee_share: *fee_share, phase: RefundPhase::Requested, attempt: 1 };
+            Event::RefundRequested { refund, amount, fee_share, requested_by, approved_by, .. } => {
+                let by_one = requested_by.is_some() && approved_by.is_none();
+                let requested = Refund { amount: *amount, fee_share: *fee_share, phase: RefundPhase::Requested, attempt: 1, by_one };
                 refunds.insert(*refund, requested);
             }
             Event::RefundRetried { refund, attempt } => {

@@ -15,9 +15,6 @@ use crate::ids::{PayoutId, SettlementId, UserId};
 use crate::payable::Earning;
 pub use event::{Event, PayoutOutcome};
 
-/// A payout that fails is tried again so often in all.
-pub const MAX_PAYOUT_ATTEMPTS: u32 = 3;
-
 /// Where one host of a batch stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HostState {
@@ -48,7 +45,7 @@ pub enum HostState {
         /// How often it was tried.
         attempt: u32,
     },
-    /// Nothing was left to pay; the lines are free again.
+    /// Nothing was left to pay: what the host owed has used the lines up.
     Skipped,
 }
 
@@ -248,13 +245,13 @@ impl Decider for Settlement {
             }
             Command::StartPayout { payout, host, amount } => Ok(match self.payable(host) {
                 Some(HostState::Waiting) => vec![Event::PayoutStarted { payout, host, amount, attempt: 1 }],
-                Some(HostState::Unpaid { attempt, .. }) if attempt < MAX_PAYOUT_ATTEMPTS => {
-                    vec![Event::PayoutStarted { payout, host, amount, attempt: attempt + 1 }]
+                Some(HostState::Unpaid { attempt, .. }) => {
+                    vec![Event::PayoutStarted { payout, host, amount, attempt: attempt.saturating_add(1) }]
                 }
                 _ => Vec::new(),
             }),
             Command::SkipHost { host } => Ok(match self.payable(host) {
-                Some(HostState::Waiting) => {
+                Some(HostState::Waiting | HostState::Unpaid { .. }) => {
                     [Event::HostSkipped { host }].into_iter().chain(self.closing(host, HostState::Skipped)).collect()
                 }
                 _ => Vec::new(),

@@ -187,13 +187,17 @@ impl Vehicle {
         }
     }
 
-    /// The car, for its owner. A listing is public, so to others it is forbidden rather than unknown.
+    /// The car, for its owner. An active listing is public, so to others it is forbidden; one that is not, they do not know.
     ///
     /// # Errors
     /// [`Refusal::Unknown`] or [`Refusal::NotOwner`], in this order.
     pub fn listing_of(&self, user: Option<UserId>) -> Result<&Listing, Refusal> {
         let listing = self.listing()?;
-        if user == Some(listing.owner) { Ok(listing) } else { Err(Refusal::NotOwner) }
+        match user == Some(listing.owner) {
+            true => Ok(listing),
+            false if listing.is_active() => Err(Refusal::NotOwner),
+            false => Err(Refusal::Unknown),
+        }
     }
 }
 

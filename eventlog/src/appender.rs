@@ -142,7 +142,7 @@ fn is_lost(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
         // PostgreSQL says goodbye: shut down, crashed, or starting up again.
-        sqlx::Error::Database(e) => e.code().is_some_and(|code| code.len() == 5 && code.starts_with("57P")),
+        sqlx::Error::Database(e) => e.code().is_some_and(|code| code.starts_with("57P") || code == "25P03"),
         _ => false,
     }
 }

@@ -102,9 +102,10 @@ impl LogError {
 pub(crate) fn is_passing(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => true,
-        // Classes 08 connection, 40 rollback, 53 resources, 57 shutdown of PostgreSQL; 5 busy, 6 locked, 13 full of SQLite.
+        // Classes 08 connection, 40 rollback, 53 resources, 57 shutdown of PostgreSQL; 55P03 waited too long for the head's lock,
+        // 25P03 was idle for too long under it, 25006 is a standby; 5 busy, 6 locked, 13 full of SQLite.
         sqlx::Error::Database(e) => e.code().is_some_and(|code| match code.len() {
-            5 => ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)),
+            5 => ["08", "40", "53", "57", "55P03", "25P03", "25006"].iter().any(|class| code.starts_with(class)),
             _ => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 13)),
         }),
         _ => false,

@@ -42,7 +42,8 @@ pub(crate) async fn sqlite(db: &mut SqliteConnection, migrate: bool) -> Result<(
 
 /// Brings a database up to date, or only checks that it is.
 pub(crate) async fn postgres(db: &mut PgConnection, migrate: bool) -> Result<(), LogError> {
-    let mut transaction = db.begin().await?;
+    // Read committed whatever the database's default: who waited for the lock sees what the winner has migrated.
+    let mut transaction = db.begin_with("begin isolation level read committed").await?;
     if migrate {
         sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
     }

@@ -127,6 +127,15 @@ pub trait Work: Send + Sync + 'static {
 /// Why a reaction has not happened. Reasons are for operators and never hold personal data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WorkError {
+    /// Nothing was tried yet, because a service is not to be asked now or our own store is out of reach. It is tried until it
+    /// goes through and counts as no attempt.
+    #[error("{reason}")]
+    Postponed {
+        /// Least time to wait; a pause of a few seconds when it is not given.
+        after: Option<Duration>,
+        /// What is in the way.
+        reason: String,
+    },
     /// Something was out of reach: try again. An effect is tried at most four times, then parked; commands and timers
     /// are tried until they go through.
     #[error("{reason}")]

@@ -188,7 +188,11 @@ pub struct BookingMutation;
 #[Object]
 impl BookingMutation {
     /// Asks a host for a slot; it is held until they answer or the request expires. With instant booking it is approved at once.
-    async fn request_booking(&self, ctx: &Context<'_>, input: RequestBookingInput) -> Result<BookingPayload, ApiError> {
+    async fn request_booking(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: RequestBookingInput,
+    ) -> Result<BookingPayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
             let caller = reader.caller_with(Some(input.idempotency_key.clone()), &[Role::Guest, Role::Host])?;
@@ -199,7 +203,11 @@ impl BookingMutation {
     }
 
     /// The host agrees; the guest now has a payment window.
-    async fn approve_booking(&self, ctx: &Context<'_>, input: ApproveBookingInput) -> Result<BookingPayload, ApiError> {
+    async fn approve_booking(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: ApproveBookingInput,
+    ) -> Result<BookingPayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
             let caller = reader.caller(Some(input.idempotency_key))?;
@@ -211,7 +219,11 @@ impl BookingMutation {
     }
 
     /// The host declines; the slot is free again.
-    async fn reject_booking(&self, ctx: &Context<'_>, input: RejectBookingInput) -> Result<BookingPayload, ApiError> {
+    async fn reject_booking(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: RejectBookingInput,
+    ) -> Result<BookingPayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
             let caller = reader.caller(Some(input.idempotency_key))?;
@@ -223,7 +235,11 @@ impl BookingMutation {
     }
 
     /// Ends a booking before its trip; the refund follows the policy that was agreed on.
-    async fn cancel_booking(&self, ctx: &Context<'_>, input: CancelBookingInput) -> Result<BookingPayload, ApiError> {
+    async fn cancel_booking(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: CancelBookingInput,
+    ) -> Result<BookingPayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
             let caller = reader.caller(Some(input.idempotency_key))?;
@@ -235,7 +251,11 @@ impl BookingMutation {
     }
 
     /// The guest did not come: the host keeps their share. From 30 minutes after the start on.
-    async fn report_no_show(&self, ctx: &Context<'_>, input: ReportNoShowInput) -> Result<BookingPayload, ApiError> {
+    async fn report_no_show(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: ReportNoShowInput,
+    ) -> Result<BookingPayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
             let caller = reader.caller(Some(input.idempotency_key))?;
@@ -246,7 +266,11 @@ impl BookingMutation {
     }
 
     /// Adds a photo of the vehicle before or after the trip.
-    async fn attach_booking_photo(&self, ctx: &Context<'_>, input: AttachBookingPhotoInput) -> Result<BookingPayload, ApiError> {
+    async fn attach_booking_photo(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: AttachBookingPhotoInput,
+    ) -> Result<BookingPayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
             let caller = reader.caller(input.idempotency_key)?;
@@ -266,7 +290,11 @@ impl BookingMutation {
     }
 
     /// The vehicle leaves with its guest: from 15 minutes before the start on, once paid.
-    async fn start_trip(&self, ctx: &Context<'_>, input: StartTripInput) -> Result<BookingPayload, ApiError> {
+    async fn start_trip(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: StartTripInput,
+    ) -> Result<BookingPayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
             let caller = reader.caller(Some(input.idempotency_key))?;
@@ -279,7 +307,11 @@ impl BookingMutation {
     }
 
     /// The vehicle is back: the slot is free and the host has earned their share.
-    async fn end_trip(&self, ctx: &Context<'_>, input: EndTripInput) -> Result<BookingPayload, ApiError> {
+    async fn end_trip(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: EndTripInput,
+    ) -> Result<BookingPayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
             let caller = reader.caller(Some(input.idempotency_key))?;

@@ -30,19 +30,26 @@ impl BookingQuery {
     async fn quote_booking(
         &self,
         ctx: &Context<'_>,
-        vehicle_id: ID,
-        starts_at: DateTime,
-        ends_at: DateTime,
+        #[graphql(desc = "Which vehicle.")] vehicle_id: ID,
+        #[graphql(desc = "Start of the rental.")] starts_at: DateTime,
+        #[graphql(desc = "End of the rental.")] ends_at: DateTime,
     ) -> Result<Option<BookingQuote>, ApiError> {
         let reader = Reader::of(ctx)?;
         let (starts_at, ends_at) = (starts_at.instant(&["startsAt"])?, ends_at.instant(&["endsAt"])?);
         let Some(period) = kernel::Period::new(starts_at, ends_at) else { return Ok(None) };
-        let Some(row) = reader.get::<Vehicles>(&vehicle_id).await? else { return Ok(None) };
+        let row = reader.get::<Vehicles>(&vehicle_id).await?;
+        let row = row.filter(|row| row.is_active() || reader.viewer.user == Some(row.owner));
+        let Some(row) = row else { return Ok(None) };
         Ok(crate::vehicle::quote(&reader, &row, &period))
     }
 
     /// A booking of yours; null for anybody else's.
-    async fn booking(&self, ctx: &Context<'_>, id: ID, as_of: Option<event::AsOf>) -> Result<Option<BookingNode>, ApiError> {
+    async fn booking(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Its id.")] id: ID,
+        #[graphql(desc = "As of a moment of the past.")] as_of: Option<event::AsOf>,
+    ) -> Result<Option<BookingNode>, ApiError> {
         let reader = Reader::of(ctx)?;
         let row = match as_of {
             None => reader.get::<Bookings>(&id).await?,
@@ -56,12 +63,12 @@ impl BookingQuery {
     async fn my_bookings(
         &self,
         ctx: &Context<'_>,
-        status: Option<BookingStatus>,
-        #[graphql(name = "as")] party: Option<Party>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "Only those that stand there.")] status: Option<BookingStatus>,
+        #[graphql(name = "as", desc = "Only those in which you are that party.")] party: Option<Party>,
+        #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<BookingNode>, ApiError> {
         let reader = Reader::of(ctx)?;
         let user = reader.viewer.person()?;

@@ -3,18 +3,17 @@
 use std::collections::VecDeque;
 
 use async_graphql::{Context, ID, Subscription};
-use domain::ids::UserId;
 use eventlog::{Log, Recorded};
 use futures_util::stream::{self, Stream, StreamExt};
 use projections::models::Bookings;
 use projections::{Known, ReadModel};
 
-use super::{EventFilter, EventNode, Filter, LOG_READERS};
+use super::{EventFilter, EventNode, Filter, LOG_READERS, Moment};
 use crate::app::App;
 use crate::booking::BookingNode;
 use crate::connection::{Edge, bad_cursor};
 use crate::errors::ApiError;
-use crate::reading::{Reader, from_view, position_of, token};
+use crate::reading::{Reader, position_of, token};
 use crate::viewer::Viewer;
 
 /// Events of one read.
@@ -71,11 +70,13 @@ async fn booking_at(app: &App, viewer: &Viewer, only: Option<&str>, recorded: Re
     let keys = Bookings::keys(&Known { recorded, event });
     let mut edges = Vec::new();
     for key in keys.into_iter().filter(|key| only.is_none_or(|only| only == key)) {
-        let row = app.views.fresh::<Bookings>(&key, position).await.map_err(from_view)?;
-        let party = |user: UserId, row: &<Bookings as ReadModel>::Row| row.terms.is_party(user);
-        if let Some(row) = row.filter(|row| viewer.user.is_some_and(|user| party(user, row))) {
-            edges.push(Edge { cursor: token(position), node: BookingNode(row) });
-        }
+        // As of this event, so that a client that comes back late sees each step and not the last one several times.
+        let row = super::row_at::<Bookings>(app, &key, &Moment { position: Some(position), ..Moment::default() }).await?;
+        let mine = |row: &<Bookings as ReadModel>::Row| match only {
+            Some(_) => BookingNode::is_visible(viewer, row),
+            None => viewer.user.is_some_and(|user| row.terms.is_party(user)),
+        };
+        edges.extend(row.filter(mine).map(|row| Edge { cursor: token(position), node: BookingNode(row) }));
     }
     Ok(edges)
 }
@@ -107,8 +108,8 @@ impl EventSubscription {
     async fn events(
         &self,
         ctx: &Context<'_>,
-        filter: Option<EventFilter>,
-        after: Option<String>,
+        #[graphql(desc = "Which events; without it, all.")] filter: Option<EventFilter>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
     ) -> Result<impl Stream<Item = Result<Edge<EventNode>, ApiError>> + use<>, ApiError> {
         let reader = Reader::of(ctx)?;
         reader.viewer.with_role(&LOG_READERS)?;
@@ -130,8 +131,8 @@ impl EventSubscription {
     async fn booking_updated(
         &self,
         ctx: &Context<'_>,
-        id: ID,
-        after: Option<String>,
+        #[graphql(desc = "Its id.")] id: ID,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
     ) -> Result<impl Stream<Item = Result<Edge<BookingNode>, ApiError>> + use<>, ApiError> {
         let reader = Reader::of(ctx)?;
         reader.viewer.person()?;
@@ -147,7 +148,7 @@ impl EventSubscription {
     async fn my_booking_updates(
         &self,
         ctx: &Context<'_>,
-        after: Option<String>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
     ) -> Result<impl Stream<Item = Result<Edge<BookingNode>, ApiError>> + use<>, ApiError> {
         let reader = Reader::of(ctx)?;
         reader.viewer.person()?;

@@ -95,6 +95,8 @@ struct Connection {
     meta: RequestMeta,
     /// The upgrade's own `Authorization`, for clients that can send one.
     header: Option<String>,
+    /// What the client was let in by, to ask the door again.
+    credential: Option<String>,
     viewer: Option<Admitted>,
     operations: HashMap<String, Running>,
     serial: u64,
@@ -113,6 +115,7 @@ impl Connection {
             endpoint,
             meta,
             header,
+            credential: None,
             viewer: None,
             operations: HashMap::new(),
             serial: 0,
@@ -169,7 +172,26 @@ impl Connection {
         if self.silent_ticks > 2 {
             return ControlFlow::Break(Some(Close::GoingAway));
         }
-        if self.viewer.is_some() { self.say(&FromServer::Ping).await } else { ControlFlow::Continue(()) }
+        if self.viewer.is_none() {
+            return ControlFlow::Continue(());
+        }
+        self.still_welcome().await?;
+        self.say(&FromServer::Ping).await
+    }
+
+    /// Asks the door again: a session that was revoked, or a role that was taken, ends here and not with the token (I2).
+    async fn still_welcome(&mut self) -> ControlFlow<Ended> {
+        let token = self.credential.as_deref().map(|value| bearer_token(value).unwrap_or(value));
+        let asked = tokio::time::timeout(self.endpoint.sockets.init_timeout, self.endpoint.door.enter(token, &self.meta)).await;
+        match asked.unwrap_or(Err(TurnedAway::Unavailable)) {
+            Ok(viewer) => {
+                self.viewer = Some(viewer);
+                ControlFlow::Continue(())
+            }
+            Err(TurnedAway::Unauthenticated | TurnedAway::Forbidden) => ControlFlow::Break(Some(Close::Forbidden)),
+            // The door cannot be asked now; whoever was let in stays.
+            Err(TurnedAway::Limited { .. } | TurnedAway::Unavailable) => ControlFlow::Continue(()),
+        }
     }
 
     async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> ControlFlow<Ended> {
@@ -202,8 +224,8 @@ impl Connection {
     }
 
     async fn enter(&mut self, authorization: Option<String>) -> ControlFlow<Ended> {
-        let credential = authorization.or_else(|| self.header.take());
-        let token = credential.as_deref().map(|value| bearer_token(value).unwrap_or(value));
+        self.credential = authorization.or_else(|| self.header.take());
+        let token = self.credential.as_deref().map(|value| bearer_token(value).unwrap_or(value));
         let decided = tokio::time::timeout(self.endpoint.sockets.init_timeout, self.endpoint.door.enter(token, &self.meta)).await;
         match decided.unwrap_or(Err(TurnedAway::Unavailable)) {
             Ok(viewer) => {
@@ -216,6 +238,10 @@ impl Connection {
     }
 
     async fn subscribe(&mut self, id: String, params: Params) -> ControlFlow<Ended> {
+        if self.viewer.is_none() {
+            return ControlFlow::Break(Some(Close::Unauthorized));
+        }
+        self.still_welcome().await?;
         let Some(viewer) = &self.viewer else { return ControlFlow::Break(Some(Close::Unauthorized)) };
         if self.operations.contains_key(&id) {
             return ControlFlow::Break(Some(Close::Duplicate));

@@ -14,9 +14,10 @@ use projections::models::Users;
 
 use super::UserNode;
 use crate::app::real_now;
-use crate::errors::{ApiError, UserError};
+use crate::errors::{ApiError, UNAVAILABLE, UserError};
 use crate::input::invalid;
 use crate::mutation::{Decided, Receipt, Reply};
+use crate::password::PasswordError;
 use crate::reading::Reader;
 use crate::scalars::DateTime;
 use crate::tokens::{ACCESS_MINUTES, Claims, Lifetime};
@@ -40,7 +41,7 @@ pub enum SignUpRole {
 pub struct RegisterUserInput {
     /// An address that a mail reaches; unique.
     email: String,
-    /// 8 to 128 characters.
+    /// The password, 8 to 128 characters.
     password: String,
     /// At most 100 characters.
     name: String,
@@ -181,12 +182,16 @@ pub struct UserMutation;
 #[Object]
 impl UserMutation {
     /// Opens an account and signs in. A code to prove the address goes out by mail.
-    async fn register_user(&self, ctx: &Context<'_>, input: RegisterUserInput) -> Result<AuthPayload, ApiError> {
+    async fn register_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: RegisterUserInput,
+    ) -> Result<AuthPayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let chars = input.password.chars().count();
         // Hashing is dear: not for a password that is refused anyway.
         let phc = match PASSWORD_CHARS.contains(&chars) {
-            true => reader.app.passwords.hash(input.password).await.map_err(ApiError::internal)?,
+            true => reader.app.passwords.hash(input.password).await.map_err(busy)?,
             false => String::new(),
         };
         let role = match input.role {
@@ -206,7 +211,11 @@ impl UserMutation {
     }
 
     /// Proves an address by the code that was sent to it.
-    async fn verify_email(&self, ctx: &Context<'_>, input: VerifyEmailInput) -> Result<UserPayload, ApiError> {
+    async fn verify_email(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: VerifyEmailInput,
+    ) -> Result<UserPayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
             let caller = reader.anyone(None)?;
@@ -219,35 +228,40 @@ impl UserMutation {
     }
 
     /// Signs in. The answer to a wrong password and to an unknown address is the same, and takes as long.
-    async fn login(&self, ctx: &Context<'_>, input: LoginInput) -> Result<AuthPayload, ApiError> {
+    async fn login(&self, ctx: &Context<'_>, #[graphql(desc = "What is to be done.")] input: LoginInput) -> Result<AuthPayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let address = text::Email::parse(&input.email).map_or_else(|_| input.email.clone(), |email| email.claimed());
         let failures = format!("login:{}", reader.app.ctx.keys.claim("login", &address));
-        if reader.app.hot.count(&failures).await >= MAX_FAILURES {
+        // Counted before the password is looked at, and taken back when it was right: guesses made at once count, too.
+        let locks = reader.app.lockout;
+        if locks && reader.app.hot.increment(&failures, FAILURE_WINDOW).await > MAX_FAILURES {
             let locked = Refused::code("AUTH006").with("minutes", FAILURE_WINDOW.as_secs() / 60);
             return Ok(AuthPayload::refused(locked, input.client_mutation_id));
         }
         let candidate = commands::user::candidate(&reader.app.ctx, &input.email).await.map_err(ApiError::internal)?;
         let (user, phc) = candidate.map(|candidate| (candidate.user, candidate.phc)).unzip();
-        let right = reader.app.passwords.verify(input.password, phc).await.map_err(ApiError::internal)?;
+        let right = reader.app.passwords.verify(input.password, phc).await.map_err(busy)?;
         let proven = user.filter(|_| right);
         let outcome = async {
             let caller = reader.anyone(None)?;
             commands::session::login(&reader.app.ctx, &caller, &Login { proven, device: None }, real_now()).await
         };
         let outcome = outcome.await;
-        if outcome.is_ok() {
+        if locks && outcome.is_ok() {
             reader.app.hot.reset(&failures).await;
-        } else {
-            reader.app.hot.increment(&failures, FAILURE_WINDOW).await;
         }
         AuthPayload::signed_in(&reader, input.client_mutation_id, outcome).await
     }
 
     /// Exchanges a refresh token for a new pair. A token that was exchanged before ends its session (AUTH009), except right
     /// after, when it answers the same pair again.
-    async fn refresh_session(&self, ctx: &Context<'_>, input: RefreshSessionInput) -> Result<AuthPayload, ApiError> {
+    async fn refresh_session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: RefreshSessionInput,
+    ) -> Result<AuthPayload, ApiError> {
         let reader = Reader::of(ctx)?;
+        let mut reused = None;
         let outcome = async {
             let over = |_| invalid(SessionRefusal::Over.refused());
             let (session, generation) = reader.app.tokens.verify_refresh(&input.refresh_token).map_err(over)?;
@@ -257,16 +271,26 @@ impl UserMutation {
                 RefreshOutcome::SignedIn(value) => Ok(Executed { receipt: done.receipt, value }),
                 RefreshOutcome::Reused => {
                     reader.deny(command.session).await;
+                    reused = Some(Receipt::of(&done.receipt));
                     Err(invalid(SessionRefusal::TokenReused.refused()))
                 }
             }
         };
         let outcome = outcome.await;
-        AuthPayload::signed_in(&reader, input.client_mutation_id, outcome).await
+        let payload = AuthPayload::signed_in(&reader, input.client_mutation_id, outcome).await?;
+        // That the session was ended is on record, although the answer is no.
+        Ok(match reused {
+            Some(receipt) => AuthPayload { receipt: Some(receipt), ..payload },
+            None => payload,
+        })
     }
 
     /// Signs out, here or everywhere; access tokens stop working at once.
-    async fn logout(&self, ctx: &Context<'_>, input: LogoutInput) -> Result<LogoutPayload, ApiError> {
+    async fn logout(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: LogoutInput,
+    ) -> Result<LogoutPayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let session = reader.viewer.session.ok_or_else(ApiError::sign_in)?;
         let command = Logout { session, everywhere: input.everywhere.unwrap_or(false) };
@@ -286,6 +310,14 @@ impl Reader<'_> {
     async fn deny(&self, session: domain::ids::SessionId) {
         let lifetime = Duration::from_secs(u64::try_from(ACCESS_MINUTES * 60).unwrap_or(0));
         self.app.hot.deny(&session.to_string(), lifetime).await;
+    }
+}
+
+/// More people sign in at once than passwords can be checked: try again in a moment.
+fn busy(error: PasswordError) -> ApiError {
+    match error {
+        PasswordError::Busy => ApiError::code(UNAVAILABLE),
+        other => ApiError::internal(other),
     }
 }
 

@@ -67,7 +67,7 @@ fn vehicle_id(text: &ID) -> Result<VehicleId, ExecuteError> {
 type Outcome = Result<Executed<VehicleId>, ExecuteError>;
 
 async fn answer(reader: &Reader<'_>, client_mutation_id: Option<String>, outcome: Outcome) -> Result<VehiclePayload, ApiError> {
-    let show = async |id: VehicleId, position| Ok(reader.fresh::<Vehicles>(&id.to_string(), position).await?.map(VehicleNode));
+    let show = async |id: VehicleId, position| Ok(reader.fresh::<Vehicles>(&id.to_string(), position).await?.map(VehicleNode::new));
     reader.reply(client_mutation_id, outcome, show).await.map(Into::into)
 }
 
@@ -78,7 +78,11 @@ pub struct VehicleMutation;
 #[Object]
 impl VehicleMutation {
     /// Lists a car of yours, inactive at first. Without coordinates its address is looked up.
-    async fn register_vehicle(&self, ctx: &Context<'_>, input: RegisterVehicleInput) -> Result<VehiclePayload, ApiError> {
+    async fn register_vehicle(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: RegisterVehicleInput,
+    ) -> Result<VehiclePayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
             let caller = reader.caller_with(input.idempotency_key.clone(), &[Role::Host])?;
@@ -89,7 +93,11 @@ impl VehicleMutation {
     }
 
     /// Gives an address to put one photo to, of a vehicle of yours or of a trip that you take part in.
-    async fn request_photo_upload(&self, ctx: &Context<'_>, input: RequestPhotoUploadInput) -> Result<PhotoUploadPayload, ApiError> {
+    async fn request_photo_upload(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: RequestPhotoUploadInput,
+    ) -> Result<PhotoUploadPayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
             let caller = reader.caller(input.idempotency_key.clone())?;
@@ -114,7 +122,11 @@ impl VehicleMutation {
     }
 
     /// Adds an uploaded photo to a vehicle of yours.
-    async fn attach_vehicle_photo(&self, ctx: &Context<'_>, input: AttachVehiclePhotoInput) -> Result<VehiclePayload, ApiError> {
+    async fn attach_vehicle_photo(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: AttachVehiclePhotoInput,
+    ) -> Result<VehiclePayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
             let caller = reader.caller(input.idempotency_key)?;
@@ -127,7 +139,11 @@ impl VehicleMutation {
     }
 
     /// Opens a vehicle for bookings: it has a photo and coordinates, and you proved your address.
-    async fn activate_vehicle(&self, ctx: &Context<'_>, input: ActivateVehicleInput) -> Result<VehiclePayload, ApiError> {
+    async fn activate_vehicle(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: ActivateVehicleInput,
+    ) -> Result<VehiclePayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
             let caller = reader.caller(input.idempotency_key)?;
@@ -139,7 +155,11 @@ impl VehicleMutation {
     }
 
     /// Sets when a vehicle of yours may be booked; no windows at all: always.
-    async fn set_weekly_availability(&self, ctx: &Context<'_>, input: SetWeeklyAvailabilityInput) -> Result<VehiclePayload, ApiError> {
+    async fn set_weekly_availability(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: SetWeeklyAvailabilityInput,
+    ) -> Result<VehiclePayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
             let caller = reader.caller(input.idempotency_key)?;
@@ -152,7 +172,11 @@ impl VehicleMutation {
     }
 
     /// Closes a vehicle of yours for a period in which nobody has booked it.
-    async fn block_period(&self, ctx: &Context<'_>, input: BlockPeriodInput) -> Result<VehiclePayload, ApiError> {
+    async fn block_period(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: BlockPeriodInput,
+    ) -> Result<VehiclePayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
             let caller = reader.caller(input.idempotency_key)?;
@@ -169,7 +193,11 @@ impl VehicleMutation {
     }
 
     /// Sets what you ask of bookings; what is left out stays as it is. Bookings that were requested before keep their terms.
-    async fn set_booking_policy(&self, ctx: &Context<'_>, input: SetBookingPolicyInput) -> Result<VehiclePayload, ApiError> {
+    async fn set_booking_policy(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: SetBookingPolicyInput,
+    ) -> Result<VehiclePayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
             let caller = reader.caller(input.idempotency_key.clone())?;

@@ -29,7 +29,7 @@ pub struct VehicleSearchResultNode {
 /// A vehicle found by a search.
 #[Object(name = "VehicleSearchResult")]
 impl VehicleSearchResultNode {
-    /// The result's id: the vehicle's.
+    /// The result's id; it names this finding, not the vehicle.
     pub async fn id(&self) -> ID {
         self.id.clone()
     }
@@ -57,20 +57,28 @@ pub struct VehicleQuery;
 #[Object]
 impl VehicleQuery {
     /// A vehicle; one that is not active only for its owner and administrators.
-    async fn vehicle(&self, ctx: &Context<'_>, id: ID) -> Result<Option<VehicleNode>, ApiError> {
+    async fn vehicle(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: ID) -> Result<Option<VehicleNode>, ApiError> {
         let reader = Reader::of(ctx)?;
         let row = reader.get::<Vehicles>(&id).await?;
         let open = |owner| reader.viewer.user == Some(owner) || reader.viewer.is_any(&[Role::Admin, Role::Support]);
-        Ok(row.filter(|row| row.is_active() || open(row.owner)).map(VehicleNode))
+        Ok(row.filter(|row| row.is_active() || open(row.owner)).map(VehicleNode::new))
     }
 
     /// When a vehicle cannot be had: live bookings with their buffers, and blocked periods, in the order of time.
-    async fn vehicle_calendar(&self, ctx: &Context<'_>, vehicle_id: ID, from: DateTime, to: DateTime) -> Result<Vec<BusyPeriod>, ApiError> {
+    async fn vehicle_calendar(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which vehicle.")] vehicle_id: ID,
+        #[graphql(desc = "From this instant.")] from: DateTime,
+        #[graphql(desc = "Up to this instant, exclusive.")] to: DateTime,
+    ) -> Result<Vec<BusyPeriod>, ApiError> {
         let reader = Reader::of(ctx)?;
         let (from, to) = (from.instant(&["from"])?, to.instant(&["to"])?);
         let wrong = || kernel::Refused::at(crate::errors::MALFORMED, &["to"]);
         let asked = Period::new(from, to).filter(|_| to.duration_since(from) <= MAX_CALENDAR).ok_or_else(wrong)?;
-        let Some(row) = reader.get::<Vehicles>(&vehicle_id).await? else { return Ok(Vec::new()) };
+        let open = |owner| reader.viewer.user == Some(owner) || reader.viewer.is_any(&[Role::Admin, Role::Support]);
+        let row = reader.get::<Vehicles>(&vehicle_id).await?.filter(|row| row.is_active() || open(row.owner));
+        let Some(row) = row else { return Ok(Vec::new()) };
         let slots = row.calendar.slots.values().map(|slot| slot.occupied);
         let mut busy: Vec<Period> = slots.chain(row.calendar.blocks.values().copied()).filter(|p| p.overlaps(&asked)).collect();
         busy.sort_unstable();
@@ -82,15 +90,15 @@ impl VehicleQuery {
     async fn search_vehicles(
         &self,
         ctx: &Context<'_>,
-        lat: f64,
-        lng: f64,
-        starts_at: DateTime,
-        ends_at: DateTime,
-        #[graphql(default_with = "Some(5.0)")] radius_km: Option<f64>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "Latitude of the place in degrees.")] lat: f64,
+        #[graphql(desc = "Longitude of the place in degrees.")] lng: f64,
+        #[graphql(desc = "Start of the rental.")] starts_at: DateTime,
+        #[graphql(desc = "End of the rental.")] ends_at: DateTime,
+        #[graphql(default_with = "Some(5.0)", desc = "How far around the place, in kilometres, at most 50.")] radius_km: Option<f64>,
+        #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<VehicleSearchResultNode>, ApiError> {
         let reader = Reader::of(ctx)?;
         let page = Page::new(first, after, last, before)?;
@@ -111,8 +119,8 @@ impl VehicleQuery {
         let total = found.len();
         let rows = found.into_iter().filter_map(|(row, Found { distance_m })| {
             let quote = super::quote(&reader, &row, &period)?;
-            let id = ID(row.id.to_string());
-            Some((place(distance_m, &id), VehicleSearchResultNode { id, vehicle: VehicleNode(row), quote, distance_m }))
+            let id = ID(format!("result-{}", row.id));
+            Some((place(distance_m, &id), VehicleSearchResultNode { id, vehicle: VehicleNode::new(row), quote, distance_m }))
         });
         let connection = cut(&page, rows.collect())?;
         Ok(connection.counted(move || std::future::ready(Ok(u64::try_from(total).unwrap_or(u64::MAX)))))

@@ -101,7 +101,7 @@ async fn a_photo_is_attached_once_by_its_owner() {
     };
     let missing = UploadId::new(Uuid::nil());
     assert_eq!(refusal(attach(host, VehicleId::new(Uuid::nil()), missing).await), ("SYS007".into(), "vehicleId".into()));
-    assert_eq!(refusal(attach(other, vehicle_id, missing).await).0, "AUTH010");
+    assert_eq!(refusal(attach(other, vehicle_id, missing).await).0, "SYS007");
     assert_eq!(refusal(attach(host, vehicle_id, missing).await), ("SYS007".into(), "uploadId".into()));
     assert_eq!(refusal(attach(host, second, upload_id).await).0, "FILE001");
     attach(host, vehicle_id, upload_id).await.unwrap();

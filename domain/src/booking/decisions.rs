@@ -188,7 +188,8 @@ impl Booking {
             _ => return Err(self.wrong_state()),
         };
         let too_early = terms.period.start().duration_since(now) > EARLY_PICKUP;
-        if too_early || (terms.require_pickup_photos && pickup_photos == 0) {
+        let over = now >= terms.period.end();
+        if too_early || over || (terms.require_pickup_photos && pickup_photos == 0) {
             return Err(Refusal::CannotStart);
         }
         Ok(vec![Event::TripStarted { odometer_km, fuel_percent, by }])

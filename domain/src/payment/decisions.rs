@@ -234,7 +234,7 @@ impl Known<'_> {
             return Err(Refusal::NotPositive);
         }
         match by {
-            Some(by) if limit.is_some_and(|limit| amount.currency() == limit.currency() && amount > limit) => {
+            Some(by) if limit.is_some_and(|limit| self.exceeds(amount, limit)) => {
                 Ok(vec![Event::RefundProposed { refund, amount, by, reason }])
             }
             _ => Ok(vec![self.requested(refund, amount, cause, reason, by, None, now)?]),
@@ -251,6 +251,12 @@ impl Known<'_> {
             return Err(Refusal::ExceedsPaid);
         }
         Ok(vec![self.requested(refund, found.amount, RefundCause::Goodwill, None, Some(by), Some(approver), now)?])
+    }
+
+    /// Would this refund and those that one person asked for before exceed the limit together? Many small ones are one large.
+    fn exceeds(&self, amount: Money, limit: Money) -> bool {
+        let before: i128 = self.refunds.values().filter(|refund| refund.by_one).map(|refund| refund.amount.minor()).sum();
+        amount.currency() == limit.currency() && before + amount.minor() > limit.minor()
     }
 
     /// What was captured and has not been asked back.

@@ -90,7 +90,7 @@ pub enum Event {
         /// How.
         outcome: PayoutOutcome,
     },
-    /// Nothing was left to pay to this host.
+    /// Nothing was left to pay to this host: what they owed has used their lines up.
     HostSkipped {
         /// Whom.
         host: UserId,

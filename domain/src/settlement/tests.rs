@@ -170,7 +170,7 @@ fn a_failed_payout_is_repeated_inside_the_batch() {
     batch(once()).when(finish(1, 1, Completed)).then([]);
     let twice = || once().chain([paying(1, 150, 2), ended(1, 150, 2, Failed), PARTLY]);
     batch(twice()).when(start(1, 150, 3)).then([paying(1, 150, 3)]);
-    batch(twice().chain([paying(1, 150, 3), ended(1, 150, 3, Failed), PARTLY])).when(start(1, 150, 4)).then([]);
+    batch(twice().chain([paying(1, 150, 3), ended(1, 150, 3, Failed), PARTLY])).when(start(1, 150, 4)).then([paying(1, 150, 4)]);
     batch(twice().chain([paying(1, 150, 3)])).when(finish(1, 3, Completed)).then([ended(1, 150, 3, Completed), PAID]);
 }
 

@@ -143,7 +143,8 @@ fn twenty_photos_and_no_more() {
     owner(full().take(MAX_PHOTOS)).when(attach(MAX_PHOTOS - 1)).then([photo(MAX_PHOTOS - 1)]);
     owner(full()).when(attach(MAX_PHOTOS)).refused("VEH006", "");
     owner(full()).when(attach(0)).then([]);
-    stranger([registered()]).when(attach(0)).refused("AUTH010", "");
+    stranger([registered()]).when(attach(0)).refused("SYS007", "vehicleId");
+    stranger([registered(), Event::VehicleActivated {}]).when(attach(0)).refused("AUTH010", "");
     owner([]).when(attach(0)).refused("SYS007", "vehicleId");
 }
 
@@ -157,7 +158,8 @@ fn activation_needs_a_photo_a_place_and_a_verified_owner() {
     owner([registered(), geocoded()]).when(activate(true)).refused("VEH004", "");
     owner([registered(), photo(1)]).when(activate(true)).refused("VEH004", "");
     owner([registered(), geocoded(), photo(1)]).when(activate(false)).refused("VEH004", "");
-    stranger([registered(), geocoded(), photo(1)]).when(activate(true)).refused("AUTH010", "");
+    stranger([registered(), geocoded(), photo(1)]).when(activate(true)).refused("SYS007", "vehicleId");
+    stranger([registered(), geocoded(), photo(1), Event::VehicleActivated {}]).when(activate(true)).refused("AUTH010", "");
     owner([]).when(activate(true)).refused("SYS007", "vehicleId");
 }
 

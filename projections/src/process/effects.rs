@@ -17,8 +17,13 @@ pub(crate) const CONCURRENCY: usize = 8;
 const RETRIES: u32 = 3;
 /// The pause before the first repetition; it doubles from one to the next.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Longest time of a call; shorter than its lease. The adapters give up earlier by themselves.
-const CALL_TIMEOUT: Duration = Duration::from_secs(25);
+/// Longest time of a call, during which its lease is kept up; longer than the adapters' own time-outs: an adapter that gives up says
+/// *unknown*, which the business can act on, while a call that is cut off here is only tried again.
+const CALL_TIMEOUT: Duration = Duration::from_secs(80);
+/// How often the lease of a call under way is renewed; a few times within the lease.
+const KEEP_UP: Duration = Duration::from_secs(4);
+/// The pause of a call that was postponed for no stated time.
+const POSTPONED: Duration = Duration::from_secs(2);
 
 /// Makes outside calls.
 pub(crate) struct Effects<W> {
@@ -39,18 +44,36 @@ impl<W: Work> Effects<W> {
         Ok(self.store.claim(which, limit as u64).await?)
     }
 
+    /// Renews the lease of an effect for as long as it is polled.
+    async fn keep_leased(&self, effect: &Claimed) -> std::convert::Infallible {
+        loop {
+            tokio::time::sleep(KEEP_UP).await;
+            if let Err(error) = self.store.keep(effect).await {
+                tracing::warn!(id = effect.id, %error, "the lease of an effect could not be renewed");
+            }
+        }
+    }
+
     /// Makes the call of a leased effect and notes what became of it.
     pub(crate) async fn run(&self, effect: &Claimed) -> Result<(), ProcessError> {
         let id = ReactionId::new(effect.id.clone(), cause(&self.log, effect.position).await?.as_ref());
         let attempt = effect.attempts + 1;
         let outcome = match serde_json::from_str(&effect.call) {
-            Ok(call) => tokio::time::timeout(CALL_TIMEOUT, self.work.call(call, id, attempt))
-                .await
-                .unwrap_or_else(|_| Err(WorkError::Retry { after: None, reason: "the call took too long".to_owned() })),
+            Ok(call) => tokio::select! {
+                called = tokio::time::timeout(CALL_TIMEOUT, self.work.call(call, id, attempt)) => {
+                    called.unwrap_or_else(|_| Err(WorkError::Retry { after: None, reason: "the call took too long".to_owned() }))
+                }
+                never = self.keep_leased(effect) => match never {},
+            },
             Err(error) => Err(WorkError::Fatal { reason: format!("cannot read the call: {error}") }),
         };
         match outcome {
             Ok(()) => self.store.done(effect).await?,
+            Err(WorkError::Postponed { after, reason }) => {
+                let pause = after.unwrap_or(POSTPONED);
+                tracing::info!(id = effect.id, reason, ?pause, "an outside call is postponed");
+                self.store.postponed(effect, pause, &reason).await?;
+            }
             Err(WorkError::Retry { after, reason }) if attempt <= RETRIES => {
                 let pause = after.unwrap_or_else(|| pause(&effect.id, attempt));
                 tracing::info!(id = effect.id, attempt, reason, ?pause, "an outside call failed, trying again");

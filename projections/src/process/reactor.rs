@@ -139,7 +139,8 @@ impl<W: Work, E: Send + Sync + 'static> Reactor<W, E> {
         let (mut writes, mut upto, mut reacted, mut stopped) = (Writes::default(), from, false, None);
         for (position, seen) in stretch.positions() {
             // Commands take their time: the lease is kept up between events.
-            if !self.hold().await? {
+            // Only kept, never taken again here: whoever held it meanwhile has moved the checkpoint.
+            if !self.keep().await? {
                 return Ok(Reacted::Denied);
             }
             match self.react(position, seen, &mut writes).await {
@@ -158,8 +159,8 @@ impl<W: Work, E: Send + Sync + 'static> Reactor<W, E> {
         stopped.map_or(Ok(Reacted::Advanced(upto)), Err)
     }
 
-    /// The lease, taken or renewed.
-    async fn hold(&mut self) -> Result<bool, ProcessError> {
+    /// The lease, renewed; false when it is lost.
+    async fn keep(&mut self) -> Result<bool, ProcessError> {
         let db = self.shared.store.db();
         if let Some(held) = &mut self.held
             && held.renewed.elapsed() >= RENEW
@@ -171,7 +172,12 @@ impl<W: Work, E: Send + Sync + 'static> Reactor<W, E> {
                 self.lose();
             }
         }
-        if self.held.is_none() {
+        Ok(self.held.is_some())
+    }
+
+    /// The lease, taken or renewed.
+    async fn hold(&mut self) -> Result<bool, ProcessError> {
+        if !self.keep().await? {
             let name = format!("process:{}", self.definition.name);
             let Some(lease) = Lease::take(self.shared.store.db(), &name, &self.shared.holder).await? else { return Ok(false) };
             let position = self.shared.store.checkpoint(self.definition.name).await?;
@@ -215,7 +221,9 @@ impl<W: Work, E: Send + Sync + 'static> Reactor<W, E> {
                 let text = encode(&id, &intent)?;
                 match self.shared.work.perform(intent, id.clone()).await {
                     Ok(()) => {}
-                    Err(WorkError::Retry { reason, .. }) => return Err(ProcessError::Work { id: id.to_string(), reason }),
+                    Err(WorkError::Postponed { reason, .. } | WorkError::Retry { reason, .. }) => {
+                        return Err(ProcessError::Work { id: id.to_string(), reason });
+                    }
                     Err(WorkError::Fatal { reason }) => {
                         tracing::error!(%id, reason, "a command of a process cannot work, parked");
                         noted.effects.push(NewEffect { id: id.to_string(), position, call: text, parked: Some(reason) });
@@ -238,7 +246,7 @@ impl<W: Work, E: Send + Sync + 'static> Reactor<W, E> {
     /// Moves on. Where nothing was asked for, the checkpoint is written only now and then.
     async fn advance(&mut self, upto: u64, reacted: bool, writes: &Writes) -> Result<bool, ProcessError> {
         let Some(held) = &mut self.held else { return Ok(false) };
-        if reacted || upto - held.saved >= QUIET_EVENTS || held.saved_at.elapsed() >= QUIET_TIME {
+        if reacted || upto.saturating_sub(held.saved) >= QUIET_EVENTS || held.saved_at.elapsed() >= QUIET_TIME {
             if !self.shared.store.commit(&held.lease, self.definition.name, held.saved, upto, writes).await? {
                 tracing::warn!(process = self.definition.name, "another worker has taken over: the write was refused");
                 return Ok(false);

@@ -274,7 +274,7 @@ async fn call<W: Work>(effects: Effects<W>, wake: Arc<Notify>, mut stop: watch::
     let mut calls = JoinSet::new();
     let mut backoff = Backoff::default();
     while !*stop.borrow() {
-        let pause = match effects.claim(Claim::Rested, CONCURRENCY - calls.len()).await {
+        let pause = match effects.claim(Claim::Rested, CONCURRENCY.saturating_sub(calls.len())).await {
             Ok(claimed) => {
                 backoff = Backoff::default();
                 for effect in claimed {
@@ -292,7 +292,7 @@ async fn call<W: Work>(effects: Effects<W>, wake: Arc<Notify>, mut stop: watch::
                 backoff.next()
             }
         };
-        let full = calls.len() == CONCURRENCY;
+        let full = calls.len() >= CONCURRENCY;
         tokio::select! {
             () = stopped(&mut stop) => {}
             Some(_) = calls.join_next() => {}

@@ -12,7 +12,7 @@ use crate::process::lease::Lease;
 /// The log's SQLite file.
 const FILE: &str = "log.db";
 /// How long a silent worker keeps an effect; longer than a call may take.
-const EFFECT_LEASE: Duration = Duration::from_secs(30);
+const EFFECT_LEASE: Duration = Duration::from_secs(15);
 
 /// The tables that processes keep beside the log.
 #[derive(Clone, Debug)]
@@ -206,7 +206,8 @@ impl Store {
             Dialect::Postgres => "for update skip locked",
         };
         let sql = format!(
-            "update effects set state = 'leased', leased_until = {now} + $1, epoch = epoch + 1
+            "update effects set attempts = attempts + (case when state = 'leased' then 1 else 0 end),
+                 state = 'leased', leased_until = {now} + $1, epoch = epoch + 1
              where id in (select id from effects where {waiting}
                  order by position, length(id), id limit $2 {skip})
              returning id, position, cast(call as text), cast(attempts as bigint), epoch"
@@ -220,10 +221,38 @@ impl Store {
         Ok(claimed)
     }
 
+    /// Keeps an effect leased while its call is under way.
+    pub(crate) async fn keep(&self, effect: &Claimed) -> Result<(), sqlx::Error> {
+        let sql = format!("update effects set leased_until = {} + $3 where id = $1 and epoch = $2", self.db.dialect().now_ms());
+        let lease = i64::try_from(EFFECT_LEASE.as_millis()).unwrap_or(i64::MAX);
+        self.db.execute(Sql::new(sql).bind(effect.id.as_str()).bind(effect.epoch).bind(lease)).await?;
+        Ok(())
+    }
+
     /// The effect has happened.
     pub(crate) async fn done(&self, effect: &Claimed) -> Result<(), sqlx::Error> {
         let sql = Sql::new("delete from effects where id = $1 and epoch = $2");
         self.db.execute(sql.bind(effect.id.as_str()).bind(effect.epoch)).await?;
+        Ok(())
+    }
+
+    /// The effect was not even tried: again after a pause.
+    pub(crate) async fn postponed(&self, effect: &Claimed, pause: Duration, reason: &str) -> Result<(), sqlx::Error> {
+        let sql = format!(
+            "update effects set state = 'pending', not_before = {} + $3, leased_until = 0, last_error = $4 where id = $1 and epoch = $2",
+            self.db.dialect().now_ms()
+        );
+        let pause = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
+        let sql = Sql::new(sql).bind(effect.id.as_str()).bind(effect.epoch).bind(pause).bind(reason);
+        self.db.execute(sql).await?;
+        Ok(())
+    }
+
+    /// A timer that cannot fire yet: due again a little later, so that it keeps no other one from firing.
+    pub(crate) async fn put_off(&self, timer: &DueTimer, due_at: i64) -> Result<(), sqlx::Error> {
+        let sql = Sql::new("update timers set due_at = $5 where process = $1 and key = $2 and due_at = $3 and position = $4");
+        let sql = sql.bind(timer.process.as_str()).bind(timer.key.as_str()).bind(timer.due_at).bind(signed(timer.position));
+        self.db.execute(sql.bind(due_at)).await?;
         Ok(())
     }
 

@@ -8,6 +8,9 @@ use crate::process::error::ProcessError;
 use crate::process::store::{DueTimer, NewEffect, Store};
 use crate::process::{BusinessClock, ReactionId, Work, WorkError};
 
+/// A timer whose command could not be performed is due again so much later, in business time.
+const PUT_OFF_US: i64 = 5_000_000;
+
 /// Fires timers.
 pub(crate) struct Timers<W> {
     pub log: Log,
@@ -46,7 +49,11 @@ impl<W: Work> Timers<W> {
         };
         let parked = match outcome {
             Ok(()) => None,
-            Err(WorkError::Retry { reason, .. }) => return Err(ProcessError::Work { id: text, reason }),
+            Err(WorkError::Postponed { reason, .. } | WorkError::Retry { reason, .. }) => {
+                let later = self.clock.now().as_microsecond().saturating_add(PUT_OFF_US);
+                self.store.put_off(timer, later).await?;
+                return Err(ProcessError::Work { id: text, reason });
+            }
             Err(WorkError::Fatal { reason }) => {
                 tracing::error!(id = text, reason, "a timer's command cannot work, parked");
                 Some(NewEffect { id: text, position: timer.position, call: timer.intent.clone(), parked: Some(reason) })

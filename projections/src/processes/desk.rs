@@ -7,15 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::{
-    CancelRequest, ConfirmRequest, Geocoder, PaymentOutcome, PaymentProvider, PayoutBank, PayoutOrder, PayoutState, ProviderError,
+    CancelRequest, ConfirmRequest, Confirmation, Geocoder, PaymentOutcome, PaymentProvider, PayoutBank, PayoutOrder, PayoutState,
+    ProviderError,
 };
 use commands::payment::{CaptureAnswer, Confirming, TransferAnswer};
 use commands::{Caller, Context, ExecuteError, Executed};
+use domain::booking::Booking;
 use domain::geo::GeoPoint;
-use domain::ids::{PaymentId, PayoutId, RefundId, VehicleId};
+use domain::ids::{BookingId, PaymentId, PayoutId, RefundId, VehicleId};
 use domain::payment::{Payment, Phase};
 use domain::payout::Payout;
 use domain::vehicle::{self, Vehicle};
+use eventlog::LogError;
 use kernel::Money;
 use uuid::Uuid;
 
@@ -56,22 +59,20 @@ impl Desk {
         let (state, _) = self.ctx.log.load::<Payment>(payment.uuid()).await.map_err(failed)?;
         let (Some(order), Some(phase)) = (state.order(), state.phase()) else { return Ok(()) };
         let Some(open) = phase.attempt().filter(|open| phase.in_progress() && open.number == attempt) else { return Ok(()) };
-        // A capture whose outcome is unknown already is asked about, never tried again.
+        let request = ConfirmRequest {
+            payment_key: open.payment_key.clone(),
+            order_id: order.order_id.clone(),
+            amount: order.amount,
+            idempotency_key: format!("confirm:{}:{attempt}", payment.uuid()),
+        };
         let known = if ask || matches!(phase, Phase::Unknown { .. }) {
-            self.find_capture(&open.payment_key, &order.order_id).await
-        } else {
-            let request = ConfirmRequest {
-                payment_key: open.payment_key.clone(),
-                order_id: order.order_id.clone(),
-                amount: order.amount,
-                idempotency_key: format!("confirm:{}:{attempt}", payment.uuid()),
-            };
-            match self.outside.provider.confirm(request).await {
-                Err(ProviderError::Declined { code, .. }) if code == ALREADY_PROCESSED => {
-                    self.find_capture(&open.payment_key, &order.order_id).await
-                }
-                answer => answer,
+            match self.find_capture(&request).await {
+                // The provider has never heard of it. While the booking waits, the same key makes telling it again safe.
+                Err(ProviderError::NotFound) if self.is_awaited(order.booking).await? => self.confirm(request).await,
+                found => found,
             }
+        } else {
+            self.confirm(request).await
         };
         let answer = match known {
             Ok(capture) => CaptureAnswer::Captured { paid_at: capture.approved_at, method: capture.method, reference: capture.reference },
@@ -84,11 +85,31 @@ impl Desk {
         done(commands::payment::record_capture(&self.ctx, by, confirming, &answer).await)
     }
 
-    async fn find_capture(&self, payment_key: &str, order_id: &str) -> Result<adapters::Confirmation, ProviderError> {
-        match self.outside.provider.find(payment_key, order_id).await?.outcome {
-            PaymentOutcome::Confirmed(capture) => Ok(capture),
+    async fn confirm(&self, request: ConfirmRequest) -> Result<Confirmation, ProviderError> {
+        match self.outside.provider.confirm(request.clone()).await {
+            Err(ProviderError::Declined { code, .. }) if code == ALREADY_PROCESSED => self.find_capture(&request).await,
+            answer => answer,
+        }
+    }
+
+    /// What the provider's books say of an attempt. A capture of another amount is none that we may post: it stays unknown,
+    /// and an operator has to look (L7, L8).
+    async fn find_capture(&self, request: &ConfirmRequest) -> Result<Confirmation, ProviderError> {
+        let found = self.outside.provider.find(&request.payment_key, &request.order_id).await?;
+        match found.outcome {
+            PaymentOutcome::Confirmed(capture) if found.amount == request.amount => Ok(capture),
+            PaymentOutcome::Confirmed(_) => {
+                tracing::error!(order = request.order_id, "the provider has captured another amount than was ordered");
+                Err(ProviderError::Unknown { cause: "captured another amount".to_owned() })
+            }
             PaymentOutcome::Declined { code, message } => Err(ProviderError::Declined { code, message }),
         }
+    }
+
+    /// Does the booking still wait for its payment?
+    async fn is_awaited(&self, booking: BookingId) -> Result<bool, WorkError> {
+        let (state, _) = self.ctx.log.load::<Booking>(booking.uuid()).await.map_err(failed)?;
+        Ok(matches!(state, Booking::Approved { .. }))
     }
 
     async fn refund(&self, by: &Caller, payment: PaymentId, refund: RefundId, ask: bool) -> Result<(), WorkError> {
@@ -206,17 +227,32 @@ fn caller(id: &ReactionId, keyed: bool) -> Caller {
 fn done<T>(result: Result<Executed<T>, ExecuteError>) -> Result<(), WorkError> {
     match result {
         Ok(_) | Err(ExecuteError::Refused { .. }) => Ok(()),
-        Err(error) if error.retryable() => Err(WorkError::Retry { after: None, reason: error.to_string() }),
+        Err(error) if error.retryable() => Err(failed(error)),
+        // Out of reach for a reason that no later call meets: the log is closing, or another node must migrate first.
+        Err(ExecuteError::Log(error)) if !is_defect(&error) => Err(failed(error)),
         Err(error) => Err(WorkError::Fatal { reason: error.to_string() }),
     }
 }
 
+/// Would every later try end the same way?
+fn is_defect(error: &LogError) -> bool {
+    matches!(
+        error,
+        LogError::Encode { .. }
+            | LogError::Decode(_)
+            | LogError::Limit { .. }
+            | LogError::Session(_)
+            | LogError::Stream(_)
+            | LogError::Damaged(_)
+    )
+}
+
 fn failed(error: impl std::fmt::Display) -> WorkError {
-    WorkError::Retry { after: None, reason: error.to_string() }
+    WorkError::Postponed { after: None, reason: error.to_string() }
 }
 
 fn later(retry_in_ms: u64) -> WorkError {
-    WorkError::Retry { after: Some(Duration::from_millis(retry_in_ms)), reason: "the service is not asked now".to_owned() }
+    WorkError::Postponed { after: Some(Duration::from_millis(retry_in_ms)), reason: "the service is not asked now".to_owned() }
 }
 
 fn transfer_answer(answer: Result<String, ProviderError>) -> Result<TransferAnswer, WorkError> {

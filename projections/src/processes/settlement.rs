@@ -1,7 +1,6 @@
 //! Earn and settle: an approved batch pays each host, failed payouts are repeated, payments are marked (domain.md §7).
 
 use domain::ids::PayoutId;
-use domain::settlement::MAX_PAYOUT_ATTEMPTS;
 use domain::{payout, settlement};
 use kernel::Timestamp;
 use kernel::jiff::SignedDuration;
@@ -10,8 +9,9 @@ use super::{Call, Intent, Reactions, id_of};
 use crate::Known;
 use crate::process::{Process, Reaction};
 
-/// A payout that failed or came back is repeated after so long.
-const RETRY_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// A payout that failed or came back is repeated after so many hours, then one day more each time, up to a week, until it arrives.
+const RETRY_HOURS: i64 = 24;
+const MAX_RETRY_HOURS: i64 = 7 * 24;
 
 /// Pays the hosts of approved batches and carries the outcome back.
 #[derive(Debug)]
@@ -36,9 +36,9 @@ impl Process for Settlements {
 
 fn after_payout(payout: PayoutId, happened: &payout::Event) -> Reactions {
     let retry = |settlement, host, attempt: u32, at: Timestamp| {
-        let due = at.checked_add(RETRY_AFTER).unwrap_or(Timestamp::MAX);
-        let timer = Reaction::Timer { key: format!("payout:{payout}"), due, intent: Intent::PayHost { settlement, host } };
-        (attempt < MAX_PAYOUT_ATTEMPTS).then_some(timer)
+        let hours = i64::from(attempt).saturating_mul(RETRY_HOURS).min(MAX_RETRY_HOURS);
+        let due = at.checked_add(SignedDuration::from_hours(hours)).unwrap_or(Timestamp::MAX);
+        Reaction::Timer { key: format!("payout:{payout}"), due, intent: Intent::PayHost { settlement, host } }
     };
     match happened {
         payout::Event::PayoutRequested { .. } => vec![Reaction::Effect(Call::Payout { payout })],
@@ -49,10 +49,10 @@ fn after_payout(payout: PayoutId, happened: &payout::Event) -> Reactions {
             let settle = |payment: &_| Intent::SettlePayment { payment: *payment, settlement: *settlement, payout };
             lines.iter().map(settle).map(Reaction::Command).collect()
         }
-        payout::Event::PayoutFailed { settlement, host, attempt, at, .. } => retry(*settlement, *host, *attempt, *at).into_iter().collect(),
+        payout::Event::PayoutFailed { settlement, host, attempt, at, .. } => vec![retry(*settlement, *host, *attempt, *at)],
         payout::Event::PayoutReturned { settlement, host, lines, attempt, at, .. } => {
             let unsettle = |payment: &_| Reaction::Command(Intent::UnsettlePayment { payment: *payment, payout });
-            lines.iter().map(unsettle).chain(retry(*settlement, *host, *attempt, *at)).collect()
+            lines.iter().map(unsettle).chain([retry(*settlement, *host, *attempt, *at)]).collect()
         }
     }
 }

@@ -26,7 +26,7 @@ pub enum CancellationPolicy {
 pub struct RegisterVehicleInput {
     /// Makes retries harmless.
     pub idempotency_key: Option<String>,
-    /// 1 to 20 letters and digits; unique.
+    /// The licence plate, 1 to 20 letters and digits; unique.
     pub license_plate: String,
     /// The maker, at most 50 characters.
     pub make: String,
@@ -91,7 +91,7 @@ pub struct RequestPhotoUploadInput {
     pub vehicle_id: Option<ID>,
     /// The booking whose trip it shows.
     pub booking_id: Option<ID>,
-    /// `image/jpeg`, `image/png` or `image/webp`.
+    /// The media type: `image/jpeg`, `image/png` or `image/webp`.
     pub content_type: String,
     /// Size in bytes, at most 10 MiB.
     pub bytes: i32,
@@ -140,7 +140,7 @@ pub struct ActivateVehicleInput {
 /// A weekly opening in the vehicle's own wall time; without times, the whole day.
 #[derive(InputObject)]
 pub struct WeeklyWindowInput {
-    /// 0 = Sunday to 6 = Saturday.
+    /// The day, 0 = Sunday to 6 = Saturday.
     pub day_of_week: i32,
     /// Opens at.
     pub start_time: Option<LocalTime>,

@@ -14,6 +14,7 @@ pub mod errors;
 pub mod event;
 pub mod input;
 pub mod ledger;
+pub mod month;
 pub mod mutation;
 pub mod node;
 pub mod observe;

@@ -86,7 +86,7 @@ async fn options_for(data: &Path, url: &str) -> Result<Options, Failed> {
 }
 
 /// The secret that belongs to the data, made once.
-async fn secret(file: &PathBuf) -> Result<[u8; 32], Failed> {
+pub(super) async fn secret(file: &PathBuf) -> Result<[u8; 32], Failed> {
     use tokio::io::AsyncWriteExt as _;
     let wrong = |_| failed(format!("{} does not hold 32 bytes", file.display()));
     match tokio::fs::read(file).await {

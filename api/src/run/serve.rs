@@ -82,11 +82,24 @@ pub(super) async fn serve(flags: &ServerFlags) -> Result<(), Failed> {
     let listener = TcpListener::bind(config.listen).await.map_err(busy)?;
     let address = listener.local_addr().map_err(failed)?;
     let url = config.public_url.trim_end_matches('/').to_owned();
+    caught_up(&book).await;
     tracing::info!(%address, "serving");
     let facts = Facts { url, mode: "serve".to_owned(), rows: Vec::new(), example: None };
     let served = server::serve(listener, book.app.clone(), &facts, config.introspection, server::interrupted()).await;
     book.close().await;
     served.map_err(failed)
+}
+
+/// How long a start waits for its read models: a few times as long as a killed server's leases last.
+const CATCH_UP: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// Whoever acknowledged a write before a crash must find it from the first answer on. Read models that take longer say so
+/// themselves, request by request.
+async fn caught_up(book: &Book) {
+    let Ok(head) = book.app.ctx.log.head().await else { return };
+    if let Err(error) = book.app.views.wait_all(head, CATCH_UP).await {
+        tracing::warn!(%error, "serving before every read model has caught up");
+    }
 }
 
 pub(super) async fn worker(flags: &ServerFlags) -> Result<(), Failed> {

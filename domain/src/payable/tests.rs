@@ -104,6 +104,18 @@ fn a_line_is_in_one_batch_only() {
 }
 
 #[test]
+fn what_a_host_owes_uses_lines_up() {
+    let (offset, event) = (|b| Command::Offset { settlement: batch(b) }, Event::LinesOffset { settlement: batch(1) });
+    let paid = [credited(1, 100), claimed(2, &[1]), reserved(1, 2, 100), closed(1), reversed(1, 100, 118)];
+    let history = || paid.clone().into_iter().chain([credited(2, 60), claimed(1, &[2])]);
+    assert_eq!(Payable::fold(&history().collect::<Vec<_>>()).payable_minor(60), 0);
+    let state = payable(history()).when(offset(1)).then([event.clone()]);
+    assert_eq!((state.balance_minor, state.lines.len()), (-40, 0));
+    payable(history()).when(offset(2)).then([]);
+    payable(history().chain([event])).when(offset(1)).then([]);
+}
+
+#[test]
 fn a_batch_takes_what_is_earned_held_and_free() {
     let state = fold(&[
         Event::EarningCredited { earning: earning(1, 100, 0) },

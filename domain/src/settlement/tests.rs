@@ -197,6 +197,8 @@ fn a_host_who_is_owed_nothing_is_skipped() {
     batch([approved(), skipped(1)]).when(start(1, 150, 1)).then([]);
     assert_eq!(stage(&batch([approved(), skipped(1)]).when(skip(2)).then([skipped(2), PAID])), Some(Stage::Paid));
     batch([approved(), paying(1, 150, 1)]).when(skip(1)).then([]);
+    let failed = [approved(), skipped(2), paying(1, 150, 1), ended(1, 150, 1, PayoutOutcome::Failed), PARTLY];
+    assert_eq!(stage(&batch(failed).when(skip(1)).then([skipped(1), PAID])), Some(Stage::Paid));
     let paid = [approved(), paying(1, 150, 1), ended(1, 150, 1, Completed)];
     batch(paid).when(skip(2)).then([skipped(2), PAID]);
 }

@@ -34,6 +34,8 @@ fn a_trip_starts_a_quarter_of_an_hour_early_at_most() {
     let state = booking("confirmed").at(at(-15)).when(start(1_000, Some(80))).then([started()]);
     assert!(state.is_live() && state.payment() == Some(PAYMENT));
     booking("confirmed").at(at(-15) - MICRO).when(start(1_000, None)).refused("BOOKING012", "");
+    booking("confirmed").at(at(180) - MICRO).when(start(1_000, Some(80))).then([started()]);
+    booking("confirmed").at(at(180)).when(start(1_000, None)).refused("BOOKING012", "");
     booking("approved").at(at(0)).when(start(1_000, None)).refused("BOOKING012", "");
     only_in(&["approved", "confirmed"], at(0), &start(1_000, None));
 }

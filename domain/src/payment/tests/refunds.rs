@@ -128,6 +128,29 @@ fn above_the_limit_a_second_person_agrees() {
 }
 
 #[test]
+fn many_small_refunds_by_one_person_are_one_large_one() {
+    let by_one = |parts: Parts| {
+        let mut event = goodwill(parts);
+        if let Event::RefundRequested { requested_by, .. } = &mut event {
+            *requested_by = Some(PAYER);
+        }
+        event
+    };
+    let small = by_one((1, 4, 1, 0));
+    // 4 won went before: 4,996 more are within the limit, 4,997 are not.
+    paid_with([small.clone()]).when(ask_by(2, Some(4_996))).then([by_one((2, 4_996, 749, 68))]);
+    paid_with([small.clone()]).when(ask_by(2, Some(4_997))).then([proposed(2, 4_997)]);
+    // What a second person agreed to, and what no person asked for, does not count.
+    let mut agreed = by_one((1, 5_004, 751, 68));
+    if let Event::RefundRequested { approved_by, .. } = &mut agreed {
+        *approved_by = Some(HOST);
+    }
+    for other in [agreed, goodwill((1, 5_004, 751, 68))] {
+        paid_with([other]).when(ask_by(2, Some(5_000))).then([by_one((2, 5_000, 750, 68))]);
+    }
+}
+
+#[test]
 fn the_provider_answers_a_refund() {
     let open = || [goodwill((1, 4, 1, 0))];
     let complete = || Command::CompleteRefund { refund: refund(1), reference: "ref-2".to_owned() };

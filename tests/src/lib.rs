@@ -1,0 +1,5 @@
+//! What the tests of the whole share.
+
+pub mod graphql_driver;
+pub mod properties;
+pub mod server;

@@ -1,0 +1,17 @@
+//! The product as its users meet it: through GraphQL only, on SQLite and on PostgreSQL with Redis.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod bad_input;
+mod cast;
+mod closing;
+mod contention;
+mod crash;
+mod dev;
+mod endings;
+mod main_path;
+mod paying;
+mod production;
+mod refunds;
+mod schema;
+mod subscriptions;

@@ -1,0 +1,55 @@
+//! `daybook serve`: what it does not do by itself.
+
+use daybook_tests::server::{Daybook, Variant, daybook};
+use serde_json::json;
+
+#[test]
+fn it_does_not_start_without_a_secret_or_a_database() {
+    for (missing, present) in [
+        ("DAYBOOK_SECRET", ("DATABASE_URL", "sqlite:///nowhere")),
+        ("DATABASE_URL", ("DAYBOOK_SECRET", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")),
+    ] {
+        let output = daybook().arg("serve").env(present.0, present.1).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("hint:") && said.contains(missing), "{said}");
+    }
+}
+
+#[test]
+fn an_unreachable_database_is_unavailable() {
+    let secret = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    let output =
+        daybook().arg("serve").env("DAYBOOK_SECRET", secret).env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("hint:"), "{said}");
+}
+
+#[test]
+fn nobody_moves_its_clock_or_asks_for_its_schema() {
+    let book = Daybook::start_with(Variant::Server, &[("DAYBOOK_ADVANCE_CLOCK", "off")]);
+    let answer = book.client().send("mutation { advanceClock(by: 1) }", &json!({}));
+    assert!(!answer.body["errors"].is_null() && answer.body["data"]["advanceClock"].is_null(), "{answer:?}");
+    let answer = book.client().send("{ __schema { mutationType { fields { name } } } }", &json!({}));
+    assert!(answer.body["data"]["__schema"].is_null(), "{answer:?}");
+    assert_eq!(book.client().get("/livez").unwrap().0, 200);
+    assert_eq!(book.client().get("/readyz").unwrap().0, 200);
+}
+
+#[test]
+fn with_introspection_the_clock_is_still_not_in_its_schema() {
+    let settings = [("DAYBOOK_ADVANCE_CLOCK", "off"), ("DAYBOOK_INTROSPECTION", "on")];
+    let book = Daybook::start_with(Variant::Server, &settings);
+    let data = book.client().query("{ __schema { mutationType { fields { name } } } }", json!({}));
+    let names = daybook_tests::server::texts(&data["__schema"]["mutationType"]["fields"], "name");
+    assert!(names.contains(&"requestBooking".to_owned()) && !names.contains(&"advanceClock".to_owned()), "{names:?}");
+}
+
+#[test]
+fn tokens_of_dev_do_not_open_it() {
+    let (dev, server) = (Daybook::start(Variant::Embedded), Daybook::start(Variant::Server));
+    let token = dev.demo("admin").token().unwrap().to_owned();
+    let answer = server.client().with_token(&token).send("{ me { id } }", &json!({}));
+    assert_eq!((answer.status, answer.code()), (401, "AUTH003"));
+}

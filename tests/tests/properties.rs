@@ -56,14 +56,19 @@ fn random_sequences_hold_every_property() {
         let threads: Vec<_> = (0..workers).map(|worker| scope.spawn(move || -> Vec<Report> { run_share(worker) })).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });
-    let mut kinds = BTreeMap::<String, usize>::new();
-    for report in &reports {
-        for (kind, times) in &report.kinds {
-            *kinds.entry(kind.clone()).or_default() += times;
-        }
-    }
     let (people, driver) = reports.iter().fold((0, 0), |sum, report| (sum.0 + report.commands.0, sum.1 + report.commands.1));
-    println!("{people} commands of people, {driver} of the driver, {} events; {kinds:?}", reports.iter().map(|r| r.events).sum::<u64>());
+    println!("{people} commands of people, {driver} of the driver");
+    println!("answers: {:?}", total(reports.iter().map(|report| &report.answers)));
+    println!("events: {:?}", total(reports.iter().map(|report| &report.facts)));
+}
+
+/// How often each kind occurred in all.
+fn total<'r>(counts: impl Iterator<Item = &'r BTreeMap<String, usize>>) -> BTreeMap<&'r str, usize> {
+    let mut total = BTreeMap::new();
+    for (kind, times) in counts.flatten() {
+        *total.entry(kind.as_str()).or_default() += times;
+    }
+    total
 }
 
 #[test]

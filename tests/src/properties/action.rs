@@ -210,7 +210,7 @@ fn next_kind(dice: &mut Dice, model: &Model, deal: usize) -> Option<Kind> {
 }
 
 fn reading(dice: &mut Dice, around: i64) -> i32 {
-    let reading = if dice.chance(96) { around + dice.between(-3, 300) } else { dice.between(-1, 20_000_000) };
+    let reading = if dice.chance(96) { around + dice.between(-15, 300) } else { dice.between(-1, 20_000_000) };
     i32::try_from(reading).unwrap_or(0)
 }
 
@@ -244,7 +244,8 @@ fn settle(dice: &mut Dice, model: &Model) -> Action {
     match batch.filter(|_| dice.chance(85)) {
         Some(batch) if dice.chance(80) => Action::Sign { batch, who },
         Some(batch) => Action::CallOff { batch, who },
-        None => Action::OpenBatch { who, end: if dice.chance(90) { model.now } else { model.now + dice.between(-3 * DAY, 1) } },
+        None if dice.chance(5) => Action::OpenBatch { who, end: model.now + 1 },
+        None => Action::OpenBatch { who, end: if dice.chance(90) { model.now } else { model.now - dice.between(0, 3 * DAY) } },
     }
 }
 
@@ -259,7 +260,7 @@ fn calendar(dice: &mut Dice, model: &Model) -> Action {
         1 => Action::Windows { car, who, windows: windows(dice) },
         _ => {
             let refunds = [CancellationPolicy::Flexible, CancellationPolicy::Standard, CancellationPolicy::Strict][dice.index(3)];
-            let minutes = |dice: &mut Dice| i32::try_from([0, 0, 30, 60, 1_441][dice.index(5)]).unwrap_or(0);
+            let minutes = |dice: &mut Dice| [0, 0, 30, 60, 1_441][dice.index(5)];
             let (before_minutes, after_minutes, notice_minutes) = (minutes(dice), minutes(dice), minutes(dice));
             let longest_minutes = if dice.chance(80) { 30 * 1_440 } else { 600 };
             let policy = Policy { instant: dice.chance(40), before_minutes, after_minutes, notice_minutes, longest_minutes, refunds };

@@ -13,7 +13,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::action::{Action, Policy};
-use super::model::{Batch, Model, Verdict};
+use super::model::{Model, Verdict};
 
 /// What a command that went through answered.
 #[derive(Clone, Debug, PartialEq)]
@@ -228,9 +228,4 @@ pub fn follow(model: &mut Model, action: &Action, done: &Done, minted: &Minted) 
             rules.longest = minutes(policy.longest_minutes);
         }
     }
-}
-
-/// The batch that a host is paid from, and who.
-pub fn batch_of(model: &Model, settlement: Uuid) -> Option<&Batch> {
-    model.batches.iter().find(|batch| batch.id == settlement)
 }

@@ -1,6 +1,6 @@
 //! One sequence: people act, clocks jump, the driver catches up, and after every command model and auditors are asked.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use eventlog::Recorded;
 
@@ -35,8 +35,10 @@ pub struct Report {
     pub violations: Vec<Violation>,
     /// The last things that happened.
     pub last: VecDeque<String>,
-    /// How often each kind of action went through.
-    pub kinds: std::collections::BTreeMap<String, usize>,
+    /// How often each kind of action got which answer.
+    pub answers: BTreeMap<String, usize>,
+    /// How often each kind of event happened.
+    pub facts: BTreeMap<String, usize>,
 }
 
 /// How many of the last things are remembered.
@@ -89,7 +91,7 @@ impl Sequence {
         let world = World::new(plan.seed).await;
         let model = Model::new(&world.cast, beginning().as_microsecond());
         let (seed, commands, last) = (plan.seed, (0, 0), VecDeque::new());
-        let report = Report { seed, commands, events: 0, violations: Vec::new(), last, kinds: std::collections::BTreeMap::new() };
+        let report = Report { seed, commands, events: 0, violations: Vec::new(), last, answers: BTreeMap::new(), facts: BTreeMap::new() };
         let mut audit = Audit::default();
         audit.money.loses_postings = plan.sabotage == Some(Sabotage::LostPosting);
         let (driver, outside, dice) = (Driver::default(), Outside::default(), Dice::new(plan.seed));
@@ -203,7 +205,7 @@ impl Sequence {
         let name = format!("{action:?}");
         let kind = name.split([' ', '(', '{']).next().unwrap_or_default();
         let answer = told.as_ref().err().map_or("yes", String::as_str);
-        *self.report.kinds.entry(format!("{kind} {answer}")).or_default() += 1;
+        *self.report.answers.entry(format!("{kind} {answer}")).or_default() += 1;
         if let Ok(done) = &outcome {
             follow(&mut self.model, &action, done, &Minted::of(&events));
             // Who has got something will often go on with it.
@@ -280,6 +282,10 @@ impl Sequence {
             if lost {
                 self.skipped += 1;
                 continue;
+            }
+            *self.report.facts.entry(recorded.event_type.clone()).or_default() += 1;
+            if let domain::Event::Payment(domain::payment::Event::PaymentCompleted { late: true, .. }) = event {
+                *self.report.facts.entry("late money".to_owned()).or_default() += 1;
             }
             self.audit.read(recorded, event);
             self.driver.read(recorded, event, &mut self.dice, self.outside.calm);

@@ -29,7 +29,7 @@ pub const CARS: [(usize, i128); 3] = [(4, 12_000), (4, 10_007), (5, 7_777)];
 /// When every sequence begins: a Monday, nine in the morning in Seoul.
 pub const BEGINNING: &str = "2026-11-02T00:00:00Z";
 /// So many requests of one guest may wait.
-pub const MAX_PENDING: usize = 3;
+pub const MAX_PENDING: usize = 1;
 /// A refund above this needs a second person.
 pub const REFUND_LIMIT: i128 = 20_000;
 /// Earnings rest so long before they are settled.

@@ -168,8 +168,9 @@ pub async fn pay_host(ctx: &Context, caller: &Caller, id: SettlementId, host: Us
         };
         let amount = Money::new(payable.payable_minor(net), ctx.settings.currency);
         if !amount.is_positive() {
-            s.decide(&mut settlement, Command::SkipHost { host })?;
-            s.decide(&mut payable, payable::Command::Offset { settlement: id })?;
+            if !s.decide(&mut settlement, Command::SkipHost { host })?.is_empty() {
+                s.decide(&mut payable, payable::Command::Offset { settlement: id })?;
+            }
             return Ok(id);
         }
         let payout_id = payout_id(id, host, attempt);

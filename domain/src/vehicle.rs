@@ -146,8 +146,6 @@ impl Fact for Event {
     }
 }
 
-// --- state --------------------------------------------------------------------------------------------------
-
 /// A vehicle, as far as decisions go.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Vehicle {

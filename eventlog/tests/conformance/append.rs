@@ -150,7 +150,7 @@ pub async fn bytes_and_columns_survive(book: &Book) {
 
 pub async fn limits_are_refused(book: &Book) {
     let log = book.open().await;
-    let long = execute(&log, &command().keyed("k".repeat(256), ""), "a", Command::Add(1)).await;
+    let long = execute(&log, &command().keyed("k".repeat(1_025), ""), "a", Command::Add(1)).await;
     assert!(matches!(long, Err(ExecuteError::Log(LogError::Limit { .. }))));
     let big = execute(&log, &command(), "a", Command::Note("x".repeat(5 << 20))).await;
     assert!(matches!(big, Err(ExecuteError::Log(LogError::Limit { .. }))));

@@ -166,7 +166,7 @@ impl Db {
     pub(crate) async fn begin(&self) -> Result<Tx, sqlx::Error> {
         Ok(match self {
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("begin immediate").await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin_with("begin isolation level read committed").await?),
+            Self::Postgres(pool) => Tx::Postgres(begin_uncancelled(pool.clone()).await?),
         })
     }
 
@@ -180,6 +180,14 @@ impl Db {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// Begins in a task of its own, which ends even when the caller is dropped meanwhile. sqlx 0.9 puts a connection whose
+/// `begin` was cancelled after it was sent back into the pool without a rollback: the next statement on it would run in
+/// that database transaction, keep its locks and never be committed.
+async fn begin_uncancelled(pool: PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let begun = tokio::spawn(async move { pool.begin_with("begin isolation level read committed").await });
+    begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?
 }
 
 impl Tx {
@@ -205,6 +213,41 @@ impl Tx {
         match self {
             Self::Sqlite(tx) => tx.commit().await,
             Self::Postgres(tx) => tx.commit().await,
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+mod tests {
+    use sqlx::{Connection, PgConnection};
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_cancelled_begin_leaves_no_database_transaction_open() {
+        let url = std::env::var("DAYBOOK_TEST_DATABASE_URL").expect("scripts/test sets DAYBOOK_TEST_DATABASE_URL");
+        let name = format!("begins-{}", std::process::id());
+        let options = PgConnectOptions::from_str(&url).unwrap().application_name(&name);
+        let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await.unwrap();
+        let mut observer = PgConnection::connect_with(&options).await.unwrap();
+        let db = Db::Postgres(pool.clone());
+        let open = "select count(*) from pg_stat_activity where application_name = $1 and state like 'idle in transaction%'";
+        for polls in (0..8).cycle().take(64) {
+            let soon = async {
+                for _ in 0..polls {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! {
+                biased;
+                begun = db.begin() => drop(begun.unwrap()),
+                () = soon => {}
+            }
+            // The connection is back in the pool.
+            drop(pool.acquire().await.unwrap());
+            let left: i64 = sqlx::query_scalar(open).bind(&name).fetch_one(&mut observer).await.unwrap();
+            assert_eq!(left, 0);
         }
     }
 }

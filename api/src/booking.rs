@@ -241,8 +241,8 @@ impl BookingNode {
     }
 
     /// Why it was cancelled, in the words of who did.
-    async fn cancel_reason(&self) -> Option<&str> {
-        self.0.cancellation.as_ref()?.reason.as_ref()?.value().map(String::as_str)
+    async fn cancel_reason(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
+        Reader::of(ctx)?.open(self.0.cancellation.as_ref().and_then(|cancelled| cancelled.reason.as_ref())).await
     }
 
     /// What the guest pays.
@@ -266,13 +266,13 @@ impl BookingNode {
     }
 
     /// What the guest wrote.
-    async fn guest_message(&self) -> Option<&str> {
-        self.0.guest_message.as_ref()?.value().map(String::as_str)
+    async fn guest_message(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
+        Reader::of(ctx)?.open(self.0.guest_message.as_ref()).await
     }
 
     /// What the host answered.
-    async fn host_response(&self) -> Option<&str> {
-        self.0.host_response.as_ref()?.value().map(String::as_str)
+    async fn host_response(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
+        Reader::of(ctx)?.open(self.0.host_response.as_ref()).await
     }
 
     /// The payment, once the host agreed.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use adapters::{ConsoleMessenger, FolderStore, GuardLimits, Guarded, Sandbox, SandboxFiles, SeoulGeocoder};
 use commands::{Clock, Context, Ids, Keys};
 use domain::settings::Settings;
-use eventlog::{Config as LogConfig, Log, StoreUrl};
+use eventlog::{Config as LogConfig, KeySource, Log, StoreUrl};
 use futures_util::future::BoxFuture;
 use kernel::Timestamp;
 use kernel::jiff::SignedDuration;
@@ -34,6 +34,8 @@ pub struct Options {
     pub store: StoreUrl,
     /// What every key is derived from.
     pub secret: [u8; 32],
+    /// Where the keys of personal data are wrapped from.
+    pub keys: KeySource,
     /// Photos, and the clock's offset.
     pub data: PathBuf,
     /// The sandbox provider's book; its bank's is beside it.
@@ -183,7 +185,8 @@ impl Book {
         tokio::fs::create_dir_all(&options.data).await?;
         let clock_file = options.data.join(CLOCK_FILE);
         let clock = Clock::shifted(read_offset(&clock_file).await?);
-        let log = Log::open(LogConfig { url: options.store.clone(), secret: options.secret, migrate: options.migrate }).await?;
+        let (url, keys) = (options.store.clone(), options.keys.clone());
+        let log = Log::open(LogConfig { url, secret: options.secret, migrate: options.migrate, keys }).await?;
         let views = Views::open(log.clone(), projections::decode).await?;
         models::install_all(&views).await?;
         let ctx = Context {

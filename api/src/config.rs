@@ -11,6 +11,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use eventlog::{KeySource, StoreUrl};
+
 use crate::tokens::SECRET_BYTES;
 
 pub use keys::{KEYS, Key, Sensitivity};
@@ -129,6 +131,8 @@ pub struct Config {
     pub secret: Option<Secret>,
     /// Uploads and, with SQLite, the databases.
     pub data: PathBuf,
+    /// The folder of the keys that personal data are sealed under, outside of the database.
+    pub keys_dir: Option<PathBuf>,
     /// The sandbox payment provider's own book.
     pub provider_book: PathBuf,
     /// How clients reach this server, for links; `http://{listen}` without it.
@@ -162,6 +166,7 @@ impl Config {
             redis_url: url("redis_url")?,
             listen,
             secret: settings.optional("secret")?,
+            keys_dir: settings.optional("keys_dir")?,
             provider_book: settings.optional("provider_book")?.unwrap_or_else(|| data.join("provider.ndjson")),
             data,
             public_url: settings.optional("public_url")?.unwrap_or_else(|| format!("http://{listen}")),
@@ -177,6 +182,21 @@ impl Config {
             return Err(ConfigError::Invalid { key: "advance_clock", source_name: settings.source_name("advance_clock"), reason });
         }
         Ok(config)
+    }
+
+    /// Where epoch keys are: in the folder that is named, or beside an embedded database. A server's are never guessed: a folder
+    /// that goes with its machine would take every name along.
+    ///
+    /// # Errors
+    /// [`ConfigError::Missing`].
+    pub fn keys(&self, store: &StoreUrl) -> Result<KeySource, ConfigError> {
+        match (&self.keys_dir, store) {
+            (Some(folder), _) => Ok(KeySource::Folder(folder.clone())),
+            (None, StoreUrl::Sqlite(_)) => Ok(KeySource::beside(store)),
+            (None, StoreUrl::Postgres(_)) => {
+                Err(ConfigError::Missing { key: "keys_dir", env: keys::find("keys_dir").map_or("", |k| k.env) })
+            }
+        }
     }
 
     /// What `serve` and `worker` cannot do without: the database and the secret.

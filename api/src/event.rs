@@ -146,9 +146,10 @@ impl EventNode {
         &self.0.payload
     }
 
-    /// Hex of the leaf's hash in the log's tree; null until the log is sealed.
+    /// Hex of the leaf's hash in the log's tree.
     async fn leaf_hash(&self) -> Option<String> {
-        None
+        let hash = self.0.leaf_hash().ok()?;
+        Some(hash.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 
@@ -245,10 +246,11 @@ async fn row_at<M: ReadModel>(app: &App, key: &str, moment: &Moment) -> Result<O
     let events = app.ctx.log.read_stream(&stream, 0, MAX_HISTORY).await.map_err(ApiError::internal)?;
     let mut row = None;
     for recorded in events.into_iter().filter(|event| moment.covers(event)) {
-        let Some(event) = projections::decode(&recorded).map_err(ApiError::internal)? else { continue };
-        let known = Known { recorded, event };
-        if M::keys(&known).iter().any(|touched| touched == key) {
-            row = M::apply(key, row, &known).map_err(ApiError::internal)?;
+        for event in projections::decode(&recorded).map_err(ApiError::internal)?.into_vec() {
+            let known = Known { recorded: recorded.clone(), event };
+            if M::keys(&known).iter().any(|touched| touched == key) {
+                row = M::apply(key, row, &known).map_err(ApiError::internal)?;
+            }
         }
     }
     Ok(row)

@@ -98,8 +98,8 @@ impl RefundNode {
     }
 
     /// Why, in the words of who asked.
-    async fn reason(&self) -> Option<&str> {
-        self.0.reason.as_ref()?.value().map(String::as_str)
+    async fn reason(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
+        Reader::of(ctx)?.open(self.0.reason.as_ref()).await
     }
 
     /// Who asked for it; null when a rule did.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_graphql::Context as Gql;
+use kernel::Personal;
 use projections::ReadModel;
 use projections::views::{Page, PageArgs, PageError, Query, ViewError};
 
@@ -146,6 +147,17 @@ impl<'c> Reader<'c> {
     pub async fn newest<M: ReadModel>(&self, key: &str) -> Result<Option<M::Row>, ApiError> {
         let position = self.required().await?.max(*self.app.ctx.log.watch().borrow());
         self.fresh::<M>(key, position).await
+    }
+
+    /// A person's words as they may be shown: none once they were erased. The keys that a list needs are fetched together.
+    ///
+    /// # Errors
+    /// The log's.
+    pub async fn open<'v>(&self, value: impl Into<Option<&'v Personal<String>>>) -> Result<Option<String>, ApiError> {
+        match value.into() {
+            Some(value) => Ok(self.app.ctx.log.open_personal(value).await.map_err(ApiError::internal)?.value()),
+            None => Ok(None),
+        }
     }
 
     /// A page of a list; `show` makes nodes of rows.

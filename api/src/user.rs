@@ -6,10 +6,14 @@ use projections::models::{UserRow, Users};
 
 mod mutation;
 
-use crate::errors::ApiError;
+use crate::errors::{ApiError, Language};
 use crate::reading::Reader;
 use crate::scalars::DateTime;
 pub use mutation::UserMutation;
+
+/// The name of whoever was erased.
+const LEFT_KO: &str = "탈퇴한 회원";
+const LEFT_EN: &str = "Former member";
 
 /// What somebody may do; a role grants only what its own operations name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -97,19 +101,24 @@ impl UserNode {
         ID(self.row.id.to_string())
     }
 
-    /// The name; empty once it was erased.
-    async fn name(&self) -> &str {
-        self.row.name.value().map_or("", String::as_str)
+    /// The name; once it was erased, words that stand for somebody who has left.
+    async fn name(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
+        let reader = Reader::of(ctx)?;
+        let left = || match reader.meta.language {
+            Language::Ko => LEFT_KO,
+            Language::En => LEFT_EN,
+        };
+        Ok(reader.open(&self.row.name).await?.unwrap_or_else(|| left().to_owned()))
     }
 
     /// The address, for the user and administrators.
-    async fn email(&self, ctx: &Context<'_>) -> Result<Option<&str>, ApiError> {
-        Ok(self.row.email.value().filter(|_| self.is_open_to(ctx).unwrap_or(false)).map(String::as_str))
+    async fn email(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
+        Reader::of(ctx)?.open(self.is_open_to(ctx)?.then_some(&self.row.email)).await
     }
 
     /// The telephone number, for the user and administrators.
-    async fn phone(&self, ctx: &Context<'_>) -> Result<Option<&str>, ApiError> {
-        Ok(self.row.phone.value().filter(|_| self.is_open_to(ctx).unwrap_or(false)).map(String::as_str))
+    async fn phone(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
+        Reader::of(ctx)?.open(self.is_open_to(ctx)?.then_some(&self.row.phone)).await
     }
 
     /// The roles, for the user and administrators; empty for everybody else.

@@ -50,13 +50,22 @@ pub fn person(caller: &Caller) -> Result<UserId, Denied> {
     user_of(&caller.actor).ok_or(Denied::SignIn)
 }
 
-/// A free text of a person, checked and marked as theirs.
+/// A free text of a person, checked and marked as theirs: it goes when they go.
 ///
 /// # Errors
 /// [`BadText`] naming the field.
 pub fn note(by: UserId, field: &'static str, text: &str) -> Result<Personal<String>, BadText> {
     let text = text::note(text, MAX_NOTE_CHARS).map_err(|_| BadText(field))?;
     Ok(Personal::profile(by.uuid(), text))
+}
+
+/// Like [`note`], for a text that is part of a record which the law keeps: why a contract was withdrawn from, why money went back.
+///
+/// # Errors
+/// [`BadText`] naming the field.
+pub fn record(by: UserId, field: &'static str, text: &str) -> Result<Personal<String>, BadText> {
+    let text = text::note(text, MAX_NOTE_CHARS).map_err(|_| BadText(field))?;
+    Ok(Personal::retained(by.uuid(), text))
 }
 
 /// Like [`note`], for a text that may be left out; blank counts as left out.

@@ -123,7 +123,7 @@ pub async fn request_booking(ctx: &Context, caller: &Caller, input: &RequestBook
             require_pickup_photos: policy.require_pickup_photos,
             instant: policy.instant_book,
         });
-        let mut booking = s.load::<Booking>(booking_id.uuid()).await?;
+        let mut booking = s.fresh::<Booking>(booking_id.uuid()).await?;
         s.decide(&mut booking, Command::Request { terms, message, expected_total: input.expected_total })?;
         if policy.instant_book {
             approve(&s, &mut booking, booking_id, payment_id, None, true).await?;
@@ -171,7 +171,7 @@ async fn approve(
         fee: terms.price.platform_fee,
         due_at: *due_at,
     };
-    let mut payment = s.load::<Payment>(payment_id.uuid()).await?;
+    let mut payment = s.fresh::<Payment>(payment_id.uuid()).await?;
     s.decide(&mut payment, payment::Command::Request(Box::new(order)))?;
     let mut waiting = s.load::<PendingRequests>(terms.guest.uuid()).await?;
     s.decide(&mut waiting, pending::Command::Close { booking: booking_id })?;
@@ -205,7 +205,7 @@ pub async fn cancel_booking(ctx: &Context, caller: &Caller, input: &CancelBookin
         let by = actor_of(&s)?;
         let mut booking = s.load::<Booking>(input.booking_id.uuid()).await?;
         let cause = cancel_cause(&booking, by, caller)?;
-        let reason = access::note(by, "reason", &input.reason)?;
+        let reason = access::record(by, "reason", &input.reason)?;
         let events = s.decide(&mut booking, Command::Cancel { cause, by, reason })?;
         escrow::end_booking(&s, input.booking_id, &booking, &Ending::cancelled(&events, refund)).await?;
         Ok(input.booking_id)

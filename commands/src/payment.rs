@@ -162,7 +162,7 @@ pub async fn request_refund(ctx: &Context, caller: &Caller, input: &RequestRefun
         let by = actor_of(&s)?;
         let mut payment = s.load::<Payment>(input.payment_id.uuid()).await?;
         payment.order().ok_or(Refusal::NotFound)?;
-        let reason = Some(access::note(by, "reason", &input.reason)?);
+        let reason = Some(access::record(by, "reason", &input.reason)?);
         let (amount, cause) = (input.amount, RefundCause::Goodwill);
         let order = RefundOrder { refund, amount, cause, reason, by: Some((by, limit)) };
         escrow::request_refund(&s, input.payment_id, &mut payment, order).await?;

@@ -59,7 +59,7 @@ pub(crate) async fn start(
     device: Option<String>,
     now_real: Timestamp,
 ) -> Result<SignedIn, Stop> {
-    let mut loaded = s.load::<Session>(session.uuid()).await?;
+    let mut loaded = s.fresh::<Session>(session.uuid()).await?;
     s.decide(&mut loaded, session::Command::Start { user, epoch, device, now_real })?;
     signed_in(session, &loaded)
 }

@@ -124,7 +124,7 @@ pub async fn cancel_settlement(ctx: &Context, caller: &Caller, input: &CancelSet
         if matches!(settlement.state, Settlement::Absent) {
             return Err(Refusal::NotFound.into());
         }
-        let reason = access::note(by, "reason", &input.reason)?;
+        let reason = access::record(by, "reason", &input.reason)?;
         s.decide(&mut settlement, Command::Cancel { by, reason })?;
         free_guard(&s, id).await?;
         if let Settlement::Opened { hosts, .. } = &settlement.state {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use domain::ids::UserId;
 use domain::settings::Settings;
 use domain::user::Role;
-use eventlog::{Config, ExecuteError, Log, StoreUrl};
+use eventlog::{Config, ExecuteError, KeySource, Log, StoreUrl};
 use kernel::{Actor, Timestamp};
 use uuid::Uuid;
 
@@ -32,7 +32,8 @@ impl Drop for Book {
 /// Opens a book whose clocks stand at [`now`].
 pub(crate) async fn book() -> Book {
     let folder = std::env::temp_dir().join(format!("daybook-commands-{}", Uuid::now_v7()));
-    let config = Config { url: StoreUrl::Sqlite(folder.clone()), secret: [7; 32], migrate: true };
+    let url = StoreUrl::Sqlite(folder.clone());
+    let config = Config { keys: KeySource::beside(&url), url, secret: [7; 32], migrate: true };
     let log = Log::open(config).await.unwrap();
     let settings = Arc::new(Settings::default());
     let ctx = Context { log, clock: Clock::frozen(now()), ids: Ids::seeded(1), settings, keys: Keys::new([9; 32]) };

@@ -48,7 +48,7 @@ pub async fn request_photo_upload(
     let id = UploadId::new(ctx.ids.mint());
     ctx.execute("requestPhotoUpload", caller, input, |s| async move {
         let target = target(&s, input).await?;
-        let mut upload = s.load::<Upload>(id.uuid()).await?;
+        let mut upload = s.fresh::<Upload>(id.uuid()).await?;
         let request = upload::Command::Request {
             target,
             content_type: input.content_type.clone(),

@@ -57,7 +57,7 @@ pub async fn register_user(
         let email = Email::parse(&input.email).map_err(|_| user::Refusal::BadEmail)?;
         let mut claim = s.load::<Claim>(email_stream(ctx, &email)).await?;
         s.decide(&mut claim, claim::Command::ClaimEmail { user })?;
-        let mut account = s.load::<User>(user.uuid()).await?;
+        let mut account = s.fresh::<User>(user.uuid()).await?;
         let register = user::Command::Register {
             user,
             email,

@@ -56,7 +56,7 @@ pub async fn register_vehicle(ctx: &Context, caller: &Caller, input: &RegisterVe
             let mut claim = s.load::<Claim>(claim::Kind::Plate.stream_id(&digest)).await?;
             s.decide(&mut claim, claim::Command::ClaimPlate { vehicle: id })?;
         }
-        let mut vehicle = s.load::<Vehicle>(id.uuid()).await?;
+        let mut vehicle = s.fresh::<Vehicle>(id.uuid()).await?;
         s.decide(&mut vehicle, vehicle::Command::Register(Box::new(registration(input.clone(), time_zone))))?;
         Ok(id)
     })

@@ -7,7 +7,7 @@
 //! A booking's own events never post money: its payment's stream does, in the same append.
 
 use kernel::jiff::SignedDuration;
-use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, Money, Personal, Timestamp, Unbalanced};
+use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, Money, Personal, Timestamp, Unbalanced, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 
 mod refusal;
@@ -173,6 +173,10 @@ impl DomainEvent for Event {
 impl Fact for Event {
     fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
         Ok(None)
+    }
+
+    fn upcasts() -> Option<&'static Upcasts> {
+        Some(&crate::upcasts::UPCASTS)
     }
 }
 

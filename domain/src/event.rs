@@ -1,6 +1,7 @@
 //! Every event of every module under one roof, for those who read the log: read models, processes, exports.
 
-use kernel::{Decider, DomainEvent, Fact, JournalEntry, Unbalanced};
+use kernel::upcast::{self, Decoded, Unreadable};
+use kernel::{Decider, Fact, JournalEntry, Unbalanced};
 
 use crate::settlement::guard;
 use crate::{booking, claim, payable, payment, payout, pending, session, settlement, upload, user, vehcal, vehicle};
@@ -37,26 +38,39 @@ pub enum Event {
 }
 
 impl Event {
-    /// Reads a stored event; `None` for a kind of stream that no module here owns.
+    /// What a stored event says today, through the table of [`crate::upcasts`]: mostly one event. `None` for a kind of stream
+    /// that no module here owns.
     ///
     /// # Errors
-    /// When the payload is not what the module's type says.
-    pub fn decode(kind: &str, event_type: &str, payload: &str) -> Result<Option<Self>, serde_json::Error> {
-        let read = Stored { event_type, payload };
+    /// [`Unreadable`] when no path leads from this type and version to today's, or the payload does not fit.
+    pub fn decode(kind: &str, event_type: &str, version: u32, payload: &str) -> Result<Option<Decoded<Self>>, Unreadable> {
+        Self::read(kind, &Stored { event_type, version, payload })
+    }
+
+    /// Reads an event of today's shapes, past the table; `None` for a kind of stream that no module here owns.
+    ///
+    /// # Errors
+    /// [`Unreadable::Payload`] when the payload is not what the module's type says.
+    pub fn today(kind: &str, event_type: &str, payload: &str) -> Result<Option<Self>, Unreadable> {
+        let read = Self::read(kind, &Today { event_type, payload })?;
+        Ok(read.and_then(|event| event.into_vec().pop()))
+    }
+
+    fn read(kind: &str, from: &impl Source) -> Result<Option<Decoded<Self>>, Unreadable> {
         Ok(Some(match kind {
-            user::User::KIND => Self::User(read.event()?),
-            session::Session::KIND => Self::Session(read.event()?),
-            claim::Claim::KIND => Self::Claim(read.event()?),
-            vehicle::Vehicle::KIND => Self::Vehicle(read.event()?),
-            vehcal::VehicleCalendar::KIND => Self::Vehcal(read.event()?),
-            upload::Upload::KIND => Self::Upload(read.event()?),
-            booking::Booking::KIND => Self::Booking(read.event()?),
-            pending::PendingRequests::KIND => Self::Pending(read.event()?),
-            payment::Payment::KIND => Self::Payment(read.event()?),
-            payable::Payable::KIND => Self::Payable(read.event()?),
-            settlement::Settlement::KIND => Self::Settlement(read.event()?),
-            guard::SettlementGuard::KIND => Self::SettlementGuard(read.event()?),
-            payout::Payout::KIND => Self::Payout(read.event()?),
+            user::User::KIND => from.event()?.map(Self::User),
+            session::Session::KIND => from.event()?.map(Self::Session),
+            claim::Claim::KIND => from.event()?.map(Self::Claim),
+            vehicle::Vehicle::KIND => from.event()?.map(Self::Vehicle),
+            vehcal::VehicleCalendar::KIND => from.event()?.map(Self::Vehcal),
+            upload::Upload::KIND => from.event()?.map(Self::Upload),
+            booking::Booking::KIND => from.event()?.map(Self::Booking),
+            pending::PendingRequests::KIND => from.event()?.map(Self::Pending),
+            payment::Payment::KIND => from.event()?.map(Self::Payment),
+            payable::Payable::KIND => from.event()?.map(Self::Payable),
+            settlement::Settlement::KIND => from.event()?.map(Self::Settlement),
+            guard::SettlementGuard::KIND => from.event()?.map(Self::SettlementGuard),
+            payout::Payout::KIND => from.event()?.map(Self::Payout),
             _ => return Ok(None),
         }))
     }
@@ -84,14 +98,32 @@ impl Event {
     }
 }
 
+/// Where an event is read from.
+trait Source {
+    fn event<E: Fact>(&self) -> Result<Decoded<E>, Unreadable>;
+}
+
+/// As any program of any time stored it.
 struct Stored<'s> {
+    event_type: &'s str,
+    version: u32,
+    payload: &'s str,
+}
+
+impl Source for Stored<'_> {
+    fn event<E: Fact>(&self) -> Result<Decoded<E>, Unreadable> {
+        upcast::decode(self.event_type, self.version, self.payload)
+    }
+}
+
+/// As today's program stores it.
+struct Today<'s> {
     event_type: &'s str,
     payload: &'s str,
 }
 
-impl Stored<'_> {
-    /// The stored payload is the inside of an externally tagged enum; the tag is the event's type.
-    fn event<E: DomainEvent>(&self) -> Result<E, serde_json::Error> {
-        serde_json::from_str(&format!("{{\"{}\":{}}}", self.event_type, self.payload))
+impl Source for Today<'_> {
+    fn event<E: Fact>(&self) -> Result<Decoded<E>, Unreadable> {
+        upcast::today(self.event_type, 0, self.payload).map(Decoded::One)
     }
 }

@@ -23,6 +23,7 @@ pub mod settlement;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod text;
+pub mod upcasts;
 pub mod upload;
 pub mod user;
 pub mod vehcal;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, Money, Refused, Timestamp, Unbalanced};
+use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, Money, Refused, Timestamp, Unbalanced, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{BookingId, PaymentId, PayoutId, RefundId, SettlementId};
@@ -110,6 +110,10 @@ impl DomainEvent for Event {
 impl Fact for Event {
     fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
         Ok(None)
+    }
+
+    fn upcasts() -> Option<&'static Upcasts> {
+        Some(&crate::upcasts::UPCASTS)
     }
 }
 

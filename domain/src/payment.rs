@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use kernel::{At, Decider, Fact, JournalEntry, Money, Personal, Timestamp, Unbalanced};
+use kernel::{At, Decider, Fact, JournalEntry, Money, Personal, Timestamp, Unbalanced, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 
 mod decisions;
@@ -351,6 +351,10 @@ fn set_phase(refunds: &mut BTreeMap<RefundId, Refund>, refund: RefundId, phase: 
 impl Fact for Event {
     fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
         crate::ledger::payment_entry(self)
+    }
+
+    fn upcasts() -> Option<&'static Upcasts> {
+        Some(&crate::upcasts::UPCASTS)
     }
 }
 

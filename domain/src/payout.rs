@@ -3,7 +3,7 @@
 //! `requested → completed → returned | failed`, by way of `unknown` when the bank does not answer. A failed payout is
 //! repeated as a new one over the same lines.
 
-use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, Money, Refused, Timestamp, Unbalanced};
+use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, Money, Refused, Timestamp, Unbalanced, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{PaymentId, PayoutId, SettlementId, UserId};
@@ -128,6 +128,10 @@ impl DomainEvent for Event {
 impl Fact for Event {
     fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
         crate::ledger::payout_entry(self)
+    }
+
+    fn upcasts() -> Option<&'static Upcasts> {
+        Some(&crate::upcasts::UPCASTS)
     }
 }
 

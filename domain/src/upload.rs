@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use kernel::jiff::SignedDuration;
-use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, Refused, Timestamp, Unbalanced};
+use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, Refused, Timestamp, Unbalanced, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{BookingId, UserId, VehicleId, user_of};
@@ -124,6 +124,10 @@ impl DomainEvent for Event {
 impl Fact for Event {
     fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
         Ok(None)
+    }
+
+    fn upcasts() -> Option<&'static Upcasts> {
+        Some(&crate::upcasts::UPCASTS)
     }
 }
 

@@ -6,7 +6,7 @@
 //! Absent ── register ──▶ Inactive ⟲ geocode, attach photo ── activate ──▶ Active
 //! ```
 
-use kernel::{At, Currency, Decider, DomainEvent, Fact, JournalEntry, Money, Personal, Unbalanced};
+use kernel::{At, Currency, Decider, DomainEvent, Fact, JournalEntry, Money, Personal, Unbalanced, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 
 use crate::geo::{GeoPoint, ZoneName};
@@ -144,6 +144,10 @@ impl Fact for Event {
     fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
         Ok(None)
     }
+
+    fn upcasts() -> Option<&'static Upcasts> {
+        Some(&crate::upcasts::UPCASTS)
+    }
 }
 
 /// A vehicle, as far as decisions go.
@@ -243,37 +247,10 @@ pub enum Command {
     },
 }
 
-/// A car as its owner describes it; texts as typed.
-#[derive(Clone, Debug)]
-pub struct Registration {
-    /// Licence plate.
-    pub license_plate: String,
-    /// Maker.
-    pub make: String,
-    /// Model.
-    pub model: String,
-    /// Of manufacture.
-    pub year: i32,
-    /// Colour.
-    pub color: Option<String>,
-    /// What moves it.
-    pub fuel_type: Option<FuelType>,
-    /// Who changes gears.
-    pub transmission: Option<Transmission>,
-    /// Price of one hour.
-    pub hourly_rate: Money,
-    /// Where it is picked up, in words.
-    pub location_address: String,
-    /// Where that is.
-    pub location: Option<GeoPoint>,
-    /// The zone in which its calendar is meant.
-    pub time_zone: ZoneName,
-    /// In the owner's words.
-    pub description: Option<String>,
-}
-
 mod refusal;
+mod registration;
 pub use refusal::Refusal;
+pub use registration::Registration;
 
 // --- rules --------------------------------------------------------------------------------------------------
 

@@ -5,10 +5,13 @@
 
 use std::sync::Arc;
 
+use fail::fail_point;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::error::{LogError, is_passing};
+use crate::memory::Memory;
 use crate::outcome::{Append, Outcome};
+use crate::states::States;
 use crate::store::{AppendFailure, Store};
 
 /// Commands that may wait; more wait for room.
@@ -35,23 +38,22 @@ pub(crate) struct Appender {
 }
 
 impl Appender {
-    /// Starts the task; it raises `head` to the last position appended.
-    pub(crate) fn start(store: Store, head: Arc<watch::Sender<u64>>) -> Self {
+    /// Starts the task; it raises `head` to the last position appended, and settles the states that its commands made.
+    pub(crate) fn start(store: Store, memory: Arc<Memory>, states: Arc<States>, head: Arc<watch::Sender<u64>>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (close, closing) = watch::channel(false);
         let (running, ended) = watch::channel(());
         tokio::spawn(async move {
-            run(&store, &head, waiting, closing).await;
+            let lane = Lane { store, memory, states, head };
+            lane.run(waiting, closing).await;
             drop(running);
         });
         Self { queue, close, ended }
     }
 
-    /// Appends one command's decision; waits while the queue is full.
-    pub(crate) async fn append(&self, append: Append) -> Result<Outcome, LogError> {
-        let (answer, outcome) = oneshot::channel();
-        self.queue.send(Waiting { append, answer }).await.map_err(|_| LogError::Closed)?;
-        outcome.await.map_err(|_| LogError::Closed)?
+    /// A place in the queue; waits while it is full.
+    pub(crate) async fn reserve(&self) -> Result<Place<'_>, LogError> {
+        self.queue.reserve().await.map(Place).map_err(|_| LogError::Closed)
     }
 
     /// Answers what waits, takes nothing more, and ends.
@@ -62,27 +64,110 @@ impl Appender {
     }
 }
 
-async fn run(store: &Store, head: &watch::Sender<u64>, mut queue: mpsc::Receiver<Waiting>, mut closing: watch::Receiver<bool>) {
-    loop {
-        let first = tokio::select! {
-            first = queue.recv() => first,
-            _ = async { closing.wait_for(|&closing| closing).await.is_ok() } => {
-                queue.close();
-                queue.recv().await
-            }
-        };
-        let Some(first) = first else { return };
-        for _ in 0..GATHER_TURNS {
-            tokio::task::yield_now().await;
-        }
-        let (batch, answers) = gather(first, &mut queue);
-        commit(store, head, batch, answers).await;
+/// A place in the queue.
+pub(crate) struct Place<'a>(mpsc::Permit<'a, Waiting>);
+
+impl Place<'_> {
+    /// Puts one command's decision there; its outcome comes when it is durable.
+    pub(crate) fn hand_over(self, append: Append) -> oneshot::Receiver<Result<Outcome, LogError>> {
+        let (answer, outcome) = oneshot::channel();
+        self.0.send(Waiting { append, answer });
+        outcome
     }
 }
 
-type Answers = Vec<oneshot::Sender<Result<Outcome, LogError>>>;
+type Answer = oneshot::Sender<Result<Outcome, LogError>>;
 
-fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> (Vec<Append>, Answers) {
+/// The one lane in which commands are appended.
+struct Lane {
+    store: Store,
+    memory: Arc<Memory>,
+    states: Arc<States>,
+    head: Arc<watch::Sender<u64>>,
+}
+
+impl Lane {
+    async fn run(&self, mut queue: mpsc::Receiver<Waiting>, mut closing: watch::Receiver<bool>) {
+        loop {
+            let first = tokio::select! {
+                first = queue.recv() => first,
+                _ = async { closing.wait_for(|&closing| closing).await.is_ok() } => {
+                    queue.close();
+                    queue.recv().await
+                }
+            };
+            let Some(first) = first else { return };
+            for _ in 0..GATHER_TURNS {
+                tokio::task::yield_now().await;
+            }
+            let (batch, answers) = gather(first, &mut queue);
+            fail_point!("append::gathered");
+            self.commit(batch, answers).await;
+        }
+    }
+
+    /// Appends a batch and answers each of its commands. When the database refuses the batch as a whole, each command is
+    /// tried alone, so that what is wrong with one of them never fails its neighbours.
+    async fn commit(&self, batch: Vec<Append>, answers: Vec<Answer>) {
+        match self.attempt(&batch).await {
+            Ok(outcomes) => self.answer(batch, answers, outcomes),
+            Err(AppendFailure::Nothing(error)) if batch.len() > 1 && !is_passing(&error) => {
+                tracing::warn!(%error, commands = batch.len(), "batch refused, appending its commands one by one");
+                for (append, answer) in batch.into_iter().zip(answers) {
+                    match self.attempt(std::slice::from_ref(&append)).await {
+                        Ok(outcomes) => self.answer(vec![append], vec![answer], outcomes),
+                        Err(failure) => self.fail(vec![append], vec![answer], failure),
+                    }
+                }
+            }
+            Err(failure) => self.fail(batch, answers, failure),
+        }
+    }
+
+    fn answer(&self, batch: Vec<Append>, answers: Vec<Answer>, outcomes: Vec<Outcome>) {
+        fail_point!("append::before_settling");
+        raise(&self.head, &outcomes);
+        for (append, outcome) in batch.iter().zip(&outcomes) {
+            self.settle(append, matches!(outcome, Outcome::Appended(_)));
+        }
+        fail_point!("append::before_answering");
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            // A client that has gone hears nothing; its command is in all the same.
+            let _ = answer.send(Ok(outcome));
+            fail_point!("append::answered_one");
+        }
+    }
+
+    fn fail(&self, batch: Vec<Append>, answers: Vec<Answer>, failure: AppendFailure) {
+        let error = LogError::from(failure);
+        tracing::error!(%error, commands = batch.len(), "batch failed");
+        for append in &batch {
+            self.settle(append, false);
+        }
+        for answer in answers {
+            let _ = answer.send(Err(error.clone()));
+        }
+    }
+
+    /// Before the answer leaves: whoever is answered finds its own state settled.
+    fn settle(&self, append: &Append, committed: bool) {
+        append.fate.settle(committed);
+        self.states.settle(&append.fate, append.events.iter().map(|draft| &draft.stream));
+    }
+
+    /// Tries a batch once more when its connection turned out to be dead before anything was committed.
+    async fn attempt(&self, batch: &[Append]) -> Result<Vec<Outcome>, AppendFailure> {
+        match self.store.append(batch, &self.memory).await {
+            Err(AppendFailure::Nothing(error)) if is_lost(&error) => {
+                tracing::warn!(%error, "connection lost before commit, trying once more");
+                self.store.append(batch, &self.memory).await
+            }
+            result => result,
+        }
+    }
+}
+
+fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> (Vec<Append>, Vec<Answer>) {
     let mut bytes = first.append.bytes();
     let (mut batch, mut answers) = (vec![first.append], vec![first.answer]);
     while batch.len() < BATCH_COMMANDS && bytes < BATCH_BYTES {
@@ -92,49 +177,6 @@ fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> (Vec<Append>, 
         answers.push(next.answer);
     }
     (batch, answers)
-}
-
-/// Appends a batch and answers each of its commands. When the database refuses the batch as a whole, each command is
-/// tried alone, so that what is wrong with one of them never fails its neighbours.
-async fn commit(store: &Store, head: &watch::Sender<u64>, batch: Vec<Append>, answers: Answers) {
-    match attempt(store, &batch).await {
-        Ok(outcomes) => {
-            raise(head, &outcomes);
-            for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                // A client that has gone hears nothing; its command is in all the same.
-                let _ = answer.send(Ok(outcome));
-            }
-        }
-        Err(AppendFailure::Nothing(error)) if batch.len() > 1 && !is_passing(&error) => {
-            tracing::warn!(%error, commands = batch.len(), "batch refused, appending its commands one by one");
-            for (append, answer) in batch.into_iter().zip(answers) {
-                let result = attempt(store, std::slice::from_ref(&append)).await;
-                let result = result.map(|mut outcomes| {
-                    raise(head, &outcomes);
-                    outcomes.remove(0)
-                });
-                let _ = answer.send(result.map_err(LogError::from));
-            }
-        }
-        Err(failure) => {
-            let error = LogError::from(failure);
-            tracing::error!(%error, commands = batch.len(), "batch failed");
-            for answer in answers {
-                let _ = answer.send(Err(error.clone()));
-            }
-        }
-    }
-}
-
-/// Tries a batch once more when its connection turned out to be dead before anything was committed.
-async fn attempt(store: &Store, batch: &[Append]) -> Result<Vec<Outcome>, AppendFailure> {
-    match store.append(batch).await {
-        Err(AppendFailure::Nothing(error)) if is_lost(&error) => {
-            tracing::warn!(%error, "connection lost before commit, trying once more");
-            store.append(batch).await
-        }
-        result => result,
-    }
 }
 
 /// Did the connection go, rather than the database say no? (sqlx's own enum: open-ended.)

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use kernel::DomainEvent;
 
 use crate::error::LogError;
+use crate::leaf::payload_digest;
 
 /// Longest event type in bytes; the leaf record relies on it.
-const MAX_TYPE_BYTES: usize = 64;
+pub(crate) const MAX_TYPE_BYTES: usize = 64;
 
 /// An event ready to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub(crate) struct Encoded {
     pub event_type: String,
     pub schema_version: u32,
     pub payload: Arc<str>,
+    /// [`payload_digest`] of the payload.
+    pub digest: [u8; 32],
 }
 
 /// A stored event is not of the type asked for, or no longer readable.
@@ -30,6 +33,17 @@ pub struct DecodeError {
     pub schema_version: u32,
     /// What is wrong.
     pub source: serde_json::Error,
+}
+
+/// An event that can be encoded, whatever its type.
+pub(crate) trait Encode: Send + Sync {
+    fn encode(&self) -> Result<Encoded, LogError>;
+}
+
+impl<E: DomainEvent> Encode for E {
+    fn encode(&self) -> Result<Encoded, LogError> {
+        encode(self)
+    }
 }
 
 /// Serialises an event and takes its tag off.
@@ -48,9 +62,19 @@ pub(crate) fn encode<E: DomainEvent>(event: &E) -> Result<Encoded, LogError> {
         .and_then(|rest| rest.strip_suffix('}'))
         .filter(|inner| inner.starts_with('{'));
     match inner {
-        Some(inner) => Ok(Encoded { schema_version, payload: inner.into(), event_type }),
+        Some(inner) => Ok(Encoded { schema_version, payload: inner.into(), digest: payload_digest(inner.as_bytes()), event_type }),
         None => Err(wrong("it is not a struct variant tagged with its own type".into())),
     }
+}
+
+/// An event that was serialised elsewhere; the payload is a JSON object.
+pub(crate) fn opaque(event_type: &str, schema_version: u32, payload: String) -> Result<Encoded, LogError> {
+    if event_type.is_empty() || event_type.len() > MAX_TYPE_BYTES {
+        let reason = format!("an event type has 1 to {MAX_TYPE_BYTES} bytes");
+        return Err(LogError::Encode { what: event_type.to_owned(), reason });
+    }
+    let digest = payload_digest(payload.as_bytes());
+    Ok(Encoded { event_type: event_type.to_owned(), schema_version, payload: payload.into(), digest })
 }
 
 /// Puts the tag back on and reads the event.

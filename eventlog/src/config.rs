@@ -14,6 +14,28 @@ pub struct Config {
     pub secret: [u8; 32],
     /// Bring the schema up to date first; without it an outdated schema is refused.
     pub migrate: bool,
+    /// Where the keys of personal data are wrapped from.
+    pub keys: KeySource,
+}
+
+/// Where a book's epoch keys are: never in its database (docs/sealing.md).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// Nowhere: the log can be read and verified, nothing personal can be sealed or opened.
+    Absent,
+    /// A folder, made when it is not there; every node of the book uses the same one.
+    Folder(PathBuf),
+}
+
+impl KeySource {
+    /// The folder `keys` in the data folder of a book on SQLite; a book on PostgreSQL names its own.
+    #[must_use]
+    pub fn beside(url: &StoreUrl) -> Self {
+        match url {
+            StoreUrl::Sqlite(folder) => Self::Folder(folder.join("keys")),
+            StoreUrl::Postgres(_) => Self::Absent,
+        }
+    }
 }
 
 impl fmt::Debug for Config {
@@ -88,7 +110,8 @@ mod tests {
 
     #[test]
     fn never_shows_a_password() {
-        let config = Config { url: StoreUrl::Postgres("postgres://me:hush@db/book".into()), secret: [7; 32], migrate: true };
+        let url = StoreUrl::Postgres("postgres://me:hush@db/book".into());
+        let config = Config { url, secret: [7; 32], migrate: true, keys: KeySource::Absent };
         let shown = format!("{config:?}");
         assert!(!shown.contains("hush") && !shown.contains('7') && shown.contains("db/book"), "{shown}");
     }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use kernel::stream::NotAStream;
+use kernel::upcast::Unreadable;
 use kernel::{Refusal, Refused, Unbalanced};
 
 use crate::codec::DecodeError;
 use crate::config::InvalidUrl;
+use crate::seal::KeyError;
 
 /// The log could not do its work.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -31,6 +33,9 @@ pub enum LogError {
     /// A stored event or receipt cannot be read.
     #[error(transparent)]
     Decode(Arc<DecodeError>),
+    /// A stored event has no path to today's shapes, or does not fit its own.
+    #[error(transparent)]
+    Unreadable(Arc<Unreadable>),
     /// A stored row holds what no version of this program wrote.
     #[error("the log is damaged: {0}")]
     Damaged(String),
@@ -54,6 +59,9 @@ pub enum LogError {
     /// The data folder cannot be made or looked into.
     #[error("cannot use the data folder: {0}")]
     Folder(#[source] Arc<std::io::Error>),
+    /// The owner's address does not go with the application's.
+    #[error("{0}")]
+    Owner(&'static str),
     /// The database was written by a newer program.
     #[error("the database's schema ({found}) is newer than this program ({known}): use the newer program")]
     Newer {
@@ -73,6 +81,9 @@ pub enum LogError {
     /// A migration failed; none of it was applied.
     #[error("migration failed: {0}")]
     Migration(#[source] Arc<sqlx::migrate::MigrateError>),
+    /// Personal data cannot be sealed, opened or erased.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
 }
 
 impl LogError {
@@ -81,19 +92,30 @@ impl LogError {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Store(error) => is_passing(error),
-            Self::Unknown(_) => true,
+            Self::Unknown(_) | Self::Keys(KeyError::Busy) => true,
             Self::Closed
             | Self::Encode { .. }
             | Self::Decode(_)
+            | Self::Unreadable(_)
             | Self::Damaged(_)
             | Self::Stream(_)
             | Self::Limit { .. }
             | Self::Session(_)
             | Self::Url(_)
+            | Self::Owner(_)
             | Self::Folder(_)
             | Self::Newer { .. }
             | Self::Outdated { .. }
-            | Self::Migration(_) => false,
+            | Self::Migration(_)
+            | Self::Keys(
+                KeyError::Absent
+                | KeyError::Folder { .. }
+                | KeyError::Missing { .. }
+                | KeyError::Foreign { .. }
+                | KeyError::Damaged(_)
+                | KeyError::Random(_)
+                | KeyError::Value(_),
+            ) => false,
         }
     }
 }

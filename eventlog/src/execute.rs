@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fail::fail_point;
 use kernel::{Refused, StreamName};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,15 +15,19 @@ use crate::codec::DecodeError;
 use crate::command::{CommandMeta, Executed, Receipt};
 use crate::error::{ExecuteError, LogError, Stop};
 use crate::log::Log;
-use crate::outcome::{Append, Outcome, Placed, ReceiptDraft, StoredReceipt};
+use crate::outcome::{Append, Draft, Expected, Outcome, Placed, ReceiptDraft, StoredReceipt};
 use crate::recorded::timestamp;
 use crate::session::{Session, Work};
+use crate::snapshot;
+use crate::states::{Basis, Fate, Known, Overtaken};
 use crate::turns::Turn;
 
-/// Times that a command is decided before its conflict is reported.
-const MAX_ATTEMPTS: u64 = 60;
+/// Times that a command is decided again on what another node has written before its conflict is reported.
+const MAX_CONFLICTS: u64 = 60;
+/// Times that it is decided again on what this node's other commands have decided.
+const MAX_OVERTAKEN: u64 = 1_000;
 /// Times that a keyed command is tried again after the outcome of its commit was unknown.
-const MAX_DOUBTS: u32 = 5;
+const MAX_DOUBTS: u64 = 5;
 /// Longest wait between two attempts, in microseconds; the waits grow up to it and are spread at random.
 const MAX_BACKOFF_US: u64 = 20_000;
 const BACKOFF_STEP_US: u64 = 500;
@@ -51,7 +56,9 @@ enum Decided<T> {
 /// What an attempt came to.
 enum Attempt<T> {
     Done(Executed<T>),
-    /// The version of one of these streams did not hold.
+    /// Another command of this node was quicker on one of these streams; nothing has left this node.
+    Overtaken(BTreeSet<StreamName>),
+    /// The version of one of these streams did not hold in the store.
     Conflict(BTreeSet<StreamName>),
 }
 
@@ -76,57 +83,106 @@ impl Log {
         let command = Arc::new(CommandMeta { now, ..command.clone() });
         let key = command.key_digest().map(|digest| Key { digest, fingerprint: command.fingerprint(&self.inner.secret) });
         let (mut doubt, mut doubts, mut turn) = (None, 0, None::<Turn<'_>>);
-        for attempt in 0..MAX_ATTEMPTS {
-            back_off(attempt).await;
-            match self.attempt(&command, key, &run).await {
+        let (mut conflicts, mut overtaken) = (0, 0);
+        while conflicts < MAX_CONFLICTS && overtaken < MAX_OVERTAKEN {
+            let attempt = self.attempt(&command, key, conflicts > 0, &mut turn, &run).await;
+            let streams = match attempt {
                 Ok(Attempt::Done(done)) => return Ok(done),
+                Ok(Attempt::Overtaken(streams)) => {
+                    overtaken += 1;
+                    streams
+                }
                 Ok(Attempt::Conflict(streams)) => {
-                    if !turn.as_ref().is_some_and(|turn| turn.covers(&streams)) {
-                        // Given back before others are taken: turns are only ever taken all at once, in order.
-                        drop(turn.take());
-                        turn = Some(self.inner.turns.take(streams).await);
-                    }
+                    conflicts += 1;
+                    self.inner.states.forget(streams.iter());
+                    back_off(conflicts).await;
+                    streams
                 }
                 // Once an outcome is unknown, only the receipt, or the lack of it under the head's lock, can tell.
                 Err(ExecuteError::Log(error)) if key.is_some() && doubts < MAX_DOUBTS && in_doubt(&error, doubt.is_some()) => {
                     doubts += 1;
                     doubt.get_or_insert(error);
+                    back_off(doubts).await;
+                    continue;
                 }
                 Err(ExecuteError::Log(error)) => return Err(doubt.unwrap_or(error).into()),
                 Err(error) => return Err(error),
+            };
+            if !turn.as_ref().is_some_and(|turn| turn.covers(&streams)) {
+                // Given back before others are taken: turns are only ever taken all at once, in order.
+                drop(turn.take());
+                turn = Some(self.inner.turns.take(streams).await);
             }
         }
         Err(ExecuteError::Conflict)
     }
 
-    /// Looks the receipt up, decides and appends once.
-    async fn attempt<T, F, Fut>(&self, command: &Arc<CommandMeta>, key: Option<Key>, run: &F) -> Result<Attempt<T>, ExecuteError>
+    /// Answers from a receipt at hand, or decides and appends once. A turn is given back as soon as the command is on its
+    /// way: the next one decides on its state without waiting for the store.
+    async fn attempt<'t, T, F, Fut>(
+        &'t self,
+        command: &Arc<CommandMeta>,
+        key: Option<Key>,
+        again: bool,
+        turn: &mut Option<Turn<'t>>,
+        run: &F,
+    ) -> Result<Attempt<T>, ExecuteError>
     where
         T: Serialize + DeserializeOwned + Send,
         F: Fn(Session) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T, Stop>> + Send,
     {
         if let Some(key) = &key
-            && let Some(stored) = self.inner.store.receipt(&key.digest).await?
+            && let Some(stored) = self.inner.memory.receipt(&key.digest)
         {
-            let same = stored.fingerprint == key.fingerprint;
-            return if same { self.replay(command, stored).await.map(Attempt::Done) } else { Err(ExecuteError::KeyReused) };
+            return self.replay_if_same(command, key, stored).await;
         }
-        let session = Session::new(self.inner.store.clone(), command.clone());
+        let session = Session::new(self.inner.store.clone(), self.inner.states.clone(), command.clone(), again);
         let decided = match run(session.clone()).await {
             Ok(value) => Decided::Done(value),
             Err(Stop::Refused(refused)) => Decided::Refused(refused),
             Err(Stop::Unbalanced(unbalanced)) => return Err(ExecuteError::Unbalanced(unbalanced)),
             Err(Stop::Log(error)) => return Err(error.into()),
         };
-        let append = append(command, key, &decided, session.finish())?;
-        let streams = append.expected.iter().map(|expected| expected.stream.clone()).collect();
-        match self.inner.appender.append(append).await? {
-            Outcome::Appended(placed) => answer(command, decided, placed).map(Attempt::Done),
+        let mut work = session.finish();
+        if let Decided::Refused(_) = decided {
+            work.refuse();
+        }
+        let due = work.due();
+        let events = self.inner.keyring.encode_sealed(command.command_id, || work.encode()).await?;
+        let (append, bases, written) = ready(command, key, &decided, work, events)?;
+        fail_point!("append::decided");
+        let place = self.inner.appender.reserve().await?;
+        let mut answer = None;
+        let published = match self.inner.turns.yields_to_others(bases.iter().map(|basis| &basis.stream), turn.as_ref()) {
+            true => Err(Overtaken),
+            false => self.inner.states.publish(&bases, written, || answer = Some(place.hand_over(append))),
+        };
+        let streams = || bases.iter().map(|basis| basis.stream.clone()).collect();
+        let Some(outcome) = answer.filter(|_| published.is_ok()) else { return Ok(Attempt::Overtaken(streams())) };
+        drop(turn.take());
+        // On its way, but the appender is gone: nobody can tell.
+        match outcome.await.map_err(|_| LogError::Unknown(Arc::new(sqlx::Error::WorkerCrashed)))?? {
+            Outcome::Appended(placed) => {
+                snapshot::renew_all(&self.inner.store, due);
+                answered(command, decided, placed).map(Attempt::Done)
+            }
             Outcome::Replayed(stored) => self.replay(command, stored).await.map(Attempt::Done),
             Outcome::KeyReused => Err(ExecuteError::KeyReused),
-            Outcome::Conflict => Ok(Attempt::Conflict(streams)),
+            Outcome::Conflict => Ok(Attempt::Conflict(streams())),
         }
+    }
+
+    async fn replay_if_same<T: DeserializeOwned>(
+        &self,
+        command: &CommandMeta,
+        key: &Key,
+        stored: StoredReceipt,
+    ) -> Result<Attempt<T>, ExecuteError> {
+        if stored.fingerprint != key.fingerprint {
+            return Err(ExecuteError::KeyReused);
+        }
+        self.replay(command, stored).await.map(Attempt::Done)
     }
 
     async fn replay<T: DeserializeOwned>(&self, command: &CommandMeta, stored: StoredReceipt) -> Result<Executed<T>, ExecuteError> {
@@ -134,7 +190,11 @@ impl Log {
             return Err(ExecuteError::Refused { refused: read(command, refusal)?, replayed: true });
         }
         let value = read(command, stored.result.as_deref().unwrap_or("null"))?;
-        let event_ids = if stored.events == 0 { Vec::new() } else { self.inner.store.event_ids(&stored).await? };
+        let event_ids = match &stored.event_ids {
+            Some(event_ids) => event_ids.clone(),
+            None if stored.events == 0 => Vec::new(),
+            None => self.inner.store.event_ids(&stored).await?,
+        };
         if event_ids.len() as u64 != stored.events {
             return Err(LogError::Damaged(format!("command {} has lost events", stored.command_id)).into());
         }
@@ -155,36 +215,50 @@ fn in_doubt(error: &LogError, already: bool) -> bool {
     matches!(error, LogError::Unknown(_)) || (already && error.retryable())
 }
 
+/// A command ready to leave: what is appended, what it was decided on, and the states that it makes the newest.
+type Ready = (Append, Vec<Basis>, Vec<(StreamName, Known)>);
+
 /// What is appended: all that the session recorded; of a refused command only that its versions hold, and its receipt.
-fn append<T: Serialize>(command: &Arc<CommandMeta>, key: Option<Key>, decided: &Decided<T>, work: Work) -> Result<Append, LogError> {
-    let unkept = matches!(decided, Decided::Refused(refused) if refused.is_malformed());
-    let receipt = match key.filter(|_| !unkept) {
-        None => None,
-        Some(key) => {
-            let (refusal, result) = match decided {
-                Decided::Done(value) => (None, Some(json(value)?)),
-                Decided::Refused(refused) => (Some(json(refused)?), None),
-            };
-            Some(ReceiptDraft { key: key.digest, fingerprint: key.fingerprint, refusal, result })
-        }
+fn ready<T: Serialize>(
+    command: &Arc<CommandMeta>,
+    key: Option<Key>,
+    decided: &Decided<T>,
+    mut work: Work,
+    events: Vec<Draft>,
+) -> Result<Ready, LogError> {
+    let fate = Arc::<Fate>::default();
+    let (bases, written) = work.bases(&fate);
+    let append = Append {
+        command: command.clone(),
+        receipt: receipt(key, decided)?,
+        expected: bases.iter().map(|basis| Expected { stream: basis.stream.clone(), version: basis.version }).collect(),
+        events,
+        secrets: work.secrets,
+        rests_on: bases.iter().filter_map(Basis::rests_on).collect(),
+        fate,
     };
-    let expected = work.expected();
-    let (events, secrets) = match decided {
-        Decided::Done(_) => (work.events, work.secrets),
-        Decided::Refused(_) => (Vec::new(), Vec::new()),
-    };
-    let append = Append { command: command.clone(), receipt, expected, events, secrets };
     let secret_fits = |s: &crate::outcome::Secret| s.name.len() + s.value.as_ref().map_or(0, String::len) <= MAX_SECRET_BYTES;
     at_most("events", append.events.len(), MAX_EVENTS)?;
     at_most("streams", append.expected.len(), MAX_STREAMS)?;
     at_most("bytes", append.bytes(), MAX_BYTES)?;
     match append.secrets.iter().all(secret_fits) {
-        true => Ok(append),
+        true => Ok((append, bases, written)),
         false => Err(LogError::Limit { of: "bytes in a secret", limit: MAX_SECRET_BYTES }),
     }
 }
 
-fn answer<T>(command: &CommandMeta, decided: Decided<T>, placed: Placed) -> Result<Executed<T>, ExecuteError> {
+/// The receipt of a keyed command; a malformed input leaves none, so that it can be mended under the same key.
+fn receipt<T: Serialize>(key: Option<Key>, decided: &Decided<T>) -> Result<Option<ReceiptDraft>, LogError> {
+    let unkept = matches!(decided, Decided::Refused(refused) if refused.is_malformed());
+    let Some(key) = key.filter(|_| !unkept) else { return Ok(None) };
+    let (refusal, result) = match decided {
+        Decided::Done(value) => (None, Some(json(value)?)),
+        Decided::Refused(refused) => (Some(json(refused)?), None),
+    };
+    Ok(Some(ReceiptDraft { key: key.digest, fingerprint: key.fingerprint, refusal, result }))
+}
+
+fn answered<T>(command: &CommandMeta, decided: Decided<T>, placed: Placed) -> Result<Executed<T>, ExecuteError> {
     let value = match decided {
         Decided::Done(value) => value,
         Decided::Refused(refused) => return Err(ExecuteError::Refused { refused, replayed: false }),
@@ -219,11 +293,8 @@ fn read<T: DeserializeOwned>(command: &CommandMeta, json: &str) -> Result<T, Log
         .map_err(|source| DecodeError { event_type: format!("receipt of {}", command.name), schema_version: 1, source }.into())
 }
 
-/// No wait at first, then a random one below a bound that grows with the attempts.
+/// A random wait below a bound that grows with the attempts.
 async fn back_off(attempt: u64) {
-    if attempt == 0 {
-        return;
-    }
     let bound = (attempt * BACKOFF_STEP_US).min(MAX_BACKOFF_US);
     // Random bits of a version 4 UUID.
     let wait = u64::try_from(Uuid::new_v4().as_u128() & 0xffff_ffff).unwrap_or_default() % (bound + 1);

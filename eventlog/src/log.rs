@@ -12,7 +12,10 @@ use crate::config::{Config, StoreUrl};
 use crate::error::LogError;
 use crate::filter::{self, EventFilter, EventPage};
 use crate::hint;
+use crate::memory::Memory;
 use crate::recorded::Recorded;
+use crate::seal::Keyring;
+use crate::states::States;
 use crate::store::Store;
 use crate::turns::Turns;
 
@@ -29,7 +32,10 @@ pub(crate) struct Inner {
     pub store: Store,
     pub secret: [u8; 32],
     pub appender: Appender,
+    pub memory: Arc<Memory>,
+    pub states: Arc<States>,
     pub turns: Turns,
+    pub keyring: Keyring,
     url: StoreUrl,
     head: Arc<watch::Sender<u64>>,
     hints: Vec<AbortHandle>,
@@ -56,15 +62,17 @@ impl Log {
     /// When the store cannot be reached, or its schema is newer than this program, or older and not to be migrated.
     pub async fn open(config: Config) -> Result<Self, LogError> {
         let store = Store::open(&config).await?;
+        let keyring = Keyring::new(&config.url, &config.keys)?;
+        keyring.start(&store).await?;
         let head = Arc::new(watch::Sender::new(store.head().await?));
         let hints = match &store {
             Store::Sqlite(_) => Vec::new(),
             Store::Postgres(postgres) => hint::start(postgres.readers(), &head),
         };
-        let appender = Appender::start(store.clone(), head.clone());
-        Ok(Self {
-            inner: Arc::new(Inner { store, secret: config.secret, appender, turns: Turns::default(), url: config.url, head, hints }),
-        })
+        let (memory, states) = (Arc::new(Memory::default()), Arc::new(States::default()));
+        let appender = Appender::start(store.clone(), memory.clone(), states.clone(), head.clone());
+        let (secret, url, turns) = (config.secret, config.url, Turns::default());
+        Ok(Self { inner: Arc::new(Inner { store, secret, appender, memory, states, turns, keyring, url, head, hints }) })
     }
 
     /// Where the book is kept.
@@ -86,7 +94,7 @@ impl Log {
     /// # Errors
     /// When the stream cannot be read.
     pub async fn load_stream<D: Decider>(&self, stream: &StreamName) -> Result<(D, u64), LogError> {
-        self.inner.store.fold(stream, u64::MAX).await
+        self.inner.store.fold(stream).await
     }
 
     /// Events after a position, in order: at most `limit`, and never more than [`MAX_READ`]. No committed event is ever skipped (E1).
@@ -156,6 +164,7 @@ impl Log {
     pub async fn close(&self) {
         self.inner.appender.close().await;
         self.inner.stop_hints();
+        self.inner.keyring.close().await;
         self.inner.store.close().await;
     }
 }

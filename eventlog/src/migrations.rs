@@ -14,11 +14,15 @@ type Step = (i64, &'static str, &'static str);
 const SQLITE: &[Step] = &[
     (1, "log", include_str!("../../migrations/sqlite/log/0001_log.sql")),
     (2, "processes", include_str!("../../migrations/sqlite/log/0002_processes.sql")),
+    (3, "subject_keys", include_str!("../../migrations/sqlite/log/0003_subject_keys.sql")),
+    (4, "append", include_str!("../../migrations/sqlite/log/0004_append.sql")),
 ];
 
 const POSTGRES: &[Step] = &[
     (1, "log", include_str!("../../migrations/postgres/log/0001_log.sql")),
     (2, "processes", include_str!("../../migrations/postgres/log/0002_processes.sql")),
+    (3, "subject_keys", include_str!("../../migrations/postgres/log/0003_subject_keys.sql")),
+    (4, "append", include_str!("../../migrations/postgres/log/0004_append.sql")),
 ];
 
 /// Where the applied versions are kept; a name of its own, beside those of the read models.
@@ -30,10 +34,7 @@ const LOCK: i64 = 0x0064_6179_626f_6f6b;
 pub(crate) async fn sqlite(db: &mut SqliteConnection, migrate: bool) -> Result<(), LogError> {
     // Taken before the first look: of processes that start together, one migrates and the others find it done.
     let mut transaction = db.begin_with("begin immediate").await?;
-    let table = "select count(*) from sqlite_schema where type = 'table' and name = 'log_migrations'";
-    let exists: i64 = sqlx::query_scalar(table).fetch_one(&mut *transaction).await?;
-    let found: i64 = if exists == 0 { 0 } else { sqlx::query_scalar(VERSION).fetch_one(&mut *transaction).await? };
-    check(found, SQLITE, migrate)?;
+    check(sqlite_version(&mut transaction).await?, SQLITE, migrate)?;
     if migrate {
         run(SQLITE, &mut *transaction).await?;
     }
@@ -47,13 +48,34 @@ pub(crate) async fn postgres(db: &mut PgConnection, migrate: bool) -> Result<(),
     if migrate {
         sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
     }
-    let exists: bool = sqlx::query_scalar("select to_regclass('log_migrations') is not null").fetch_one(&mut *transaction).await?;
-    let found: i64 = if exists { sqlx::query_scalar(VERSION).fetch_one(&mut *transaction).await? } else { 0 };
-    check(found, POSTGRES, migrate)?;
+    check(postgres_version(&mut transaction).await?, POSTGRES, migrate)?;
     if migrate {
         run(POSTGRES, &mut *transaction).await?;
     }
     Ok(transaction.commit().await?)
+}
+
+/// Refuses a file whose schema is not this program's; writes nothing.
+pub(crate) async fn current_sqlite(db: &mut SqliteConnection) -> Result<(), LogError> {
+    check(sqlite_version(db).await?, SQLITE, false)
+}
+
+/// Refuses a database whose schema is not this program's; writes nothing.
+pub(crate) async fn current_postgres(db: &mut PgConnection) -> Result<(), LogError> {
+    check(postgres_version(db).await?, POSTGRES, false)
+}
+
+/// Version of a file's schema; 0 when there is none.
+async fn sqlite_version(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    let table = "select count(*) from sqlite_schema where type = 'table' and name = 'log_migrations'";
+    let exists: i64 = sqlx::query_scalar(table).fetch_one(&mut *db).await?;
+    if exists == 0 { Ok(0) } else { sqlx::query_scalar(VERSION).fetch_one(db).await }
+}
+
+/// Version of a database's schema; 0 when there is none.
+async fn postgres_version(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    let exists: bool = sqlx::query_scalar("select to_regclass('log_migrations') is not null").fetch_one(&mut *db).await?;
+    if exists { sqlx::query_scalar(VERSION).fetch_one(db).await } else { Ok(0) }
 }
 
 const VERSION: &str = "select coalesce(max(version), 0) from log_migrations";
@@ -96,8 +118,9 @@ mod tests {
 
     #[test]
     fn a_newer_schema_is_refused_and_an_older_one_only_migrated() {
-        assert!(matches!(check(3, SQLITE, true), Err(LogError::Newer { found: 3, known: 2 })));
-        assert!(matches!(check(1, SQLITE, false), Err(LogError::Outdated { found: 1, known: 2 })));
-        assert!(check(1, SQLITE, true).is_ok() && check(2, SQLITE, false).is_ok());
+        let newest = newest(SQLITE);
+        assert!(matches!(check(newest + 1, SQLITE, true), Err(LogError::Newer { found, known }) if (found, known) == (newest + 1, newest)));
+        assert!(matches!(check(1, SQLITE, false), Err(LogError::Outdated { found: 1, known }) if known == newest));
+        assert!(check(1, SQLITE, true).is_ok() && check(newest, SQLITE, false).is_ok());
     }
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::codec::{self, DecodeError};
 use crate::error::LogError;
+use crate::leaf::{LeafError, LeafRecord};
 
 /// One stored event with its envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct Recorded {
     pub command_id: Uuid,
     /// W3C trace context of the command.
     pub traceparent: Option<String>,
+    /// Digest of the payload, as it was stored (`docs/leaf.md`).
+    pub digest: [u8; 32],
     /// The stored bytes: a JSON object.
     pub payload: Arc<str>,
 }
@@ -49,14 +52,39 @@ impl Recorded {
     pub fn decode<E: DomainEvent>(&self) -> Result<E, DecodeError> {
         codec::decode(&self.event_type, self.schema_version, &self.payload)
     }
+
+    /// Hash of the event's leaf in the log's tree (`docs/leaf.md`).
+    ///
+    /// # Errors
+    /// [`LeafError`] when a text does not fit: no such event was ever appended.
+    pub fn leaf_hash(&self) -> Result<[u8; 32], LeafError> {
+        let record = LeafRecord {
+            position: self.position,
+            stream: self.stream.as_str(),
+            version: self.version,
+            event_id: self.event_id,
+            event_type: &self.event_type,
+            schema_version: self.schema_version,
+            recorded_at: self.recorded_at.as_microsecond(),
+            occurred_at: self.occurred_at.as_microsecond(),
+            actor: &self.actor.to_string(),
+            correlation_id: self.correlation_id,
+            causation_id: self.causation_id,
+            command_id: self.command_id,
+            payload_digest: self.digest,
+        };
+        record.hash()
+    }
 }
 
 /// The columns of [`EventRow`], of `events e join streams s`; the same text for both stores.
 pub(crate) const EVENT_COLUMNS: &str = "e.position, s.name, e.version, e.event_id, e.event_type, e.schema_version, e.recorded_at, \
-     e.occurred_at, e.actor, e.correlation_id, e.causation_id, e.command_id, e.traceparent, cast(e.payload as text)";
+     e.occurred_at, e.actor, e.correlation_id, e.causation_id, e.command_id, e.traceparent, e.digest, \
+     cast(e.payload as text)";
 
 /// An event's row, in the order of [`EVENT_COLUMNS`].
-pub(crate) type EventRow = (i64, String, i64, Uuid, String, i32, i64, i64, String, Uuid, Option<Uuid>, Uuid, Option<String>, String);
+pub(crate) type EventRow =
+    (i64, String, i64, Uuid, String, i32, i64, i64, String, Uuid, Option<Uuid>, Uuid, Option<String>, Vec<u8>, String);
 
 impl TryFrom<EventRow> for Recorded {
     type Error = LogError;
@@ -78,7 +106,8 @@ impl TryFrom<EventRow> for Recorded {
             causation_id: row.10,
             command_id: row.11,
             traceparent: row.12,
-            payload: row.13.into(),
+            digest: row.13.try_into().map_err(|_| damaged("the digest"))?,
+            payload: row.14.into(),
         })
     }
 }

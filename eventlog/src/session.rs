@@ -5,35 +5,62 @@ use std::fmt::Display;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use kernel::{Actor, At, Decider, Fact, Refusal, StreamName, Timestamp};
+use kernel::{Actor, At, Decider, DomainEvent, Fact, Refusal, StreamName, Timestamp};
 
-use crate::codec::{self, Encoded};
+use crate::codec::Encode;
 use crate::command::CommandMeta;
 use crate::error::{LogError, Stop};
-use crate::outcome::{Draft, Expected, Secret};
+use crate::outcome::{Draft, Secret};
+use crate::snapshot::{self, Due, Renew};
+use crate::states::{AnyState, Basis, Fate, Known, States};
 use crate::store::Store;
 
 /// A command's view of the log. Cheap to clone; every clone is the same session.
 ///
 /// Whatever it loads is checked at its version when the command is appended, also when nothing is written to it; on a miss
-/// the command's function runs again on a fresh session. Nothing leaves a session before that.
+/// the command's function runs again on a fresh session. Nothing leaves a session before that. A state may rest on a
+/// command of this node that is not durable yet: this one is then answered after it, and decided again when it fails.
 #[derive(Clone)]
 pub struct Session {
     store: Store,
+    states: Arc<States>,
     command: Arc<CommandMeta>,
+    again: bool,
     work: Arc<Mutex<Work>>,
 }
 
 /// What a session has gathered.
 #[derive(Default)]
 pub(crate) struct Work {
-    /// The version at which each stream was first loaded.
-    expected: BTreeMap<StreamName, u64>,
+    /// The streams loaded.
+    pub loaded: BTreeMap<StreamName, Visit>,
     /// What was decided, in order.
-    pub events: Vec<Draft>,
+    pub events: Vec<Decided>,
     /// Rows of the vault to write.
     pub secrets: Vec<Secret>,
     closed: bool,
+}
+
+/// A stream in a session.
+pub(crate) struct Visit {
+    /// The version at which it was first loaded.
+    pub version: u64,
+    /// The command on its way that made that version, if any.
+    pub fate: Option<Arc<Fate>>,
+    /// How many events this session has recorded on it.
+    pub recorded: u64,
+    /// Its state with them.
+    pub state: AnyState,
+    /// Renews its snapshot.
+    pub renew: Renew,
+}
+
+/// An event as it was decided, before it is encoded.
+pub(crate) struct Decided {
+    pub stream: StreamName,
+    pub event: Box<dyn Encode>,
+    /// Its own circumstances, where they are not its command's.
+    pub command: Option<Arc<CommandMeta>>,
 }
 
 /// A stream's state at a version, as one session sees it.
@@ -56,8 +83,9 @@ impl<D> Deref for Loaded<D> {
 }
 
 impl Session {
-    pub(crate) fn new(store: Store, command: Arc<CommandMeta>) -> Self {
-        Self { store, command, work: Arc::default() }
+    /// `again`: an attempt before this one met a conflict.
+    pub(crate) fn new(store: Store, states: Arc<States>, command: Arc<CommandMeta>, again: bool) -> Self {
+        Self { store, states, command, again, work: Arc::default() }
     }
 
     /// The business clock, read once for the whole command.
@@ -88,60 +116,114 @@ impl Session {
         self.load_stream(stream).await
     }
 
+    /// A stream under an id that was minted for it: taken not to exist, without asking the store, which finds out when the
+    /// command is appended. Where it does exist the command's function runs again, and loads it.
+    ///
+    /// # Errors
+    /// [`Stop::Log`] when the stream cannot be read.
+    pub async fn fresh<D: Decider>(&self, id: impl Display) -> Result<Loaded<D>, Stop> {
+        let stream = StreamName::new(D::KIND, id).map_err(LogError::from)?;
+        if !self.again && self.states.newest(&stream).is_none() {
+            self.visit::<D>(&stream, Known { version: 0, state: Arc::new(D::default()), fate: None });
+        }
+        self.load_stream(stream).await
+    }
+
     /// Like [`Session::load`], by the stream's whole name.
     ///
     /// # Errors
     /// [`Stop::Log`] when the stream cannot be read.
     pub async fn load_stream<D: Decider>(&self, stream: StreamName) -> Result<Loaded<D>, Stop> {
-        let mut up_to = self.work().expected.get(&stream).copied().unwrap_or(u64::MAX);
-        let (mut state, version, recorded) = loop {
-            let (state, version) = self.store.fold::<D>(&stream, up_to).await?;
-            let mut work = self.work();
-            let expected = *work.expected.entry(stream.clone()).or_insert(version);
-            if expected == version {
-                break (state, version, work.recorded_on(&stream));
-            }
-            // Another clone of this session loaded it meanwhile at another version: one session, one version.
-            up_to = expected;
-        };
-        for event in &recorded {
-            let event = codec::decode::<D::Event>(&event.event_type, event.schema_version, &event.payload).map_err(LogError::from)?;
-            state = state.evolve(&event);
+        if let Some(loaded) = self.visited(&stream)? {
+            return Ok(loaded);
         }
-        Ok(Loaded { stream, version: version + recorded.len() as u64, state })
+        let known = self.states.newest(&stream).filter(|known| known.state.is::<D>());
+        let known = match known {
+            Some(known) => known,
+            None => {
+                let (state, version) = self.store.fold::<D>(&stream).await?;
+                let state: AnyState = Arc::new(state);
+                self.states.loaded(&stream, version, state.clone());
+                Known { version, state, fate: None }
+            }
+        };
+        self.visit::<D>(&stream, known);
+        self.visited(&stream)?.ok_or_else(|| LogError::Session("its command has ended").into())
+    }
+
+    /// Notes a stream, unless another clone of this session was quicker: one session, one version.
+    fn visit<D: Decider>(&self, stream: &StreamName, known: Known) {
+        let visit = Visit { version: known.version, fate: known.fate, recorded: 0, state: known.state, renew: snapshot::renewal::<D>() };
+        let mut work = self.work();
+        if !work.closed {
+            work.loaded.entry(stream.clone()).or_insert(visit);
+        }
+    }
+
+    /// A stream that this session has loaded, as it has left it.
+    fn visited<D: Decider>(&self, stream: &StreamName) -> Result<Option<Loaded<D>>, LogError> {
+        let work = self.work();
+        let Some(visit) = work.loaded.get(stream) else { return Ok(None) };
+        let state = visit.state.downcast_ref::<D>().ok_or(LogError::Session("it has loaded the stream as something else"))?;
+        Ok(Some(Loaded { stream: stream.clone(), version: visit.version + visit.recorded, state: state.clone() }))
     }
 
     /// Decides a command on a loaded state, records its events and moves the state on.
     ///
     /// # Errors
     /// [`Stop::Refused`] by the decider; [`Stop::Unbalanced`] when an event posts an entry that does not balance (L1);
-    /// [`Stop::Log`] when an event does not encode, or the state is not this session's newest of its stream.
+    /// [`Stop::Log`] when the state is not this session's newest of its stream.
     pub fn decide<D: Decider>(&self, loaded: &mut Loaded<D>, command: D::Command) -> Result<Vec<D::Event>, Stop>
     where
         D::Refusal: Refusal,
     {
         let events = loaded.state.decide(At { now: self.now(), actor: self.actor().clone(), command })?;
-        let mut drafts = Vec::with_capacity(events.len());
         for event in &events {
             event.entry().map_err(Stop::Unbalanced)?;
-            drafts.push(Draft { stream: loaded.stream.clone(), event: codec::encode(event)? });
         }
-        self.record(&loaded.stream, loaded.version, drafts)?;
-        loaded.version += events.len() as u64;
-        loaded.state = events.iter().fold(std::mem::take(&mut loaded.state), D::evolve);
+        if !events.is_empty() {
+            loaded.state = events.iter().fold(std::mem::take(&mut loaded.state), D::evolve);
+            self.record(&loaded.stream, loaded.version, &events, Arc::new(loaded.state.clone()))?;
+            loaded.version += events.len() as u64;
+        }
         Ok(events)
     }
 
-    fn record(&self, stream: &StreamName, version: u64, drafts: Vec<Draft>) -> Result<(), LogError> {
+    fn record<E: DomainEvent + 'static>(&self, stream: &StreamName, version: u64, events: &[E], state: AnyState) -> Result<(), LogError> {
         let mut work = self.work();
         if work.closed {
             return Err(LogError::Session("its command has ended"));
         }
-        let newest = work.expected.get(stream).map(|expected| expected + work.recorded_on(stream).len() as u64);
-        if newest != Some(version) {
-            return Err(LogError::Session("decided on a state that is not its newest"));
+        let visit = work.loaded.get_mut(stream).filter(|visit| visit.version + visit.recorded == version);
+        let visit = visit.ok_or(LogError::Session("decided on a state that is not its newest"))?;
+        visit.recorded += events.len() as u64;
+        visit.state = state;
+        let decided = events.iter().map(|event| Decided { stream: stream.clone(), event: Box::new(event.clone()), command: None });
+        work.events.extend(decided);
+        Ok(())
+    }
+
+    /// Records an event whose meaning the log does not know, on a stream that is at a version, with circumstances of its own
+    /// if it has any. The log then has no state of that stream at hand: whoever loads it reads it from the store.
+    pub(crate) fn record_opaque(
+        &self,
+        stream: &StreamName,
+        version: u64,
+        event: impl Encode + 'static,
+        command: Option<Arc<CommandMeta>>,
+    ) -> Result<(), LogError> {
+        let mut work = self.work();
+        if work.closed {
+            return Err(LogError::Session("its command has ended"));
         }
-        work.events.extend(drafts);
+        let renew: Renew = |_, _| Box::pin(std::future::ready(()));
+        let first = || Visit { version, fate: None, recorded: 0, state: Arc::new(()), renew };
+        let visit = work.loaded.entry(stream.clone()).or_insert_with(first);
+        if visit.version + visit.recorded != version {
+            return Err(LogError::Session("an event does not follow the one before"));
+        }
+        visit.recorded += 1;
+        work.events.push(Decided { stream: stream.clone(), event: Box::new(event), command });
         Ok(())
     }
 
@@ -188,12 +270,38 @@ impl Session {
 }
 
 impl Work {
-    /// The versions that must still hold.
-    pub(crate) fn expected(&self) -> Vec<Expected> {
-        self.expected.iter().map(|(stream, &version)| Expected { stream: stream.clone(), version }).collect()
+    /// Of a refused command only what it was decided on counts.
+    pub(crate) fn refuse(&mut self) {
+        self.events.clear();
+        self.secrets.clear();
+        self.loaded.values_mut().for_each(|visit| visit.recorded = 0);
     }
 
-    fn recorded_on(&self, stream: &StreamName) -> Vec<Encoded> {
-        self.events.iter().filter(|draft| draft.stream == *stream).map(|draft| draft.event.clone()).collect()
+    /// What the command was decided on, and the states that it leaves.
+    pub(crate) fn bases(&mut self, fate: &Arc<Fate>) -> (Vec<Basis>, Vec<(StreamName, Known)>) {
+        let (mut bases, mut written) = (Vec::with_capacity(self.loaded.len()), Vec::new());
+        for (stream, visit) in std::mem::take(&mut self.loaded) {
+            if visit.recorded > 0 {
+                let version = visit.version + visit.recorded;
+                written.push((stream.clone(), Known { version, state: visit.state, fate: Some(fate.clone()) }));
+            }
+            bases.push(Basis { stream, version: visit.version, fate: visit.fate });
+        }
+        (bases, written)
+    }
+
+    /// The streams that the command carries past the next snapshot.
+    pub(crate) fn due(&self) -> Due {
+        let due = self.loaded.iter().filter(|(_, visit)| snapshot::is_due(visit.version, visit.version + visit.recorded));
+        due.map(|(stream, visit)| (stream.clone(), visit.renew)).collect()
+    }
+
+    /// The events in their stored form.
+    pub(crate) fn encode(&self) -> Result<Vec<Draft>, LogError> {
+        let draft = |decided: &Decided| {
+            let Decided { stream, event, command } = decided;
+            Ok(Draft { stream: stream.clone(), event: event.encode()?, command: command.clone() })
+        };
+        self.events.iter().map(draft).collect()
     }
 }

@@ -1,7 +1,8 @@
 //! Turns: commands of one node that met on a stream queue for it, instead of racing each other again and again.
 //!
-//! Only fairness: the version check alone keeps the log right, with or without a turn. A command takes turns after its
-//! first conflict, on all the streams that it loaded, in sorted order of their names, so that nobody waits in a circle.
+//! Only fairness: the version check alone keeps the log right, with or without a turn. A command takes turns when it was
+//! overtaken, on all the streams that it loaded, in sorted order of their names, so that nobody waits in a circle, and gives
+//! them back once it is on its way. Meanwhile nobody else's decision on these streams leaves.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,6 +46,13 @@ impl Turns {
         turn
     }
 
+    /// Is one of these streams somebody else's turn? Whoever holds one goes first, or it would never end.
+    pub(crate) fn yields_to_others<'s>(&self, mut streams: impl Iterator<Item = &'s StreamName>, own: Option<&Turn<'_>>) -> bool {
+        let queues = self.queues();
+        let held = |stream: &StreamName| queues.contains_key(stream) && !own.is_some_and(|turn| turn.holds(stream));
+        !queues.is_empty() && streams.any(held)
+    }
+
     /// Never held across an await; a panic leaves a plain map behind.
     fn queues(&self) -> MutexGuard<'_, HashMap<StreamName, Queue>> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
@@ -52,9 +60,13 @@ impl Turns {
 }
 
 impl Turn<'_> {
+    fn holds(&self, stream: &StreamName) -> bool {
+        !self.held.is_empty() && self.streams.contains(stream)
+    }
+
     /// Does the turn cover all of these streams?
     pub(crate) fn covers(&self, streams: &BTreeSet<StreamName>) -> bool {
-        streams.is_subset(&self.streams)
+        (!self.held.is_empty() || streams.is_empty()) && streams.is_subset(&self.streams)
     }
 }
 

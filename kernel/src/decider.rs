@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
 use crate::journal::{JournalEntry, Unbalanced};
+use crate::upcast::Upcasts;
 
 /// A command with the circumstances that it is decided in.
 #[derive(Clone, Debug)]
@@ -27,6 +28,11 @@ pub trait Fact: DomainEvent {
     /// # Errors
     /// [`Unbalanced`]; the log then refuses the whole command.
     fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced>;
+
+    /// Every shape that such events were ever stored in, and how each is read today. `None`: there has only been today's.
+    fn upcasts() -> Option<&'static Upcasts> {
+        None
+    }
 }
 
 /// The rules of one aggregate. Both functions are pure: time, ids, prices and policies come in with the command.
@@ -36,7 +42,7 @@ pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync 
     /// One variant per intent.
     type Command: Send;
     /// One variant per fact: the storage format.
-    type Event: Fact;
+    type Event: Fact + 'static;
     /// One variant per rule that may be broken.
     type Refusal: std::error::Error + Send + Sync + 'static;
 

@@ -11,6 +11,7 @@ pub mod period;
 pub mod personal;
 pub mod refusal;
 pub mod stream;
+pub mod upcast;
 
 pub use actor::Actor;
 pub use cqrs_es::DomainEvent;
@@ -21,6 +22,6 @@ pub use jiff::Timestamp;
 pub use journal::{JournalEntry, Posting, Side, Unbalanced};
 pub use money::{Currency, Money, MoneyError};
 pub use period::Period;
-pub use personal::{KeyClass, Personal};
+pub use personal::{KeyClass, Opened, Opener, Personal, SealError, Sealed, Sealer, sealing};
 pub use refusal::{Refusal, Refused};
 pub use stream::StreamName;

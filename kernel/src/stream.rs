@@ -2,15 +2,16 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Longest stream name in bytes; the leaf record of the log relies on it.
 pub const MAX_STREAM_BYTES: usize = 128;
 
-/// The name of a stream: `{kind}-{id}`, printable ASCII, at most 128 bytes.
+/// The name of a stream: `{kind}-{id}`, printable ASCII, at most 128 bytes. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StreamName(String);
+pub struct StreamName(Arc<str>);
 
 /// The text names no stream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +54,7 @@ impl FromStr for StreamName {
         let fits = text.len() <= MAX_STREAM_BYTES
             && text.bytes().all(|b| b.is_ascii_graphic())
             && text.split_once('-').is_some_and(|(kind, id)| word(kind) && !id.is_empty());
-        if fits { Ok(Self(text.to_owned())) } else { Err(NotAStream(text.to_owned())) }
+        if fits { Ok(Self(text.into())) } else { Err(NotAStream(text.to_owned())) }
     }
 }
 

@@ -28,7 +28,7 @@ pub use query::{DEFAULT_PAGE, Direction, Filter, MAX_IN, MAX_PAGE, Op, Page, Pag
 pub use status::{ProjectionState, ProjectionStatus};
 
 use crate::db::{Db, Sql, unsigned};
-use crate::known::{Decode, Event, Seen};
+use crate::known::{Decode, Event, Known, Seen};
 use crate::model::ReadModel;
 use crate::tail::{SharedTail, Tail};
 use definition::Definition;
@@ -208,9 +208,7 @@ impl<E: Send + Sync + 'static> Views<E> {
 /// One more event on a row.
 fn advance<E: 'static, M: ReadModel<E>>(key: &str, row: Option<M::Row>, seen: &Seen<E>) -> Result<Option<M::Row>, ViewError> {
     let parked = || ViewError::Parked { projection: M::NAME, key: key.to_owned() };
-    match seen {
-        Seen::Known(event) if M::keys(event).iter().any(|touched| touched == key) => M::apply(key, row, event).map_err(|_| parked()),
-        Seen::Known(_) | Seen::Foreign => Ok(row),
-        Seen::Unreadable { .. } => Err(parked()),
-    }
+    let mine = |event: &&Arc<Known<E>>| M::keys(event).iter().any(|touched| touched == key);
+    let mut events = seen.events().map_err(|_| parked())?.iter().filter(mine);
+    events.try_fold(row, |row, event| M::apply(key, row, event)).map_err(|_| parked())
 }

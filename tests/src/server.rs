@@ -125,6 +125,7 @@ impl Daybook {
             .env("DAYBOOK_OWNER_DATABASE_URL", database.url())
             .env("REDIS_URL", redis.expect("DAYBOOK_TEST_REDIS_URL is set; scripts/test starts a Redis and sets it"))
             .env("DAYBOOK_SECRET", SECRET)
+            .env("DAYBOOK_KEYS_DIR", self.folder.path().join("keys"))
             .env("DAYBOOK_DATA", self.folder.path());
         command
     }
@@ -138,6 +139,27 @@ impl Daybook {
         let (code, output) = process::fed(&mut command, PASSWORD);
         assert_eq!(code, Some(0), "{output}");
         self.client().login(&email, PASSWORD)
+    }
+
+    /// How another program opens the log of this book, beside the server, with the server's keys.
+    ///
+    /// # Panics
+    /// When `dev` has not made its secret.
+    #[must_use]
+    pub fn log_config(&self) -> eventlog::Config {
+        let data = self.folder.path();
+        let (url, secret) = match &self.database {
+            Some(database) => (database.url().parse().expect("our own address"), hex(SECRET)),
+            None => (eventlog::StoreUrl::Sqlite(data.to_path_buf()), fs::read(data.join("secret")).expect("dev has made its secret")),
+        };
+        let secret = secret.try_into().expect("32 bytes");
+        eventlog::Config { url, secret, migrate: false, keys: eventlog::KeySource::Folder(data.join("keys")) }
+    }
+
+    /// The address of its database, where it has one.
+    #[must_use]
+    pub fn database_url(&self) -> Option<String> {
+        self.database.as_ref().map(Database::url)
     }
 
     /// Which variant it is.
@@ -279,6 +301,10 @@ impl Drop for Folder {
         // Best effort: it is in the folder for temporary files.
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).expect("hexadecimal digits")).collect()
 }
 
 /// A port that nobody listens on at this moment.

@@ -35,7 +35,7 @@ const fn masked(key: Key, sensitivity: Sensitivity) -> Key {
 }
 
 /// Every key, in the order in which they are shown.
-pub const KEYS: [Key; 14] = [
+pub const KEYS: [Key; 15] = [
     masked(key("database_url", "DATABASE_URL", None, "postgres://… or sqlite://FOLDER"), Sensitivity::Url),
     masked(
         key("owner_database_url", "DAYBOOK_OWNER_DATABASE_URL", None, "the database as its owner, who may migrate: postgres://…"),
@@ -45,6 +45,12 @@ pub const KEYS: [Key; 14] = [
     key("listen", "DAYBOOK_LISTEN", Some("127.0.0.1:4480"), "address and port, as 0.0.0.0:4480"),
     masked(key("secret", "DAYBOOK_SECRET", None, "32 random bytes in hexadecimal or base64"), Sensitivity::Secret),
     key("data", "DAYBOOK_DATA", Some("daybook-data"), "the folder of uploads and embedded databases"),
+    key(
+        "keys_dir",
+        "DAYBOOK_KEYS_DIR",
+        None,
+        "the folder of the keys that personal data are sealed under (keys beside an embedded database)",
+    ),
     key("provider_book", "DAYBOOK_PROVIDER_BOOK", None, "the sandbox payment provider's file (provider.ndjson in the data folder)"),
     key("public_url", "DAYBOOK_PUBLIC_URL", None, "how clients reach this server, as https://api.example.org"),
     key("advance_clock", "DAYBOOK_ADVANCE_CLOCK", Some("off"), "on or off: may the business clock be moved (tests only)"),

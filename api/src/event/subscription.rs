@@ -1,6 +1,6 @@
 //! Events and bookings as they happen: one tail of the log per subscriber, from a cursor or from now on.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use async_graphql::{Context, ID, Subscription};
 use eventlog::{Log, Recorded};
@@ -65,9 +65,9 @@ fn matches(filter: &Filter, event: &Recorded) -> bool {
 
 /// Bookings that an event touches, as of that event, when the viewer is one of their parties.
 async fn booking_at(app: &App, viewer: &Viewer, only: Option<&str>, recorded: Recorded) -> Result<Vec<Edge<BookingNode>>, ApiError> {
-    let Some(event) = projections::decode(&recorded).map_err(ApiError::internal)? else { return Ok(Vec::new()) };
     let position = recorded.position;
-    let keys = Bookings::keys(&Known { recorded, event });
+    let events = projections::decode(&recorded).map_err(ApiError::internal)?.into_vec();
+    let keys: BTreeSet<_> = events.into_iter().flat_map(|event| Bookings::keys(&Known { recorded: recorded.clone(), event })).collect();
     let mut edges = Vec::new();
     for key in keys.into_iter().filter(|key| only.is_none_or(|only| only == key)) {
         // As of this event, so that a client that comes back late sees each step and not the last one several times.

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use commands::Ids;
-use eventlog::StoreUrl;
+use eventlog::{KeySource, StoreUrl};
 use kernel::jiff::SignedDuration;
 use kernel::jiff::tz::TimeZone;
 use serde_json::json;
@@ -70,8 +70,10 @@ async fn listen(port: u16) -> Result<(TcpListener, SocketAddr), Failed> {
 }
 
 async fn options_for(data: &Path, url: &str) -> Result<Options, Failed> {
+    let store = StoreUrl::Sqlite(data.to_path_buf());
     Ok(Options {
-        store: StoreUrl::Sqlite(data.to_path_buf()),
+        keys: KeySource::beside(&store),
+        store,
         secret: secret(&data.join("secret")).await?,
         data: data.to_path_buf(),
         provider_book: data.join("provider.ndjson"),

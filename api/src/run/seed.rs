@@ -61,8 +61,9 @@ async fn place(config: &Config) -> Result<Place, Failed> {
         Some(secret) => secret.0,
         None => super::dev::secret(&config.data.join("secret")).await?,
     };
+    let keys = config.keys(&store)?;
     let (data, provider_book) = (config.data.clone(), config.provider_book.clone());
-    Ok(Place { store, secret, data, provider_book, migrate: config.migrate })
+    Ok(Place { store, secret, keys, data, provider_book, migrate: config.migrate })
 }
 
 /// Progress on standard error: one line that changes where somebody watches, else a line now and then.

@@ -1,7 +1,7 @@
 //! `daybook serve`, `worker`, `migrate`, `config` and `doctor`.
 
 use commands::Ids;
-use eventlog::{Config as LogConfig, Log, StoreUrl};
+use eventlog::{Config as LogConfig, KeySource, Log, StoreUrl};
 use tokio::net::TcpListener;
 
 use super::{failed, unavailable};
@@ -12,6 +12,7 @@ use crate::console::Facts;
 use crate::{observe, server};
 
 const DATABASE_HINT: &str = "check DATABASE_URL and that the database is up";
+const OWNER_HINT: &str = "check DAYBOOK_OWNER_DATABASE_URL: postgres:// of the same database as DATABASE_URL, under the role that owns it";
 
 fn settings(flags: &SettingFlags, values: &crate::config::Flags) -> Result<Settings, Failed> {
     let file = Settings::file(flags.config.as_deref());
@@ -28,6 +29,7 @@ fn options(config: &Config, workers: bool) -> Result<Options, Failed> {
     Ok(Options {
         store: store(config)?,
         secret: secret.0,
+        keys: keys(config)?,
         data: config.data.clone(),
         provider_book: config.provider_book.clone(),
         redis_url: config.redis_url.as_ref().map(|url| url.0.clone()),
@@ -40,22 +42,28 @@ fn options(config: &Config, workers: bool) -> Result<Options, Failed> {
     })
 }
 
-/// Migrates when the configuration says so: with SQLite always, with PostgreSQL only as the owner.
-async fn bring_up_to_date(config: &Config) -> Result<(), Failed> {
-    let url = store(config)?;
-    let owner = match (&url, &config.owner_database_url) {
-        (StoreUrl::Sqlite(_), _) => url,
-        (StoreUrl::Postgres(_), Some(owner)) => StoreUrl::Postgres(owner.0.clone()),
-        (StoreUrl::Postgres(_), None) => return Ok(()),
-    };
-    if config.migrate { migrate_now(config, owner).await } else { Ok(()) }
+fn keys(config: &Config) -> Result<KeySource, Failed> {
+    Ok(config.keys(&store(config)?)?)
 }
 
-async fn migrate_now(config: &Config, url: StoreUrl) -> Result<(), Failed> {
-    let (_, secret) = config.production()?;
-    let log = Log::open(LogConfig { url, secret: secret.0, migrate: true }).await;
-    log.map_err(|error| unavailable(error, DATABASE_HINT))?.close().await;
-    Ok(())
+/// Migrates when the configuration says so: with SQLite always, with PostgreSQL only as the owner.
+async fn bring_up_to_date(config: &Config) -> Result<(), Failed> {
+    let as_owner = match store(config)? {
+        StoreUrl::Sqlite(_) => true,
+        StoreUrl::Postgres(_) => config.owner_database_url.is_some(),
+    };
+    if config.migrate && as_owner { migrate_now(config).await } else { Ok(()) }
+}
+
+/// As the owner, who then gives the application's role its rights; without one, as the application itself.
+async fn migrate_now(config: &Config) -> Result<(), Failed> {
+    let url = store(config)?;
+    let owner = match (&url, &config.owner_database_url) {
+        (StoreUrl::Sqlite(_), _) | (StoreUrl::Postgres(_), None) => None,
+        (StoreUrl::Postgres(_), Some(owner)) => Some(owner.0.parse().map_err(|error| Failed::new(Exit::Usage, error, OWNER_HINT))?),
+    };
+    let hint = if owner.is_some() { OWNER_HINT } else { DATABASE_HINT };
+    eventlog::migrate(&url, owner.as_ref()).await.map_err(|error| unavailable(error, hint))
 }
 
 async fn open(config: &Config, workers: bool) -> Result<Book, Failed> {
@@ -116,15 +124,11 @@ pub(super) async fn migrate(action: MigrateAction, flags: &SettingFlags) -> Resu
     let (_, secret) = config.production()?;
     match action {
         MigrateAction::Up => {
-            let url = match &config.owner_database_url {
-                Some(owner) => owner.0.parse().map_err(failed)?,
-                None => store(&config)?,
-            };
-            migrate_now(&config, url).await?;
+            migrate_now(&config).await?;
             println!("the schema is up to date");
         }
         MigrateAction::Status => {
-            let log = Log::open(LogConfig { url: store(&config)?, secret: secret.0, migrate: false }).await;
+            let log = Log::open(LogConfig { url: store(&config)?, secret: secret.0, migrate: false, keys: KeySource::Absent }).await;
             log.map_err(|error| unavailable(error, "run `daybook migrate up`"))?.close().await;
             println!("the schema is up to date");
         }
@@ -142,7 +146,7 @@ pub(super) fn show(flags: &SettingFlags, sources: bool) -> Result<(), Failed> {
 pub(super) async fn doctor(flags: &SettingFlags, json: bool) -> Result<(), Failed> {
     let config = Config::read(&settings(flags, &flags.flags())?)?;
     let (_, secret) = config.production()?;
-    let log = Log::open(LogConfig { url: store(&config)?, secret: secret.0, migrate: false }).await;
+    let log = Log::open(LogConfig { url: store(&config)?, secret: secret.0, migrate: false, keys: keys(&config)? }).await;
     let redis = match &config.redis_url {
         Some(url) => projections::hot::Redis::open(&url.0, "daybook").map(|_| "address is well-formed").map_err(|e| e.to_string()),
         None => Ok("not configured: hot models are kept in process"),

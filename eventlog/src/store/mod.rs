@@ -3,10 +3,11 @@
 mod postgres;
 mod sqlite;
 
-use std::collections::HashMap;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use kernel::{Decider, StreamName};
+use kernel::{Decider, StreamName, upcast};
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow, Type};
@@ -15,16 +16,22 @@ use uuid::Uuid;
 use crate::config::{Config, StoreUrl};
 use crate::error::LogError;
 use crate::filter::{Query, Value};
-use crate::outcome::{Append, Outcome, StoredReceipt, StreamHead};
+use crate::memory::Memory;
+use crate::outcome::{Append, Expected, Found, Outcome, StoredReceipt, StreamHead};
+use crate::plan::Plan;
 use crate::recorded::{EVENT_COLUMNS, EventRow, Recorded, signed, unsigned};
+use crate::snapshot::{self, Snapshot, SnapshotRow};
 
 pub(crate) use postgres::Postgres;
 pub(crate) use sqlite::Sqlite;
 
 /// Events that a fold reads at a time.
-const FOLD_PAGE: usize = 1_000;
+const FOLD_PAGE: u64 = snapshot::EVERY;
 /// Most stream names in one page.
 const MAX_STREAMS: usize = 10_000;
+/// How often, and how many times, an unanswered commit is looked for before its outcome is called unknown.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const LOOKS: usize = 50;
 
 /// An opened store. Cheap to clone.
 #[derive(Clone)]
@@ -50,6 +57,39 @@ impl From<sqlx::Error> for AppendFailure {
     }
 }
 
+/// By what a batch is found again.
+#[derive(Clone, Copy, Debug)]
+enum Mark {
+    Event(Uuid),
+    Receipt([u8; 32]),
+}
+
+impl Mark {
+    /// The mark of a plan; none where writing it again changes nothing.
+    fn of(plan: &Plan<'_>) -> Option<Self> {
+        let event = plan.events.first().map(|event| Self::Event(event.event_id));
+        event.or_else(|| plan.receipts.first().map(|receipt| Self::Receipt(receipt.draft.key)))
+    }
+}
+
+/// After a commit without an answer: looks, until the store answers, whether the batch is in. `look` asks under the head's
+/// lock, so that whoever may still be writing has ended.
+async fn resolve<Fut>(mark: Option<Mark>, error: sqlx::Error, look: impl Fn(Mark) -> Fut) -> Result<(), AppendFailure>
+where
+    Fut: Future<Output = Result<bool, sqlx::Error>>,
+{
+    let Some(mark) = mark else { return Err(AppendFailure::Nothing(error)) };
+    for _ in 0..LOOKS {
+        tokio::time::sleep(LOOK_AGAIN).await;
+        match look(mark).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => return Err(AppendFailure::Nothing(error)),
+            Err(still) => tracing::warn!(error = %still, "cannot yet see whether the last batch was committed"),
+        }
+    }
+    Err(AppendFailure::Unknown(error))
+}
+
 impl Store {
     pub(crate) async fn open(config: &Config) -> Result<Self, LogError> {
         match &config.url {
@@ -59,11 +99,30 @@ impl Store {
     }
 
     /// Appends a batch in one database transaction; one outcome for each command, in order.
-    pub(crate) async fn append(&self, batch: &[Append]) -> Result<Vec<Outcome>, AppendFailure> {
-        match self {
-            Self::Sqlite(store) => store.append(batch).await,
-            Self::Postgres(store) => store.append(batch).await,
+    ///
+    /// First in one call, planned on what is remembered and checked by the store as it writes. Where that does not fit
+    /// (another node has written, a key is older than the memory), everything is looked at under the head's lock.
+    pub(crate) async fn append(&self, batch: &[Append], memory: &Memory) -> Result<Vec<Outcome>, AppendFailure> {
+        let done = match self {
+            Self::Sqlite(store) => store.append_at_once(batch, memory).await,
+            Self::Postgres(store) => store.append_at_once(batch, memory).await,
+        };
+        let done = match done {
+            Ok(None) => {
+                memory.forget();
+                match self {
+                    Self::Sqlite(store) => store.append(batch, memory).await,
+                    Self::Postgres(store) => store.append(batch, memory).await,
+                }
+            }
+            Ok(Some(outcomes)) => Ok(outcomes),
+            Err(failure) => Err(failure),
+        };
+        match &done {
+            Ok(outcomes) => memory.doubt(batch, outcomes),
+            Err(_) => memory.forget(),
         }
+        done
     }
 
     pub(crate) async fn close(&self) {
@@ -119,22 +178,76 @@ impl Store {
         self.events(query).await
     }
 
-    /// The state of a stream, up to a version, and the version reached.
-    pub(crate) async fn fold<D: Decider>(&self, stream: &StreamName, up_to: u64) -> Result<(D, u64), LogError> {
+    /// The state of a stream and its version; a long one from its snapshot on.
+    pub(crate) async fn fold<D: Decider>(&self, stream: &StreamName) -> Result<(D, u64), LogError> {
         let (mut state, mut version) = (D::default(), 0);
         loop {
-            let page = if version < up_to { self.read_stream(stream, version, up_to, FOLD_PAGE).await? } else { Vec::new() };
-            for recorded in &page {
-                if recorded.version != version + 1 {
+            let page = self.history(stream, version).await?;
+            let full = page.len() as u64 == FOLD_PAGE;
+            for (found, event_type, schema_version, payload) in page {
+                if unsigned(found) != Some(version + 1) {
                     return Err(LogError::Damaged(format!("{stream} has no version {}", version + 1)));
                 }
-                state = state.evolve(&recorded.decode()?);
-                version = recorded.version;
+                let schema_version =
+                    u32::try_from(schema_version).map_err(|_| LogError::Damaged(format!("{stream} at version {found}")))?;
+                let events = upcast::decode::<D::Event>(&event_type, schema_version, &payload)?;
+                state = events.as_slice().iter().fold(state, D::evolve);
+                version += 1;
             }
-            if page.len() < FOLD_PAGE {
+            if !full {
                 return Ok((state, version));
             }
+            if version == FOLD_PAGE
+                && let Some((kept, at)) = snapshot::load::<D>(self, stream).await?
+                && at > version
+            {
+                (state, version) = (kept, at);
+            }
         }
+    }
+
+    /// What a fold needs of a stream's events after a version: a page of them.
+    async fn history(&self, stream: &StreamName, after: u64) -> Result<Vec<HistoryRow>, LogError> {
+        let query = Query::new(
+            "select e.version, e.event_type, e.schema_version, cast(e.payload as text) from streams s join events e on e.stream_id = s.id",
+        )
+        .bind(" where s.name = ", Value::Text(stream.to_string()))
+        .bind(" and e.version > ", Value::Integer(signed(after)))
+        .bind(" order by e.version limit ", Value::Integer(signed(FOLD_PAGE)));
+        Ok(self.fetch(query).await?)
+    }
+
+    pub(crate) async fn snapshot(&self, stream: &StreamName) -> Result<Option<SnapshotRow>, LogError> {
+        let query = Query::new("select version, schema_hash, checksum, state from snapshots");
+        Ok(self.fetch(query.bind(" where stream = ", Value::Text(stream.to_string()))).await?.pop())
+    }
+
+    pub(crate) async fn put_snapshot(&self, stream: &StreamName, snapshot: Snapshot) -> Result<(), LogError> {
+        let query = Query::new("insert into snapshots(stream, version, schema_hash, checksum, state) values (")
+            .bind("", Value::Text(stream.to_string()))
+            .bind(", ", Value::Integer(signed(snapshot.version)))
+            .bind(", ", Value::Bytes(snapshot.schema_hash.to_vec()))
+            .bind(", ", Value::Bytes(snapshot.checksum.to_vec()))
+            .bind(", ", Value::Text(snapshot.state))
+            .text(
+                ") on conflict (stream) do update set version = excluded.version, schema_hash = excluded.schema_hash, \
+                 checksum = excluded.checksum, state = excluded.state",
+            );
+        match self {
+            Self::Sqlite(store) => store.write_beside(query).await,
+            Self::Postgres(store) => store.write_beside(query).await,
+        }
+    }
+
+    /// The versions of those of these streams that exist; at most a few thousand names.
+    pub(crate) async fn versions(&self, names: &[&str]) -> Result<HashMap<StreamName, u64>, LogError> {
+        let names = names.iter().map(|name| Value::Text((*name).to_owned()));
+        let rows = self.fetch::<(String, i64)>(Query::new("select name, version from streams where name").within("", names)).await?;
+        let version = |(name, version): (String, i64)| {
+            let damaged = || LogError::Damaged(format!("the version of {name}"));
+            Ok((name.parse()?, unsigned(version).ok_or_else(damaged)?))
+        };
+        rows.into_iter().map(version).collect()
     }
 
     pub(crate) async fn streams_of_kind(&self, kind: &str, after: Option<&str>, limit: usize) -> Result<Vec<StreamName>, LogError> {
@@ -148,11 +261,6 @@ impl Store {
     pub(crate) async fn secret(&self, name: &str) -> Result<Option<String>, LogError> {
         let query = Query::new("select value from vault").bind(" where name = ", Value::Text(name.to_owned()));
         Ok(self.fetch::<(String,)>(query).await?.pop().map(|(value,)| value))
-    }
-
-    pub(crate) async fn receipt(&self, key: &[u8; 32]) -> Result<Option<StoredReceipt>, LogError> {
-        let rows = self.fetch::<ReceiptRow>(receipts_query([key])).await?;
-        Ok(receipts(rows)?.remove(key))
     }
 
     /// The ids of the events that a receipt names.
@@ -186,6 +294,9 @@ where
     })
 }
 
+/// An event's row of a fold: version, type, schema version, payload.
+type HistoryRow = (i64, String, i32, String);
+
 /// A receipt's row, in the order of [`RECEIPTS`].
 type ReceiptRow = (Vec<u8>, Vec<u8>, Uuid, Uuid, i64, i64, Option<String>, Option<String>, i64);
 
@@ -211,6 +322,7 @@ fn receipt(row: ReceiptRow) -> Option<([u8; 32], StoredReceipt)> {
         refusal,
         result,
         recorded_at,
+        event_ids: None,
     };
     Some((key.try_into().ok()?, receipt))
 }
@@ -239,6 +351,21 @@ fn keys(batch: &[Append]) -> Vec<[u8; 32]> {
     keys.sort_unstable();
     keys.dedup();
     keys
+}
+
+/// The distinct streams of a batch that must be asked for: those that should exist and, where `checked`, those that are only
+/// read. That a stream to be created does not exist yet is found out by creating it.
+fn unknown<'b>(batch: &'b [Append], found: &Found, checked: bool) -> Vec<&'b str> {
+    let mut names = Vec::new();
+    for append in batch {
+        let written: HashSet<_> = append.events.iter().map(|draft| &draft.stream).collect();
+        let asked = |expected: &&Expected| expected.version > 0 || (checked && !written.contains(&expected.stream));
+        let unknown = append.expected.iter().filter(asked).filter(|expected| !found.streams.contains_key(&expected.stream));
+        names.extend(unknown.map(|expected| expected.stream.as_str()));
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// The distinct stream names of a batch.

@@ -1,26 +1,38 @@
 //! The log in PostgreSQL 15 or newer: the head row's lock makes one writer at a time, whatever the number of nodes.
 
+mod at_once;
+
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 use std::time::Duration;
 
+use fail::fail_point;
 use kernel::StreamName;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
-use super::{AppendFailure, RECEIPTS, ReceiptRow, StreamRow, clock, keys, names, receipts, stream_heads};
+use super::{AppendFailure, Mark, RECEIPTS, ReceiptRow, StreamRow, bound, clock, keys, names, receipts, resolve, stream_heads, unknown};
 use crate::error::LogError;
+use crate::filter::Query;
+use crate::leaf;
+use crate::memory::Memory;
 use crate::migrations;
-use crate::outcome::{Append, EventInsert, Found, Head, Outcome, Plan, ReceiptInsert, Secret, StreamHead, plan};
+use crate::outcome::{Append, Found, Head, Outcome, Secret, StreamHead};
+use crate::plan::{EventInsert, Plan, ReceiptInsert, plan};
 use crate::recorded::signed;
 
 /// Reading connections.
 const READERS: u32 = 8;
+/// Calls of one batch, while other nodes keep moving the head, before it is done under the head's lock.
+const CALLS: usize = 3;
 /// A connection idle for longer is tried before it is used: the server may have gone.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// What the appending connection sets: a dead node must not hold the head, and a live one must not wait for it forever.
-const WRITER_SETTINGS: &str = "set lock_timeout = '10s'; set idle_in_transaction_session_timeout = '10s'";
+/// What every connection sets: a plan made while a table was empty must not scan it when it is large.
+const SETTINGS: &str = "set enable_seqscan = off; set jit = off";
+/// What the appending connection sets too: a dead node must not hold the head, and a live one must not wait for it forever.
+const WRITER_SETTINGS: &str =
+    "set enable_seqscan = off; set jit = off; set lock_timeout = '10s'; set idle_in_transaction_session_timeout = '10s'";
 
 /// An opened database.
 #[derive(Clone)]
@@ -35,9 +47,8 @@ impl Postgres {
         let mut connection = PgConnection::connect_with(&options).await?;
         migrations::postgres(&mut connection, migrate).await?;
         connection.close().await?;
-        let writer = pool(1)
-            .after_connect(|connection, _| Box::pin(async move { sqlx::raw_sql(WRITER_SETTINGS).execute(connection).await.map(|_| ()) }));
-        Ok(Self { writer: writer.connect_with(options.clone()).await?, readers: pool(READERS).connect_with(options).await? })
+        let writer = pool(1, WRITER_SETTINGS).connect_with(options.clone()).await?;
+        Ok(Self { writer, readers: pool(READERS, SETTINGS).connect_with(options).await? })
     }
 
     pub(crate) async fn close(&self) {
@@ -50,24 +61,90 @@ impl Postgres {
         &self.readers
     }
 
-    pub(crate) async fn append(&self, batch: &[Append]) -> Result<Vec<Outcome>, AppendFailure> {
+    /// Appends a batch by one call, planned on what is remembered; none when the store holds something else.
+    pub(crate) async fn append_at_once(&self, batch: &[Append], memory: &Memory) -> Result<Option<Vec<Outcome>>, AppendFailure> {
+        let Some(mut head) = memory.head() else { return Ok(None) };
+        for _ in 0..CALLS {
+            let mut found = memory.recall(batch, head);
+            let unknown = unknown(batch, &found, false);
+            if !unknown.is_empty() {
+                found.streams.extend(heads(&mut *self.readers.acquire().await?, &unknown).await?);
+            }
+            let plan = plan(found, clock(), batch, Uuid::now_v7);
+            if !plan.secrets.is_empty() {
+                return Ok(None);
+            }
+            if !plan.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Appended(_))) {
+                return Ok(Some(plan.outcomes));
+            }
+            fail_point!("append::before_call", |what: Option<String>| Err(crate::failpoint::failed(what.as_deref())));
+            match at_once::call(&self.writer, &plan, head).await {
+                Ok(None) => {}
+                // Another node has written meanwhile: the same from its head on.
+                Ok(Some(moved)) => {
+                    head = moved;
+                    continue;
+                }
+                Err(error) if at_once::does_not_fit(&error) => return Ok(None),
+                Err(error) if at_once::is_certain(&error) => return Err(AppendFailure::Nothing(error)),
+                Err(error) => resolve(Mark::of(&plan), error, |mark| self.holds(mark, plan.head.recorded_at)).await?,
+            }
+            fail_point!("append::after_call", |what: Option<String>| Err(crate::failpoint::failed(what.as_deref())));
+            memory.committed(&plan);
+            return Ok(Some(plan.outcomes));
+        }
+        Ok(None)
+    }
+
+    /// Appends a batch, looking at everything under the head's lock.
+    pub(crate) async fn append(&self, batch: &[Append], memory: &Memory) -> Result<Vec<Outcome>, AppendFailure> {
         // Read committed whatever the database's default: each statement after the lock sees all that came before it.
         let mut db = self.writer.begin_with("begin isolation level read committed").await?;
         let found = find(&mut db, batch).await?;
+        fail_point!("append::locked", |what: Option<String>| Err(crate::failpoint::failed(what.as_deref())));
         let plan = plan(found, clock(), batch, Uuid::now_v7);
         if plan.is_empty() {
             db.rollback().await?;
             return Ok(plan.outcomes);
         }
         write(&mut db, &plan).await?;
-        db.commit().await.map_err(AppendFailure::Unknown)?;
+        fail_point!("append::before_commit", |what: Option<String>| Err(crate::failpoint::failed(what.as_deref())));
+        if let Err(error) = db.commit().await {
+            resolve(Mark::of(&plan), error, |mark| self.holds(mark, plan.head.recorded_at)).await?;
+        }
+        fail_point!("append::after_commit", |what: Option<String>| Err(crate::failpoint::failed(what.as_deref())));
+        memory.committed(&plan);
         Ok(plan.outcomes)
+    }
+
+    /// Writes what is only a cache.
+    pub(super) async fn write_beside(&self, query: Query) -> Result<(), LogError> {
+        bound(sqlx::query_as::<_, ()>(AssertSqlSafe(query.sql)), query.values).fetch_all(&self.readers).await?;
+        Ok(())
+    }
+
+    /// Does the log hold a batch that was to be recorded at a time? Asked under the head's lock. If not, the head's time is
+    /// moved past that one: a call that reaches the server only after this no then fits no more.
+    async fn holds(&self, mark: Mark, recorded_at: i64) -> Result<bool, sqlx::Error> {
+        let mut db = self.writer.begin_with("begin isolation level read committed").await?;
+        sqlx::query("select from log_head for update").execute(&mut *db).await?;
+        let found = match mark {
+            Mark::Event(id) => sqlx::query("select from events where event_id = $1").bind(id).fetch_optional(&mut *db).await?,
+            Mark::Receipt(key) => sqlx::query("select from receipts where key = $1").bind(key.to_vec()).fetch_optional(&mut *db).await?,
+        };
+        if found.is_none() {
+            let fence = sqlx::query("update log_head set recorded_at = greatest(recorded_at, $1 + 1)");
+            fence.bind(recorded_at).execute(&mut *db).await?;
+        }
+        db.commit().await?;
+        Ok(found.is_some())
     }
 }
 
-fn pool(connections: u32) -> PgPoolOptions {
+fn pool(connections: u32, settings: &'static str) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
+        .after_connect(move |connection, _| Box::pin(async move { sqlx::raw_sql(settings).execute(connection).await.map(|_| ()) }))
         .acquire_timeout(Duration::from_secs(10))
         .test_before_acquire(false)
         .before_acquire(|connection, used| Box::pin(async move { Ok(used.idle_for < TRUSTED_IDLE || connection.ping().await.is_ok()) }))
@@ -88,11 +165,15 @@ async fn find(db: &mut PgConnection, batch: &[Append]) -> Result<Found, AppendFa
     }
     let names = names(batch);
     if !names.is_empty() {
-        let rows: Vec<StreamRow> =
-            sqlx::query_as("select id, name, version from streams where name = any($1)").bind(names).fetch_all(&mut *db).await?;
-        found.streams = stream_heads(rows).map_err(AppendFailure::Damaged)?;
+        found.streams = heads(db, &names).await?;
     }
     Ok(found)
+}
+
+async fn heads(db: &mut PgConnection, names: &[&str]) -> Result<HashMap<StreamName, StreamHead>, AppendFailure> {
+    let rows: Vec<StreamRow> =
+        sqlx::query_as("select id, name, version from streams where name = any($1)").bind(names).fetch_all(db).await?;
+    stream_heads(rows).map_err(AppendFailure::Damaged)
 }
 
 async fn write(db: &mut PgConnection, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
@@ -119,7 +200,7 @@ async fn insert_receipts(db: &mut PgConnection, rows: &[ReceiptInsert<'_>], reco
     .bind(column(rows, |r| r.command.command_id))
     .bind(column(rows, |r| r.command.correlation_id))
     .bind(column(rows, |r| signed(r.first_position)))
-    .bind(column(rows, |r| signed(r.events)))
+    .bind(column(rows, |r| signed(r.event_ids.len() as u64)))
     .bind(column(rows, |r| r.draft.refusal.clone()))
     .bind(column(rows, |r| r.draft.result.clone()))
     .bind(recorded_at)
@@ -145,11 +226,13 @@ async fn upsert_streams(db: &mut PgConnection, streams: &BTreeMap<StreamName, St
 }
 
 async fn insert_events(db: &mut PgConnection, rows: &[EventInsert<'_>], recorded_at: i64) -> Result<(), sqlx::Error> {
+    let leaves = leaf::hashes(rows, recorded_at).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
     sqlx::query(
         "insert into events(position, stream_id, kind, version, event_id, event_type, schema_version, occurred_at, actor, correlation_id,
-                            causation_id, command_id, traceparent, payload, recorded_at)
-         select u.*, $15 from unnest($1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::text[], $7::int[], $8::bigint[],
-                                     $9::text[], $10::uuid[], $11::uuid[], $12::uuid[], $13::text[], $14::json[]) u",
+                            causation_id, command_id, traceparent, payload, digest, leaf, recorded_at)
+         select u.*, $17 from unnest($1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::text[], $7::int[], $8::bigint[],
+                                     $9::text[], $10::uuid[], $11::uuid[], $12::uuid[], $13::text[], $14::json[], $15::bytea[],
+                                     $16::bytea[]) u",
     )
     .bind(column(rows, |r| signed(r.position)))
     .bind(column(rows, |r| r.stream_id))
@@ -165,6 +248,8 @@ async fn insert_events(db: &mut PgConnection, rows: &[EventInsert<'_>], recorded
     .bind(column(rows, |r| r.command.command_id))
     .bind(column(rows, |r| r.command.traceparent.clone()))
     .bind(column(rows, |r| r.draft.event.payload.to_string()))
+    .bind(column(rows, |r| r.draft.event.digest))
+    .bind(leaves)
     .bind(recorded_at)
     .execute(db)
     .await?;

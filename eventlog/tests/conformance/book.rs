@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use daybook_eventlog::{Config, Log, LogError, StoreUrl};
+use daybook_eventlog::{Config, KeySource, Log, LogError, StoreUrl};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
@@ -12,12 +12,13 @@ const NO_SERVER: &str = "the PostgreSQL half of the conformance suite needs DAYB
 /// A book under test.
 pub struct Book {
     url: StoreUrl,
+    keys: PathBuf,
 }
 
 /// Runs a check on a fresh SQLite book.
 pub async fn on_sqlite(check: impl AsyncFnOnce(&Book)) {
     let folder = std::env::temp_dir().join(format!("daybook-log-{}", Uuid::now_v7()));
-    check(&Book { url: StoreUrl::Sqlite(folder.clone()) }).await;
+    check(&Book { url: StoreUrl::Sqlite(folder.clone()), keys: folder.join("keys") }).await;
     std::fs::remove_dir_all(folder).unwrap();
 }
 
@@ -28,7 +29,10 @@ pub async fn on_postgres(check: impl AsyncFnOnce(&Book)) {
     let (base, query) = server.split_once('?').unwrap_or((&server, ""));
     let (host, _) = base.rsplit_once('/').expect("the address ends with a database");
     on_server(&server, format!("create database {name}")).await;
-    check(&Book { url: StoreUrl::Postgres(format!("{host}/{name}?{query}")) }).await;
+    let keys = std::env::temp_dir().join(format!("daybook-keys-{name}"));
+    check(&Book { url: StoreUrl::Postgres(format!("{host}/{name}?{query}")), keys: keys.clone() }).await;
+    // Only litter is left behind when it fails.
+    std::fs::remove_dir_all(keys).ok();
     on_server(&server, format!("drop database {name} with (force)")).await;
 }
 
@@ -45,7 +49,7 @@ impl Book {
 
     /// Opens the log of the book.
     pub async fn try_open(&self, migrate: bool) -> Result<Log, LogError> {
-        Log::open(Config { url: self.url.clone(), secret: [9; 32], migrate }).await
+        Log::open(Config { url: self.url.clone(), secret: [9; 32], migrate, keys: KeySource::Folder(self.keys.clone()) }).await
     }
 
     /// The address, in the form that `StoreUrl` reads.
@@ -69,7 +73,8 @@ impl Book {
         }
     }
 
-    fn file(&self) -> PathBuf {
+    /// The log's file, on SQLite.
+    pub fn file(&self) -> PathBuf {
         self.url.log_file().unwrap()
     }
 }
@@ -86,6 +91,28 @@ impl Raw {
         match self {
             Self::Sqlite(db) => sqlx::raw_sql(sql).execute(db).await.map(|_| ()),
             Self::Postgres(db) => sqlx::raw_sql(sql).execute(db).await.map(|_| ()),
+        }
+    }
+
+    /// A connection to PostgreSQL under any address.
+    pub async fn connect(url: &str) -> Self {
+        Self::Postgres(PgConnection::connect(url).await.unwrap())
+    }
+
+    /// Closes the connection, which brings SQLite's file up to date.
+    pub async fn close(self) {
+        match self {
+            Self::Sqlite(db) => db.close().await.unwrap(),
+            Self::Postgres(db) => db.close().await.unwrap(),
+        }
+    }
+
+    /// The texts that a query yields.
+    pub async fn texts(&mut self, sql: &str) -> Vec<String> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self {
+            Self::Sqlite(db) => sqlx::query_scalar(sql).fetch_all(db).await.unwrap(),
+            Self::Postgres(db) => sqlx::query_scalar(sql).fetch_all(db).await.unwrap(),
         }
     }
 

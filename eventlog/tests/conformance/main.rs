@@ -6,13 +6,22 @@
 
 mod append;
 mod book;
+mod cqrs;
+mod damage;
 mod durable;
+#[path = "../../examples/cqrs_es.rs"]
+#[expect(dead_code, reason = "its main function")]
+mod example;
+mod immutable;
+mod import;
 mod postgres;
 mod race;
 mod reading;
 mod receipts;
+mod sealing;
 mod sqlite;
 mod tally;
+mod verify;
 
 /// Not a check: the process that [`durable::a_killed_writer_loses_nothing`] starts and kills.
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The suite on PostgreSQL.
 
 use crate::book::on_postgres;
-use crate::{append, durable, race, reading, receipts};
+use crate::{append, cqrs, durable, immutable, import, race, reading, receipts, verify};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_streams_at_once() {
@@ -105,7 +105,7 @@ async fn recorded_at_never_falls() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_database_refuses_changes() {
-    on_postgres(durable::the_database_refuses_changes).await;
+    on_postgres(immutable::the_database_refuses_changes).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -139,6 +139,91 @@ async fn hints_of_new_positions() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unknown_outcome_is_found_out_under_a_key() {
-    on_postgres(durable::an_unknown_outcome_is_found_out_under_a_key).await;
+async fn a_commit_without_an_answer_is_looked_up() {
+    on_postgres(durable::a_commit_without_an_answer_is_looked_up).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_example_runs() {
+    on_postgres(cqrs::the_example_runs).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stale_commit_is_a_conflict() {
+    on_postgres(cqrs::a_stale_commit_is_a_conflict).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metadata_is_kept_and_fills_the_envelope() {
+    on_postgres(cqrs::metadata_is_kept_and_fills_the_envelope).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn upcasters_of_cqrs_es_are_used() {
+    on_postgres(cqrs::upcasters_of_cqrs_es_are_used).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_decider_of_ours_runs_under_the_framework() {
+    on_postgres(cqrs::a_decider_of_ours_runs_under_the_framework).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_holds() {
+    on_postgres(verify::a_log_holds).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn verifies_beside_a_writer() {
+    on_postgres(verify::verifies_beside_a_writer).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_observer_sees_what_holds() {
+    on_postgres(verify::an_observer_sees_what_holds).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn alterations_are_found_where_they_are() {
+    on_postgres(verify::alterations_are_found_where_they_are).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_may_not_come_twice() {
+    on_postgres(verify::an_id_may_not_come_twice).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_comes_once() {
+    on_postgres(import::everything_comes_once).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_import_goes_on() {
+    on_postgres(import::an_interrupted_import_goes_on).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn imported_aggregates_live_on() {
+    on_postgres(import::imported_aggregates_live_on).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn times_of_the_metadata_make_the_order() {
+    on_postgres(import::times_of_the_metadata_make_the_order).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_does_not_fit_is_named() {
+    on_postgres(import::what_does_not_fit_is_named).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_application_owns_nothing() {
+    on_postgres(immutable::the_application_owns_nothing).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_table_is_granted() {
+    on_postgres(immutable::every_table_is_granted).await;
 }

@@ -109,7 +109,7 @@ pub async fn a_tailing_reader_sees_no_gap(book: &Book) {
 }
 
 /// Commands that wait while the head is held go in as one batch: those on their own streams at the first attempt, of two
-/// on one version exactly one, and what the database refuses fails alone.
+/// on one stream the second on the first's state, and what the database refuses fails alone.
 pub async fn neighbours_in_a_batch_are_unaffected(book: &Book) {
     let log = book.open().await;
     add(&log, "contested", 1).await;
@@ -143,6 +143,6 @@ pub async fn neighbours_in_a_batch_are_unaffected(book: &Book) {
     for (i, result) in commands.join_all().await {
         assert_eq!(result.is_ok(), i != 11 || !book.is_postgres(), "command {i}: {result:?}");
     }
-    assert_eq!(loaded.load(SeqCst), 13, "one of the contested two was decided again, nobody else");
+    assert!(loaded.load(SeqCst) <= 13, "at most one of the contested two was decided again, nobody else");
     assert_eq!(log.load::<Tally>("contested").await.unwrap().0.total, 3);
 }

@@ -1,7 +1,7 @@
 //! The suite on SQLite.
 
 use crate::book::on_sqlite;
-use crate::{append, durable, race, reading, receipts};
+use crate::{append, cqrs, durable, immutable, import, race, reading, receipts, verify};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_streams_at_once() {
@@ -105,7 +105,7 @@ async fn recorded_at_never_falls() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_database_refuses_changes() {
-    on_sqlite(durable::the_database_refuses_changes).await;
+    on_sqlite(immutable::the_database_refuses_changes).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -136,4 +136,84 @@ async fn names_of_a_kind() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hints_of_new_positions() {
     on_sqlite(reading::hints_of_new_positions).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_example_runs() {
+    on_sqlite(cqrs::the_example_runs).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stale_commit_is_a_conflict() {
+    on_sqlite(cqrs::a_stale_commit_is_a_conflict).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metadata_is_kept_and_fills_the_envelope() {
+    on_sqlite(cqrs::metadata_is_kept_and_fills_the_envelope).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn upcasters_of_cqrs_es_are_used() {
+    on_sqlite(cqrs::upcasters_of_cqrs_es_are_used).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_decider_of_ours_runs_under_the_framework() {
+    on_sqlite(cqrs::a_decider_of_ours_runs_under_the_framework).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_holds() {
+    on_sqlite(verify::a_log_holds).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn verifies_beside_a_writer() {
+    on_sqlite(verify::verifies_beside_a_writer).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_observer_sees_what_holds() {
+    on_sqlite(verify::an_observer_sees_what_holds).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn alterations_are_found_where_they_are() {
+    on_sqlite(verify::alterations_are_found_where_they_are).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_may_not_come_twice() {
+    on_sqlite(verify::an_id_may_not_come_twice).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_comes_once() {
+    on_sqlite(import::everything_comes_once).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_import_goes_on() {
+    on_sqlite(import::an_interrupted_import_goes_on).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn imported_aggregates_live_on() {
+    on_sqlite(import::imported_aggregates_live_on).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn times_of_the_metadata_make_the_order() {
+    on_sqlite(import::times_of_the_metadata_make_the_order).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_does_not_fit_is_named() {
+    on_sqlite(import::what_does_not_fit_is_named).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_replaced() {
+    on_sqlite(immutable::nothing_is_replaced).await;
 }

@@ -17,7 +17,7 @@ create table streams (
 
 create index streams_kind on streams (kind, name);
 
--- json, not jsonb: the payload is kept byte for byte.
+-- json, not jsonb: the payload is kept byte for byte. digest is of the payload, leaf of the whole row (docs/leaf.md).
 create table events (
     position       bigint           not null constraint events_pk primary key,
     stream_id      uuid             not null,
@@ -33,6 +33,8 @@ create table events (
     causation_id   uuid,
     command_id     uuid             not null,
     traceparent    text,
+    digest         bytea            not null constraint events_digest check (octet_length(digest) = 32),
+    leaf           bytea            not null constraint events_leaf check (octet_length(leaf) = 32),
     payload        json             not null,
     constraint events_stream_version unique (stream_id, version)
 );
@@ -64,11 +66,36 @@ begin
     raise exception '% are append-only', tg_table_name using errcode = 'restrict_violation';
 end $$;
 
-create trigger events_append_only before update or delete or truncate on events
-    for each statement execute function refuse_change();
-create trigger receipts_append_only before update or delete or truncate on receipts
-    for each statement execute function refuse_change();
+create function refuse_return() returns trigger language plpgsql as $$
+begin
+    raise exception '% only move forward', tg_table_name using errcode = 'restrict_violation';
+end $$;
+
+create trigger events_append_only before update or delete on events for each row execute function refuse_change();
+create trigger events_no_truncate before truncate on events for each statement execute function refuse_change();
+create trigger receipts_append_only before update or delete on receipts for each row execute function refuse_change();
+create trigger receipts_no_truncate before truncate on receipts for each statement execute function refuse_change();
+
+-- Conditions, not code: an update that fits costs no call.
+create trigger streams_forward before update on streams for each row
+    when (new.version <= old.version or (new.id, new.name, new.kind) is distinct from (old.id, old.name, old.kind))
+    execute function refuse_return();
+create trigger streams_no_delete before delete on streams for each row execute function refuse_return();
+create trigger streams_no_truncate before truncate on streams for each statement execute function refuse_return();
+create trigger log_head_forward before update on log_head for each row
+    when (new.position < old.position or new.recorded_at < old.recorded_at)
+    execute function refuse_return();
+create trigger log_head_no_delete before delete on log_head for each row execute function refuse_return();
+create trigger log_head_no_truncate before truncate on log_head for each statement execute function refuse_return();
 
 -- Always: session_replication_role = replica would skip an ordinary trigger.
 alter table events enable always trigger events_append_only;
+alter table events enable always trigger events_no_truncate;
 alter table receipts enable always trigger receipts_append_only;
+alter table receipts enable always trigger receipts_no_truncate;
+alter table streams enable always trigger streams_forward;
+alter table streams enable always trigger streams_no_delete;
+alter table streams enable always trigger streams_no_truncate;
+alter table log_head enable always trigger log_head_forward;
+alter table log_head enable always trigger log_head_no_delete;
+alter table log_head enable always trigger log_head_no_truncate;

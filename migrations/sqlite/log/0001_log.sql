@@ -17,6 +17,7 @@ create table streams (
 
 create index streams_kind on streams (kind, name);
 
+-- digest is of the payload, leaf of the whole row (docs/leaf.md).
 create table events (
     position       integer constraint events_pk primary key,
     stream_id      blob    not null,
@@ -32,6 +33,8 @@ create table events (
     causation_id   blob,
     command_id     blob    not null,
     traceparent    text,
+    digest         blob    not null constraint events_digest check (length(digest) = 32),
+    leaf           blob    not null constraint events_leaf check (length(leaf) = 32),
     payload        text    not null,
     constraint events_stream_version unique (stream_id, version),
     constraint events_event_id unique (event_id)
@@ -63,3 +66,24 @@ create trigger events_no_update before update on events begin select raise(abort
 create trigger events_no_delete before delete on events begin select raise(abort, 'events are append-only'); end;
 create trigger receipts_no_update before update on receipts begin select raise(abort, 'receipts are append-only'); end;
 create trigger receipts_no_delete before delete on receipts begin select raise(abort, 'receipts are append-only'); end;
+
+create trigger streams_forward before update on streams
+    when new.version <= old.version or new.id <> old.id or new.name <> old.name or new.kind <> old.kind
+    begin select raise(abort, 'streams only move forward'); end;
+create trigger streams_no_delete before delete on streams begin select raise(abort, 'streams only move forward'); end;
+create trigger log_head_forward before update on log_head when new.position < old.position or new.recorded_at < old.recorded_at
+    begin select raise(abort, 'log_head only moves forward'); end;
+create trigger log_head_no_delete before delete on log_head begin select raise(abort, 'log_head only moves forward'); end;
+
+-- "insert or replace" deletes the row in its way without a word to the triggers above, unless the connection asks for it.
+create trigger events_no_replace before insert on events
+    when new.position <= (select position from log_head) or exists (select 1 from events where event_id = new.event_id)
+      or exists (select 1 from events where stream_id = new.stream_id and version = new.version)
+    begin select raise(abort, 'events are append-only'); end;
+create trigger receipts_no_replace before insert on receipts when exists (select 1 from receipts where key = new.key)
+    begin select raise(abort, 'receipts are append-only'); end;
+create trigger streams_no_replace before insert on streams
+    when exists (select 1 from streams where id = new.id and (version >= new.version or name <> new.name or kind <> new.kind))
+      or exists (select 1 from streams where name = new.name and id <> new.id)
+    begin select raise(abort, 'streams only move forward'); end;
+create trigger log_head_no_replace before insert on log_head begin select raise(abort, 'log_head only moves forward'); end;

@@ -14,7 +14,7 @@ use domain::payout;
 use domain::pricing::Price;
 use domain::vehicle;
 use kernel::jiff::SignedDuration;
-use kernel::{Actor, Currency, DomainEvent, Id, Money, Period, Personal, Timestamp};
+use kernel::{Actor, Currency, DomainEvent, Id, KeyClass, Money, Period, Personal, Sealed, Timestamp};
 use uuid::Uuid;
 
 mod store;
@@ -45,6 +45,7 @@ impl History {
             causation_id: None,
             command_id: Uuid::from_u128(1_000 + u128::from(position)),
             traceparent: None,
+            digest: eventlog::payload_digest(b"{}"),
             payload: "{}".into(),
         };
         self.0.push(Known { recorded, event });
@@ -133,9 +134,9 @@ pub(crate) fn won(minor: i128) -> Money {
     Money::new(minor, Currency::Krw)
 }
 
-/// A value about a person.
+/// A value about a person, as it is stored.
 pub(crate) fn person<K>(subject: Id<K>, value: &str) -> Personal<String> {
-    Personal::profile(subject.uuid(), value.to_owned())
+    Personal::Sealed(Sealed { subject: subject.uuid(), class: KeyClass::Profile, associated: "".into(), bytes: value.into() })
 }
 
 /// A listed car, not yet active.

@@ -97,7 +97,7 @@ mod tests {
             .on(user, Event::User(user::Event::SessionsRevoked { epoch: 1 }));
         let row = history.row::<Users>(&user.to_string()).unwrap();
         assert_eq!((row.id, row.created_at, row.email_verified), (user, at(1), true));
-        assert_eq!((row.roles.len(), row.name.value().map(String::as_str)), (1, Some("Ada")));
+        assert_eq!((row.roles.len(), row.name.sealed().map(|name| &*name.bytes)), (1, Some("Ada")));
         assert_eq!(Users::index("", &row), [Value::Timestamp(at(1))]);
     }
 

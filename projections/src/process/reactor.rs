@@ -189,18 +189,16 @@ impl<W: Work, E: Send + Sync + 'static> Reactor<W, E> {
 
     /// One event's reactions: commands are performed, the rest is noted. Says whether there were any.
     async fn react(&self, position: u64, seen: &Seen<E>, writes: &mut Writes) -> Result<bool, ProcessError> {
-        let event = match seen {
-            Seen::Known(event) => event,
-            Seen::Foreign => return Ok(false),
-            Seen::Unreadable { event_type, reason } => {
-                let (process, event_type, reason) = (self.definition.name, event_type.clone(), reason.clone());
-                return Err(ProcessError::Unreadable { process, position, event_type, reason });
-            }
-        };
-        let reactions = (self.definition.react)(event);
-        let any = !reactions.is_empty();
+        let events = seen.events().map_err(|(event_type, reason)| {
+            let (process, event_type, reason) = (self.definition.name, event_type.to_owned(), reason.to_owned());
+            ProcessError::Unreadable { process, position, event_type, reason }
+        })?;
         let mut noted = Writes::default();
-        for (index, reaction) in reactions.into_iter().enumerate() {
+        // Numbered through all events of the position, whatever their number.
+        let reactions = events.iter().flat_map(|event| (self.definition.react)(event).into_iter().map(move |reaction| (event, reaction)));
+        let reactions: Vec<_> = reactions.collect();
+        let any = !reactions.is_empty();
+        for (index, (event, reaction)) in reactions.into_iter().enumerate() {
             let id = ReactionId::new(format!("{}:{position}:{index}", self.definition.name), Some(&event.recorded));
             self.one(id, position, reaction, &mut noted).await?;
         }

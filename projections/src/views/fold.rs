@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::known::{Known, Seen};
+use eventlog::Recorded;
+
+use crate::known::Known;
 use crate::tail::Stretch;
 use crate::views::definition::{Definition, Folded};
 use crate::views::error::ViewError;
@@ -47,14 +49,15 @@ impl<E> Batch<E> {
     pub(crate) fn gather(definition: &Definition<E>, stretch: &Stretch<E>) -> Self {
         let mut batch = Self { keys: BTreeMap::new(), upto: stretch.after, halt: None };
         for (position, seen) in stretch.positions() {
-            match seen {
-                Seen::Known(event) => {
-                    for key in (definition.keys)(event) {
-                        batch.keys.entry(key).or_default().push(Arc::clone(event));
+            match seen.events() {
+                Ok(events) => {
+                    for event in events {
+                        for key in (definition.keys)(event) {
+                            batch.keys.entry(key).or_default().push(Arc::clone(event));
+                        }
                     }
                 }
-                Seen::Foreign => {}
-                Seen::Unreadable { event_type, reason } => {
+                Err((event_type, reason)) => {
                     let reason = format!("cannot read event {event_type} at position {position}: {reason}");
                     batch.halt = Some(Halt { position, reason });
                     return batch;
@@ -80,7 +83,7 @@ impl<E> Batch<E> {
         let (mut changes, mut poison) = (Changes::default(), None::<Halt>);
         for (key, events) in &self.keys {
             if parked.contains(key) {
-                changes.parked.extend(events.iter().map(|event| park(key, event, None)));
+                changes.park(key, events, None);
                 continue;
             }
             let doc = docs.get(key).map(String::as_str);
@@ -94,9 +97,13 @@ impl<E> Batch<E> {
                     }
                 }
                 Some((at, reason)) => {
-                    changes.parked.push(park(key, &events[at], Some(reason.to_string())));
-                    changes.parked.extend(events[at + 1..].iter().map(|event| park(key, event, None)));
-                    changes.write(key, doc.is_some(), folded, &events[..at]);
+                    // A stored event is applied as a whole or not at all, however many events of today it has become.
+                    let start = events[..at].iter().rposition(|event| event.position() < events[at].position()).map_or(0, |last| last + 1);
+                    if start < at {
+                        folded = (definition.fold)(key, doc, &events[..start])?;
+                    }
+                    changes.park(key, &events[start..], Some(reason.to_string()));
+                    changes.write(key, doc.is_some(), folded, &events[..start]);
                 }
                 None => changes.write(key, doc.is_some(), folded, events),
             }
@@ -122,6 +129,14 @@ impl<E> Batch<E> {
 }
 
 impl Changes {
+    /// Parks a key's events, each stored one once; the first with a reason, if it is the poison.
+    fn park<E>(&mut self, key: &str, events: &[Arc<Known<E>>], mut reason: Option<String>) {
+        for same in events.chunk_by(|one, next| one.position() == next.position()) {
+            let Recorded { position, event_type, .. } = &same[0].recorded;
+            self.parked.push(Parked { key: key.to_owned(), position: *position, event_type: event_type.clone(), reason: reason.take() });
+        }
+    }
+
     /// Notes what became of a row that these events were applied to.
     fn write<E>(&mut self, key: &str, existed: bool, folded: Folded, applied: &[Arc<Known<E>>]) {
         let Some(last) = applied.last() else { return };
@@ -131,8 +146,4 @@ impl Changes {
             None => {}
         }
     }
-}
-
-fn park<E>(key: &str, event: &Known<E>, reason: Option<String>) -> Parked {
-    Parked { key: key.to_owned(), position: event.position(), event_type: event.recorded.event_type.clone(), reason }
 }

@@ -1,7 +1,7 @@
 //! A fresh book for one check: a folder of its own, or a database of its own.
 
 use daybook_projections::views::Views;
-use eventlog::{Config, Log, StoreUrl};
+use eventlog::{Config, KeySource, Log, StoreUrl};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
@@ -46,10 +46,15 @@ async fn on_server(url: &str, sql: String) {
 }
 
 async fn open(url: &StoreUrl) -> Log {
-    Log::open(Config { url: url.clone(), secret: [9; 32], migrate: true }).await.unwrap()
+    Log::open(Config { url: url.clone(), secret: [9; 32], migrate: true, keys: KeySource::beside(url) }).await.unwrap()
 }
 
 impl Book {
+    /// Another node's log of the same book: it remembers nothing.
+    pub async fn another(&self) -> Log {
+        open(&self.url).await
+    }
+
     /// Opens the read side; every call is another process.
     pub async fn views(&self) -> Views<Toy> {
         Views::open(self.log.clone(), toy::decode).await.unwrap()

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use daybook_projections::views::{ProjectionState, Projector, Query, Step, ViewError};
 use daybook_projections::{Known, ReadModel};
+use kernel::upcast::Decoded;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -16,7 +17,7 @@ use crate::toy::{Monies, Tallies, Tallies2, Tally, Toy, added, append, decode};
 async fn naive(book: &Book, upto: u64) -> BTreeMap<String, Tally> {
     let (mut rows, mut parked) = (BTreeMap::new(), BTreeSet::new());
     for recorded in book.log.read(0, 5_000).await.unwrap().into_iter().filter(|event| event.position <= upto) {
-        let Ok(Some(event)) = decode(&recorded) else { continue };
+        let Ok(Decoded::One(event)) = decode(&recorded) else { continue };
         let known = Known { recorded, event };
         for key in Tallies::keys(&known) {
             if parked.contains(&key) {

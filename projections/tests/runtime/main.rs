@@ -12,3 +12,4 @@ mod on_sqlite;
 mod processes;
 mod reading;
 mod toy;
+mod upcasts;

@@ -1,7 +1,7 @@
 //! The suite on PostgreSQL.
 
 use crate::book::on_postgres;
-use crate::{folding, processes, reading};
+use crate::{folding, processes, reading, upcasts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_equal_the_naive_fold_at_every_checkpoint() {
@@ -106,4 +106,29 @@ async fn two_runtimes_share_without_doubling() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runtime_that_is_killed_anywhere_doubles_nothing() {
     on_postgres(processes::a_runtime_that_is_killed_anywhere_doubles_nothing).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_position_may_be_any_number_of_events() {
+    on_postgres(upcasts::one_position_may_be_any_number_of_events).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_is_fresh_with_events_of_older_shapes() {
+    on_postgres(upcasts::a_row_is_fresh_with_events_of_older_shapes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poison_parks_its_whole_position() {
+    on_postgres(upcasts::a_poison_parks_its_whole_position).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shape_without_a_path_halts_and_refuses() {
+    on_postgres(upcasts::a_shape_without_a_path_halts_and_refuses).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reactions_are_numbered_through_a_position() {
+    on_postgres(processes::reactions_are_numbered_through_a_position).await;
 }

@@ -10,10 +10,12 @@ use daybook_projections::process::{BusinessClock, Process, ProcessError, Reactio
 use daybook_projections::views::Views;
 use eventlog::Log;
 use kernel::Timestamp;
+use kernel::upcast::Decoded;
 use serde::{Deserialize, Serialize};
 
 use crate::book::Book;
 use crate::toy::{Toy, added, append, append_once, decode};
+use crate::upcasts::{Old, append_old};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Intent {
@@ -135,7 +137,7 @@ impl Set {
 async fn answers(book: &Book) -> Vec<String> {
     let events = book.log.read(0, 5_000).await.unwrap();
     let answer = |event| match decode(&event) {
-        Ok(Some(Toy::Answered { id })) => Some(id),
+        Ok(Decoded::One(Toy::Answered { id })) => Some(id),
         _ => None,
     };
     events.into_iter().filter_map(answer).collect()
@@ -171,6 +173,18 @@ pub async fn everything_happens_in_a_fixed_order_by_hand(book: &Book) {
     assert_eq!(runtime.next_timer_due().await.unwrap(), None);
     runtime.settle().await.unwrap();
     assert_eq!(answers(book).await.len(), 7);
+    runtime.stop().await;
+}
+
+pub async fn reactions_are_numbered_through_a_position(book: &Book) {
+    let (views, set) = (book.views().await, Set::of(book));
+    // One event of an older program that is three of today's, the second of which asks for nothing; then one that is none.
+    append_old(book, "a", Old::AllAdded { amounts: vec![2, 0, 1] }).await;
+    append_old(book, "a", Old::LookedAt {}).await;
+    append(&book.log, "a", vec![added(1)]).await;
+    let runtime = set.manual(&views).await;
+    runtime.settle().await.unwrap();
+    assert_eq!(answers(book).await, ["echo:1:0", "echo:1:1", "echo:1:2", "echo:3:0"]);
     runtime.stop().await;
 }
 

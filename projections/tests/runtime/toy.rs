@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use daybook_projections::{Column, Known, Poison, ReadModel, Unreadable, Value};
 use eventlog::{CommandMeta, Log, Recorded};
+use kernel::upcast::{Decoded, Upcasts};
 use kernel::{Actor, At, Decider, DomainEvent, Fact, JournalEntry, Refusal, Refused, Timestamp, Unbalanced};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -57,6 +58,10 @@ impl Fact for Toy {
     fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
         Ok(None)
     }
+
+    fn upcasts() -> Option<&'static Upcasts> {
+        Some(&crate::upcasts::UPCASTS)
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -85,13 +90,13 @@ impl Decider for Toys {
     }
 }
 
-pub fn decode(recorded: &Recorded) -> Result<Option<Toy>, Unreadable> {
+pub fn decode(recorded: &Recorded) -> Result<Decoded<Toy>, Unreadable> {
     if recorded.stream.kind() != Toys::KIND || recorded.event_type == "Calmed" && recorded.stream.id() == "foreign" {
-        return Ok(None);
+        return Ok(Decoded::none());
     }
-    match recorded.decode::<Toy>() {
-        Ok(Toy::Garbled {}) => Err(Unreadable("garbled".into())),
-        Ok(event) => Ok(Some(event)),
+    match recorded.events::<Toy>() {
+        Ok(Decoded::One(Toy::Garbled {})) => Err(Unreadable("garbled".into())),
+        Ok(event) => Ok(event),
         Err(error) => Err(Unreadable(error.to_string())),
     }
 }

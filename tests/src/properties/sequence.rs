@@ -265,7 +265,7 @@ impl Sequence {
             let page = self.world.ctx.log.read(after, 1_000).await.unwrap();
             let more = page.len() == 1_000;
             new.extend(page.into_iter().map(|recorded| {
-                let event = domain::Event::decode(recorded.stream.kind(), &recorded.event_type, &recorded.payload).unwrap().unwrap();
+                let event = domain::Event::today(recorded.stream.kind(), &recorded.event_type, &recorded.payload).unwrap().unwrap();
                 (recorded, event)
             }));
             if !more {

@@ -11,7 +11,7 @@ use commands::{Caller, Clock, Context, Ids, Keys};
 use domain::geo::GeoPoint;
 use domain::settings::Settings;
 use domain::user::Role;
-use eventlog::{Config, Log, StoreUrl};
+use eventlog::{Config, KeySource, Log, StoreUrl};
 use kernel::{Actor, Currency, Money, Timestamp};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -101,7 +101,9 @@ fn fresh_folder() -> PathBuf {
 }
 
 async fn open(folder: &Path, seed: u64) -> Context {
-    let log = Log::open(Config { url: StoreUrl::Sqlite(folder.to_owned()), secret: [7; 32], migrate: true }).await.unwrap();
+    let url = StoreUrl::Sqlite(folder.to_owned());
+    let config = Config { keys: KeySource::beside(&url), url, secret: [7; 32], migrate: true };
+    let log = Log::open(config).await.unwrap();
     let won = |minor| Money::new(minor, Currency::Krw);
     let settings = Settings {
         max_pending_per_guest: MAX_PENDING,

@@ -19,8 +19,12 @@ fn it_does_not_start_without_a_secret_or_a_database() {
 #[test]
 fn an_unreachable_database_is_unavailable() {
     let secret = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-    let output =
-        daybook().arg("serve").env("DAYBOOK_SECRET", secret).env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none").output().unwrap();
+    let mut serve = daybook();
+    serve.arg("serve").env("DAYBOOK_SECRET", secret).env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none");
+    let output = serve.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), said.contains("DAYBOOK_KEYS_DIR")), (Some(2), true), "a server's keys are never guessed: {said}");
+    let output = serve.env("DAYBOOK_KEYS_DIR", std::env::temp_dir().join("daybook-no-keys")).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(4), "{said}");
     assert!(said.contains("hint:"), "{said}");

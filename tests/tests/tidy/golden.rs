@@ -31,7 +31,7 @@ fn kinds() -> BTreeMap<&'static str, &'static Source> {
 
 /// The types that a kind's events are stored under, from the decoder itself: it names them all when it meets another.
 fn stored_types(kind: &str) -> Option<BTreeSet<String>> {
-    let refused = match domain::Event::decode(kind, NO_TYPE, "null") {
+    let refused = match domain::Event::today(kind, NO_TYPE, "null") {
         Ok(None) => return None,
         Ok(Some(event)) => panic!("{kind} reads {NO_TYPE:?} as {event:?}: an event type must be named"),
         Err(error) => error.to_string(),

@@ -5,6 +5,7 @@
 //! | `arrows` | who may import whom, and which crates never come in |
 //! | `code` | file length; no floats, clocks or chance in the rules; no unwrap outside tests |
 //! | `golden` | names that are stored are only ever added to |
+//! | `migrations` | a released migration does not change |
 //! | `words` | refusal codes exist; the vocabulary is kept; no machine's paths |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
@@ -12,6 +13,7 @@
 mod arrows;
 mod code;
 mod golden;
+mod migrations;
 mod source;
 mod words;
 

@@ -8,7 +8,7 @@ use adapters::{FolderStore, SandboxFiles, SeoulGeocoder};
 use commands::user::NewPassword;
 use commands::{Clock, Context, Ids, Keys};
 use domain::settings::Settings;
-use eventlog::{Config as LogConfig, Log, StoreUrl};
+use eventlog::{Config as LogConfig, KeySource, Log, StoreUrl};
 use kernel::Timestamp;
 use projections::models;
 use projections::process::Runtime;
@@ -26,6 +26,8 @@ pub struct Place {
     pub store: StoreUrl,
     /// What every key is derived from.
     pub secret: [u8; 32],
+    /// Where the keys of personal data are wrapped from.
+    pub keys: KeySource,
     /// Photos.
     pub data: PathBuf,
     /// The provider's book; the bank's is beside it.
@@ -46,7 +48,7 @@ impl CommandDriver {
     /// [`NotEmpty`], or when a store or file cannot be used.
     pub async fn open(place: &Place, seed: u64, at: Timestamp) -> Result<Self, AnyError> {
         tokio::fs::create_dir_all(&place.data).await?;
-        let config = LogConfig { url: place.store.clone(), secret: place.secret, migrate: place.migrate };
+        let config = LogConfig { url: place.store.clone(), secret: place.secret, migrate: place.migrate, keys: place.keys.clone() };
         let log = Log::open(config).await?;
         match log.head().await? {
             0 => {}

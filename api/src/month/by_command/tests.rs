@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use eventlog::StoreUrl;
+use eventlog::{KeySource, StoreUrl};
 
 use super::*;
 use crate::month::plan::Plan;
@@ -13,8 +13,10 @@ const SEED: u64 = 7;
 /// A small month in a folder of its own, and what the world outside has of it.
 async fn month(folder: &Path) -> (Report, Books) {
     let begins = Timestamp::from_second(1_788_188_400).unwrap();
+    let store = StoreUrl::Sqlite(folder.to_path_buf());
     let place = Place {
-        store: StoreUrl::Sqlite(folder.to_path_buf()),
+        keys: KeySource::beside(&store),
+        store,
         secret: [7; 32],
         data: folder.to_path_buf(),
         provider_book: folder.join("provider.ndjson"),

@@ -6,7 +6,7 @@ use domain::geo::GeoPoint;
 use domain::ids::{UserId, VehicleId};
 use domain::upload::ContentType;
 use domain::vehicle::{self, Registration, Vehicle};
-use eventlog::{CommandMeta, Config, Log, StoreUrl};
+use eventlog::{CommandMeta, Config, KeySource, Log, StoreUrl};
 use kernel::{Actor, Decider};
 use uuid::Uuid;
 
@@ -31,7 +31,8 @@ impl Drop for Store {
 impl Store {
     pub(crate) async fn open(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("daybook-models-{name}-{}", Uuid::now_v7()));
-        let config = Config { url: StoreUrl::Sqlite(folder.clone()), secret: [7; 32], migrate: true };
+        let url = StoreUrl::Sqlite(folder.clone());
+        let config = Config { keys: KeySource::beside(&url), url, secret: [7; 32], migrate: true };
         let views = Views::open(Log::open(config).await.unwrap(), crate::decode).await.unwrap();
         install_all(&views).await.unwrap();
         Self { views, folder }

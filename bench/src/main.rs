@@ -1,0 +1,172 @@
+//! How fast the log is, beside its peers and beside what the server could do at most. See README.md.
+
+mod booking;
+mod clients;
+mod contest;
+mod cpu;
+mod daybook;
+mod error;
+mod fill;
+mod limit;
+mod peer;
+mod place;
+mod profile;
+mod reading;
+mod real;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::contest::{Contest, Name, Question};
+use crate::error::Failure;
+use crate::place::Server;
+use crate::report::Printer;
+
+/// Clients of a hot stream, unless told otherwise.
+const HOT_CLIENTS: usize = 256;
+/// Clients otherwise.
+const CLIENTS: usize = 64;
+
+#[derive(Parser)]
+#[command(name = "bench", about = "Measures the log beside its peers, on one server, in one run")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Commands a second: the log, postgres-es, bare inserts and the product's own commands.
+    Log(LogArgs),
+    /// Folding a long stream, and reading a whole log with decoding.
+    Load {
+        #[command(flatten)]
+        common: Common,
+        /// Events of the stream that is folded.
+        #[arg(long, default_value_t = 10_000)]
+        events: u64,
+        /// Events of the log that is read.
+        #[arg(long, default_value_t = 300_000)]
+        log_events: u64,
+    },
+    /// Fills a log, reports memory at 1, 5 and 10 million events, and times its opening.
+    Open {
+        #[command(flatten)]
+        common: Common,
+        /// Events to append.
+        #[arg(long, default_value_t = 10_000_000)]
+        events: u64,
+    },
+    /// The first command on a long stream after a restart.
+    Snapshot {
+        #[command(flatten)]
+        common: Common,
+        /// Events of the stream.
+        #[arg(long, default_value_t = 100_000)]
+        events: u64,
+    },
+}
+
+#[derive(Args)]
+struct Common {
+    /// A PostgreSQL server on which databases may be created (postgres://USER@HOST/DATABASE), or a folder (sqlite://FOLDER).
+    #[arg(long, env = "DAYBOOK_BENCH_DATABASE_URL")]
+    database_url: String,
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct LogArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Clients at a time; several numbers are measured one after the other [default: 64, with --hot 256].
+    #[arg(long, value_delimiter = ',')]
+    clients: Vec<usize>,
+    /// Seconds that count.
+    #[arg(long, default_value_t = 6)]
+    seconds: u64,
+    /// Seconds before anything counts.
+    #[arg(long, default_value_t = 1)]
+    warm_up: u64,
+    /// Runs; the ratios are medians over them.
+    #[arg(long, default_value_t = 1)]
+    runs: usize,
+    /// Compare with a run in which so many commands of a hundred are replays of old keys or on stale versions.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=100), conflicts_with = "hot")]
+    bad: Option<u32>,
+    /// Compare with a run in which every client writes on the same aggregate.
+    #[arg(long)]
+    hot: bool,
+    /// Only these contestants (`limit` needs `daybook`, whose rows it inserts).
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Name>,
+    /// Show what the PostgreSQL server does meanwhile (costs a little of what is measured).
+    #[arg(long)]
+    profile: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse().task).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            eprintln!("a contestant had errors, or the database does not hold what it acknowledged");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Is what was measured right?
+async fn run(task: Task) -> Result<bool, Failure> {
+    let (common, server) = match &task {
+        Task::Log(LogArgs { common, .. }) | Task::Load { common, .. } | Task::Open { common, .. } | Task::Snapshot { common, .. } => {
+            (common, Server::new(&common.database_url)?)
+        }
+    };
+    let printer = Printer { json: common.json };
+    printer.settings(&server.settings().await?)?;
+    let result = tokio::select! {
+        result = measure(&server, printer, task) => result,
+        stopped = tokio::signal::ctrl_c() => Err(stopped.map_or_else(Failure::from, |()| Failure::Usage("stopped".into()))),
+    };
+    server.clean_up().await?;
+    result
+}
+
+async fn measure(server: &Server, printer: Printer, task: Task) -> Result<bool, Failure> {
+    match task {
+        Task::Log(args) => return contest(server, printer, args).await,
+        Task::Load { events, log_events, .. } => reading::load(server, printer, events, log_events).await?,
+        Task::Open { events, .. } => reading::open(server, printer, events).await?,
+        Task::Snapshot { events, .. } => reading::snapshot(server, printer, events).await?,
+    }
+    Ok(true)
+}
+
+async fn contest(server: &Server, printer: Printer, args: LogArgs) -> Result<bool, Failure> {
+    let question = match (args.bad, args.hot) {
+        (Some(percent), _) => Question::Bad(percent),
+        (None, true) => Question::Hot,
+        (None, false) => Question::Peers,
+    };
+    let default = if args.hot { HOT_CLIENTS } else { CLIENTS };
+    let clients = if args.clients.is_empty() { vec![default] } else { args.clients };
+    let (warm_up, measured) = (Duration::from_secs(args.warm_up), Duration::from_secs(args.seconds.max(1)));
+    let contest = Contest { server, printer, question, only: args.only, runs: args.runs.max(1), warm_up, measured, profile: args.profile };
+    let mut right = true;
+    for clients in clients {
+        right &= contest.hold(clients).await?.iter().all(report::Line::is_right);
+    }
+    Ok(right)
+}

@@ -1,0 +1,100 @@
+//! `verify`: does the log hold?
+
+use clap::Args;
+use eventlog::verify::{Fault, Observer, Range, Verdict, Verified};
+use serde_json::json;
+
+use crate::cli::{Common, Exit, Failed};
+use crate::progress::Progress;
+
+const HINT: &str = "compare with a backup or a replica: `daybook-replay verify` there tells which of them holds";
+
+/// Options of `verify`.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// The first position to look at; the root of the tree is only given from 1 on.
+    #[arg(long, value_name = "POSITION", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub from: u64,
+    /// The last position to look at; without it the head, as it is at the start.
+    #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(u64).range(1..))]
+    pub to: Option<u64>,
+}
+
+struct Watching(Progress);
+
+impl Observer for Watching {
+    fn progress(&mut self, position: u64, to: u64) {
+        self.0.at(position, to);
+    }
+}
+
+pub(crate) async fn run(common: &Common, options: &Options) -> Result<(), Failed> {
+    let store = common.store()?;
+    if options.to.is_some_and(|to| to < options.from) {
+        return Err(Failed::new(Exit::Usage, "--to lies before --from", "positions count from 1, oldest first"));
+    }
+    let mut watching = Watching(Progress::new("events", common.quiet));
+    let verdict = eventlog::verify::verify(&store, Range { from: options.from, to: options.to }, &mut watching).await?;
+    let millis = watching.0.elapsed().as_millis();
+    drop(watching);
+    match verdict {
+        Verdict::Holds(verified) => {
+            println!("{}", if common.json { holds_json(&verified, millis) } else { holds_text(&verified) });
+            Ok(())
+        }
+        Verdict::Broken(fault) => {
+            if common.json {
+                println!("{}", broken_json(&fault));
+            }
+            Err(Failed::new(Exit::Refused, format!("the log does not hold: {fault}"), HINT))
+        }
+    }
+}
+
+fn holds_text(verified: &Verified) -> String {
+    let Verified { from, to, streams, receipts, .. } = verified;
+    let root = verified.root.map_or_else(String::new, |root| format!("\nroot     {}", hex(root)));
+    format!("the log holds\nevents   {from} to {to}\nstreams  {streams}\nreceipts {receipts}{root}")
+}
+
+fn holds_json(verified: &Verified, millis: u128) -> String {
+    json!({
+        "holds": true,
+        "from": verified.from,
+        "to": verified.to,
+        "head": verified.head,
+        "streams": verified.streams,
+        "receipts": verified.receipts,
+        "root": verified.root.map(hex),
+        "milliseconds": u64::try_from(millis).unwrap_or(u64::MAX),
+    })
+    .to_string()
+}
+
+fn broken_json(fault: &Fault) -> String {
+    json!({ "holds": false, "position": fault.position, "wrong": fault.wrong.to_string() }).to_string()
+}
+
+fn hex(bytes: [u8; 32]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use eventlog::verify::Wrong;
+
+    use super::*;
+
+    #[test]
+    fn keys_are_stable() {
+        let verified = Verified { from: 1, to: 2, head: 3, streams: 1, receipts: 2, root: Some([0xab; 32]) };
+        let root = "ab".repeat(32);
+        assert_eq!(
+            holds_json(&verified, 5),
+            format!(r#"{{"from":1,"head":3,"holds":true,"milliseconds":5,"receipts":2,"root":"{root}","streams":1,"to":2}}"#)
+        );
+        assert_eq!(holds_text(&verified), format!("the log holds\nevents   1 to 2\nstreams  1\nreceipts 2\nroot     {root}"));
+        let fault = Fault { position: Some(7), wrong: Wrong::Missing };
+        assert_eq!(broken_json(&fault), r#"{"holds":false,"position":7,"wrong":"there is no event"}"#);
+    }
+}

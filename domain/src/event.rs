@@ -3,7 +3,9 @@
 use kernel::{Decider, DomainEvent, Fact, JournalEntry, Unbalanced};
 
 use crate::settlement::guard;
-use crate::{booking, claim, payable, payment, payout, pending, session, settlement, upload, user, vehcal, vehicle};
+use crate::{
+    booking, claim, payable, payment, payout, pending, product, session, settlement, shop_order, stock, upload, user, vehcal, vehicle,
+};
 
 /// An event of some module; one variant per kind of stream.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +26,12 @@ pub enum Event {
     Booking(booking::Event),
     /// `pending-…`
     Pending(pending::Event),
+    /// `product-…`
+    Product(product::Event),
+    /// `stock-…`
+    Stock(stock::Event),
+    /// `shoporder-…`
+    ShopOrder(shop_order::Event),
     /// `payment-…`
     Payment(payment::Event),
     /// `payable-…`
@@ -52,6 +60,9 @@ impl Event {
             upload::Upload::KIND => Self::Upload(read.event()?),
             booking::Booking::KIND => Self::Booking(read.event()?),
             pending::PendingRequests::KIND => Self::Pending(read.event()?),
+            product::Product::KIND => Self::Product(read.event()?),
+            stock::Stock::KIND => Self::Stock(read.event()?),
+            shop_order::ShopOrder::KIND => Self::ShopOrder(read.event()?),
             payment::Payment::KIND => Self::Payment(read.event()?),
             payable::Payable::KIND => Self::Payable(read.event()?),
             settlement::Settlement::KIND => Self::Settlement(read.event()?),
@@ -75,6 +86,9 @@ impl Event {
             Self::Upload(event) => event.entry(),
             Self::Booking(event) => event.entry(),
             Self::Pending(event) => event.entry(),
+            Self::Product(event) => event.entry(),
+            Self::Stock(event) => event.entry(),
+            Self::ShopOrder(event) => event.entry(),
             Self::Payment(event) => event.entry(),
             Self::Payable(event) => event.entry(),
             Self::Settlement(event) => event.entry(),

@@ -14,4 +14,5 @@ mod paying;
 mod production;
 mod refunds;
 mod schema;
+mod shop;
 mod subscriptions;

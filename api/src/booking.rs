@@ -6,7 +6,7 @@ use domain::ids::BookingId;
 use domain::pricing::{Price, PriceLine as Line};
 use domain::user::Role;
 use projections::models::bookings::BookingStatus as Status;
-use projections::models::{BookingRow, Bookings, Payments, Users, Vehicles};
+use projections::models::{BookingRow, Bookings, Payments, Vehicles};
 
 mod mutation;
 mod query;
@@ -14,6 +14,7 @@ mod query;
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
 use crate::event::{self, EventNode};
+use crate::mutation::Shown;
 use crate::payment::PaymentNode;
 use crate::reading::Reader;
 use crate::scalars::{DateTime, Money};
@@ -168,17 +169,25 @@ impl BookingNode {
         Self::is_visible(reader.viewer, &row).then_some(Self(row))
     }
 
+    /// A booking by its id, if the viewer may see it.
+    ///
+    /// # Errors
+    /// PROJECTION_LAGGING, or the database's.
+    pub async fn find(reader: &Reader<'_>, id: BookingId) -> Result<Option<Self>, ApiError> {
+        Ok(reader.get::<Bookings>(&id.to_string()).await?.and_then(|row| Self::visible(reader, row)))
+    }
+
     /// May the viewer see it: a party, an administrator, finance (domain.md §3.3)?
     #[must_use]
     pub fn is_visible(viewer: &Viewer, row: &BookingRow) -> bool {
         viewer.user.is_some_and(|user| row.terms.is_party(user)) || viewer.is_any(&[Role::Admin, Role::Finance])
     }
+}
 
-    /// The booking as of a position, for whoever just changed it.
-    ///
-    /// # Errors
-    /// PROJECTION_LAGGING, or the database's.
-    pub async fn fresh(reader: &Reader<'_>, id: BookingId, position: u64) -> Result<Option<Self>, ApiError> {
+impl Shown for BookingNode {
+    type Id = BookingId;
+
+    async fn fresh(reader: &Reader<'_>, id: BookingId, position: u64) -> Result<Option<Self>, ApiError> {
         Ok(reader.fresh::<Bookings>(&id.to_string(), position).await?.and_then(|row| Self::visible(reader, row)))
     }
 }
@@ -202,12 +211,12 @@ impl BookingNode {
 
     /// Who rents it.
     async fn guest(&self, ctx: &Context<'_>) -> Result<Option<UserNode>, ApiError> {
-        Ok(Reader::of(ctx)?.get::<Users>(&self.0.terms.guest.to_string()).await?.map(UserNode::new))
+        UserNode::find(ctx, self.0.terms.guest).await
     }
 
     /// Who owned it when it was requested.
     async fn host(&self, ctx: &Context<'_>) -> Result<Option<UserNode>, ApiError> {
-        Ok(Reader::of(ctx)?.get::<Users>(&self.0.terms.host.to_string()).await?.map(UserNode::new))
+        UserNode::find(ctx, self.0.terms.host).await
     }
 
     /// Start of the rental.

@@ -13,7 +13,7 @@ use crate::connection::{Connection, Direction, Page, bad_cursor};
 use crate::errors::ApiError;
 use crate::reading::{Reader, token};
 use crate::scalars::{BigInt, DateTime, Json};
-pub use subscription::EventSubscription;
+pub use subscription::{EventSubscription, watch};
 
 /// Who may read the log.
 pub const LOG_READERS: [Role; 3] = [Role::Auditor, Role::Finance, Role::Engineer];
@@ -233,7 +233,7 @@ pub async fn history(reader: &Reader<'_>, stream: String, wanted: &Page) -> Resu
     page(reader, Filter { stream: Some(stream), ..Filter::default() }, wanted).await
 }
 
-/// A row as of a moment of the past, folded from its stream's events up to then.
+/// A row as of a moment of the past, folded from its streams' events up to then.
 ///
 /// # Errors
 /// SYS003 for an impossible moment, or the log's.
@@ -242,8 +242,12 @@ pub async fn row_as_of<M: ReadModel>(reader: &Reader<'_>, key: &str, as_of: &AsO
 }
 
 async fn row_at<M: ReadModel>(app: &App, key: &str, moment: &Moment) -> Result<Option<M::Row>, ApiError> {
-    let Ok(stream) = key.parse::<StreamName>() else { return Ok(None) };
-    let events = app.ctx.log.read_stream(&stream, 0, MAX_HISTORY).await.map_err(ApiError::internal)?;
+    let mut events = Vec::new();
+    for name in M::streams(key) {
+        let Ok(stream) = name.parse::<StreamName>() else { return Ok(None) };
+        events.extend(app.ctx.log.read_stream(&stream, 0, MAX_HISTORY).await.map_err(ApiError::internal)?);
+    }
+    events.sort_unstable_by_key(|event| event.position);
     let mut row = None;
     for recorded in events.into_iter().filter(|event| moment.covers(event)) {
         for event in projections::decode(&recorded).map_err(ApiError::internal)?.into_vec() {

@@ -12,6 +12,7 @@ pub mod market;
 pub mod plan;
 pub mod report;
 pub mod rng;
+pub mod shop;
 pub mod story;
 
 use std::collections::BTreeMap;
@@ -38,7 +39,7 @@ pub async fn run<D: Driver>(driver: &mut D, plan: Plan, progress: Progress<'_>) 
     let played = city.close().await?;
     let books = driver.books().await?;
     let ours = driver.balances().await?;
-    let Expected { accounts, findings } = audit::expected(&played.records, &books);
+    let Expected { accounts, findings } = audit::expected(&played.records, &played.sales, &books);
     let mut report = Report {
         percent,
         tally: played.tally,
@@ -47,6 +48,7 @@ pub async fn run<D: Driver>(driver: &mut D, plan: Plan, progress: Progress<'_>) 
         differences: audit::differences(&ours, &accounts),
         findings: played.findings.into_iter().chain(findings).collect(),
         finished: played.records.iter().filter(|record| record.finished).count(),
+        sold: played.sales.iter().filter(|sale| sale.finished).count(),
         slot_checks: played.slot_checks,
         surprises: played.surprises,
         took: began.elapsed(),
@@ -55,7 +57,7 @@ pub async fn run<D: Driver>(driver: &mut D, plan: Plan, progress: Progress<'_>) 
     if sum != 0 {
         report.findings.push(format!("the trial balance is off by {sum} won"));
     }
-    audit::count_outside(&mut report.tally, &played.records, &books);
+    audit::count_outside(&mut report.tally, &played.records, &played.sales, &books);
     Ok(report)
 }
 

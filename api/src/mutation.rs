@@ -1,7 +1,7 @@
 //! The one way every mutation goes: caller, command, receipt, the entity as of that receipt. A new mutation cannot forget
 //! idempotency, receipts or the caller's own position, since it gets its answer from here (api.md §2).
 
-use commands::{ExecuteError, Executed};
+use commands::{Caller, ExecuteError, Executed};
 use domain::ids::UserId;
 use kernel::Refused;
 
@@ -45,24 +45,43 @@ impl Receipt {
     }
 }
 
+/// What every payload says besides its entity.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Answer {
+    /// What the command did.
+    pub receipt: Option<Receipt>,
+    /// Why it was refused, or what it met that is no refusal.
+    pub user_errors: Vec<UserError>,
+    /// As the client sent it.
+    pub client_mutation_id: Option<String>,
+}
+
 /// What every payload is made of.
 pub struct Reply<N> {
     /// The entity as of the receipt.
     pub entity: Option<N>,
-    /// What the command did.
-    pub receipt: Option<Receipt>,
-    /// Why it was refused.
-    pub user_errors: Vec<UserError>,
-    /// As the client sent it.
-    pub client_mutation_id: Option<String>,
+    /// The rest.
+    pub answer: Answer,
 }
 
 impl<N> Reply<N> {
     /// A refusal: nothing was done.
     #[must_use]
     pub fn refused(refused: Refused, client_mutation_id: Option<String>) -> Self {
-        Self { entity: None, receipt: None, user_errors: vec![refused.into()], client_mutation_id }
+        Self { entity: None, answer: Answer { receipt: None, user_errors: vec![refused.into()], client_mutation_id } }
     }
+}
+
+/// An entity that a mutation answers with.
+pub trait Shown: Sized {
+    /// What its commands return.
+    type Id: Send;
+
+    /// The entity as of a position, for whoever just changed it.
+    ///
+    /// # Errors
+    /// PROJECTION_LAGGING, or the database's.
+    fn fresh(reader: &Reader<'_>, id: Self::Id, position: u64) -> impl Future<Output = Result<Option<Self>, ApiError>> + Send;
 }
 
 /// A command that was accepted, or the refusal that its payload shows.
@@ -103,6 +122,25 @@ impl Reader<'_> {
         self.app.hot.acknowledge(&user.to_string(), position).await;
     }
 
+    /// A mutation from its caller to its payload: most are no more than the command that they give here. A caller who may not
+    /// act is told so before the input is looked at.
+    ///
+    /// # Errors
+    /// As [`Reader::decided`], or when the entity cannot be read.
+    pub async fn mutate<N: Shown, P: From<Reply<N>>>(
+        &self,
+        caller: Result<Caller, ExecuteError>,
+        client_mutation_id: Option<String>,
+        act: impl AsyncFnOnce(Caller) -> Result<Executed<N::Id>, ExecuteError>,
+    ) -> Result<P, ApiError> {
+        let outcome = match caller {
+            Ok(caller) => act(caller).await,
+            Err(refused) => Err(refused),
+        };
+        let show = async |id, position| N::fresh(self, id, position).await;
+        self.reply(client_mutation_id, outcome, show).await.map(P::from)
+    }
+
     /// Runs the end of a mutation whose entity one function shows, given the command's value and its position.
     ///
     /// # Errors
@@ -117,7 +155,7 @@ impl Reader<'_> {
             Decided::Refused(refused) => Reply::refused(refused, client_mutation_id),
             Decided::Done { receipt, position, value } => {
                 let entity = show(value, position).await?;
-                Reply { entity, receipt: Some(receipt), user_errors: Vec::new(), client_mutation_id }
+                Reply { entity, answer: Answer { receipt: Some(receipt), user_errors: Vec::new(), client_mutation_id } }
             }
         })
     }

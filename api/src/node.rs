@@ -9,8 +9,11 @@ use crate::errors::ApiError;
 use crate::event::{EventNode, LOG_READERS};
 use crate::ledger::{AccountBalanceNode, JournalEntryNode};
 use crate::payment::PaymentNode;
+use crate::product::ProductNode;
 use crate::reading::Reader;
 use crate::settlement::{PayoutNode, SettlementLineNode, SettlementNode};
+use crate::shop_order::ShopOrderNode;
+use crate::stock::StockLevelNode;
 use crate::user::UserNode;
 use crate::vehicle::{VehicleNode, VehicleSearchResultNode};
 
@@ -29,6 +32,12 @@ pub enum Node {
     VehicleSearchResult(VehicleSearchResultNode),
     /// A person.
     User(UserNode),
+    /// A product.
+    Product(ProductNode),
+    /// The units of a product.
+    StockLevel(StockLevelNode),
+    /// A shop order.
+    ShopOrder(ShopOrderNode),
     /// A payment.
     Payment(PaymentNode),
     /// A batch of payouts.
@@ -80,6 +89,9 @@ async fn find(reader: &Reader<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
         }
         "user" => reader.get::<Users>(id).await?.map(UserNode::new).map(Node::User),
         "payment" => reader.get::<Payments>(id).await?.and_then(|row| PaymentNode::visible(reader, row)).map(Node::Payment),
+        "product" => ProductNode::find(reader, id).await?.map(Node::Product),
+        "stock" => StockLevelNode::find(reader, id).await?.map(Node::StockLevel),
+        "shoporder" => ShopOrderNode::find(reader, id).await?.map(Node::ShopOrder),
         "settlement" => SettlementNode::find(reader, id).await?.map(Node::Settlement),
         "payout" => PayoutNode::find(reader, id).await?.map(Node::Payout),
         "line" => SettlementLineNode::find(reader, id).await?.map(Node::SettlementLine),

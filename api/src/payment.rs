@@ -5,7 +5,7 @@ use domain::ids::{PaymentId, UserId};
 use domain::user::Role;
 use kernel::Refused;
 use projections::models::payments::{PaymentStatus as Status, RefundRow, RefundStatus as RefundStands};
-use projections::models::{Bookings, PaymentRow, Payments, Users};
+use projections::models::{PaymentRow, Payments};
 
 mod confirm;
 mod mutation;
@@ -13,8 +13,10 @@ mod query;
 
 use crate::booking::BookingNode;
 use crate::errors::{ApiError, UserError};
+use crate::mutation::Shown;
 use crate::reading::Reader;
 use crate::scalars::{DateTime, Money};
+use crate::shop_order::ShopOrderNode;
 use crate::user::UserNode;
 pub use mutation::PaymentMutation;
 pub use query::PaymentQuery;
@@ -120,7 +122,7 @@ impl RefundNode {
 
 async fn user(ctx: &Context<'_>, id: Option<UserId>) -> Result<Option<UserNode>, ApiError> {
     match id {
-        Some(id) => Ok(Reader::of(ctx)?.get::<Users>(&id.to_string()).await?.map(UserNode::new)),
+        Some(id) => UserNode::find(ctx, id).await,
         None => Ok(None),
     }
 }
@@ -136,17 +138,17 @@ impl PaymentNode {
         let party = reader.viewer.user.is_some_and(|user| user == row.payer || user == row.host);
         (party || reader.viewer.is_any(&READERS)).then_some(Self(row))
     }
+}
 
-    /// The payment as of a position, for whoever just changed it.
-    ///
-    /// # Errors
-    /// PROJECTION_LAGGING, or the database's.
-    pub async fn fresh(reader: &Reader<'_>, id: PaymentId, position: u64) -> Result<Option<Self>, ApiError> {
+impl Shown for PaymentNode {
+    type Id = PaymentId;
+
+    async fn fresh(reader: &Reader<'_>, id: PaymentId, position: u64) -> Result<Option<Self>, ApiError> {
         Ok(reader.fresh::<Payments>(&id.to_string(), position).await?.and_then(|row| Self::visible(reader, row)))
     }
 }
 
-/// The money side of one booking: paid into escrow, given back in parts, or passed on to the host.
+/// The money side of one booking or shop order: paid into escrow, given back in parts, or passed on to the host or seller.
 #[Object(name = "Payment")]
 impl PaymentNode {
     /// The payment's id.
@@ -154,11 +156,20 @@ impl PaymentNode {
         ID(self.0.id.to_string())
     }
 
-    /// The booking that it pays for.
+    /// The booking that it pays for; null when it is for a shop order.
     async fn booking(&self, ctx: &Context<'_>) -> Result<Option<BookingNode>, ApiError> {
-        let reader = Reader::of(ctx)?;
-        let row = reader.get::<Bookings>(&self.0.booking.to_string()).await?;
-        Ok(row.and_then(|row| BookingNode::visible(&reader, row)))
+        match self.0.purpose.booking() {
+            Some(id) => BookingNode::find(&Reader::of(ctx)?, id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The shop order that it pays for; null when it is for a booking.
+    async fn shop_order(&self, ctx: &Context<'_>) -> Result<Option<ShopOrderNode>, ApiError> {
+        match self.0.purpose.shop_order() {
+            Some(id) => ShopOrderNode::find(&Reader::of(ctx)?, &id.to_string()).await,
+            None => Ok(None),
+        }
     }
 
     /// Our order number at the payment provider.
@@ -176,7 +187,7 @@ impl PaymentNode {
         self.0.fee.into()
     }
 
-    /// The host's share of the whole amount.
+    /// The host's or seller's share of the whole amount.
     async fn host_amount(&self) -> Money {
         self.0.host_amount().into()
     }
@@ -206,7 +217,7 @@ impl PaymentNode {
         self.0.paid_at.map(Into::into)
     }
 
-    /// When the host was paid; null again when that money came back.
+    /// When the host or seller was paid; null again when that money came back.
     async fn settled_at(&self) -> Option<DateTime> {
         self.0.settled_at().map(Into::into)
     }

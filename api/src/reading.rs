@@ -7,6 +7,7 @@ use async_graphql::Context as Gql;
 use kernel::Personal;
 use projections::ReadModel;
 use projections::views::{Page, PageArgs, PageError, Query, ViewError};
+use serde::de::DeserializeOwned;
 
 use crate::app::App;
 use crate::connection::{self, Connection, bad_cursor};
@@ -153,7 +154,10 @@ impl<'c> Reader<'c> {
     ///
     /// # Errors
     /// The log's.
-    pub async fn open<'v>(&self, value: impl Into<Option<&'v Personal<String>>>) -> Result<Option<String>, ApiError> {
+    pub async fn open<'v, T: Clone + DeserializeOwned + 'v>(
+        &self,
+        value: impl Into<Option<&'v Personal<T>>>,
+    ) -> Result<Option<T>, ApiError> {
         match value.into() {
             Some(value) => Ok(self.app.ctx.log.open_personal(value).await.map_err(ApiError::internal)?.value()),
             None => Ok(None),

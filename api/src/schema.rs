@@ -11,25 +11,51 @@ use crate::event::{EventQuery, EventSubscription};
 use crate::ledger::LedgerQuery;
 use crate::node::{Node, NodeQuery};
 use crate::payment::{PaymentMutation, PaymentQuery};
+use crate::product::{ProductMutation, ProductQuery};
 use crate::projection::ProjectionQuery;
 use crate::reading::{Reader, Sight};
 use crate::scalars::DateTime;
 use crate::settlement::{SettlementMutation, SettlementQuery};
+use crate::shop_order::{ShopOrderMutation, ShopOrderQuery, ShopOrderSubscription};
+use crate::stock::{StockMutation, StockQuery, StockSubscription};
 use crate::transport::GraphQl;
 use crate::user::{UserMutation, UserQuery};
 use crate::vehicle::{VehicleMutation, VehicleQuery};
 
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
-pub struct Query(UserQuery, NodeQuery, VehicleQuery, BookingQuery, PaymentQuery, SettlementQuery, LedgerQuery, EventQuery, ProjectionQuery);
+pub struct Query(
+    UserQuery,
+    NodeQuery,
+    VehicleQuery,
+    BookingQuery,
+    ProductQuery,
+    StockQuery,
+    ShopOrderQuery,
+    PaymentQuery,
+    SettlementQuery,
+    LedgerQuery,
+    EventQuery,
+    ProjectionQuery,
+);
 
 /// Everything that can be done.
 #[derive(MergedObject, Default)]
-pub struct Mutation(UserMutation, VehicleMutation, BookingMutation, PaymentMutation, SettlementMutation, ClockMutation);
+pub struct Mutation(
+    UserMutation,
+    VehicleMutation,
+    BookingMutation,
+    ProductMutation,
+    StockMutation,
+    ShopOrderMutation,
+    PaymentMutation,
+    SettlementMutation,
+    ClockMutation,
+);
 
 /// Everything that can be watched.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(EventSubscription);
+pub struct Subscription(EventSubscription, ShopOrderSubscription, StockSubscription);
 
 /// The business clock, where it can be moved.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use domain::ids::{SettlementId, UserId};
 use domain::user::Role;
 use kernel::Money as Amount;
 use projections::models::settlements::SettlementStatus as Status;
-use projections::models::{SettlementLines, SettlementRow, Settlements, Users};
+use projections::models::{SettlementLines, SettlementRow, Settlements};
 use projections::views::{Direction, Query};
 
 mod line;
@@ -15,6 +15,7 @@ mod query;
 
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
+use crate::mutation::Shown;
 use crate::reading::{Reader, from_view};
 use crate::scalars::{DateTime, Money};
 use crate::user::UserNode;
@@ -109,21 +110,17 @@ impl SettlementNode {
         let own = reader.app.views.all::<SettlementLines>(&scope.of(row.id), 1).await.map_err(from_view)?;
         Ok((!own.is_empty()).then_some(Self { row, scope }))
     }
+}
 
-    /// The settlement as of a position, for the finance user who just changed it.
-    ///
-    /// # Errors
-    /// PROJECTION_LAGGING, or the database's.
+impl Shown for SettlementNode {
+    type Id = SettlementId;
+
     async fn fresh(reader: &Reader<'_>, id: SettlementId, position: u64) -> Result<Option<Self>, ApiError> {
         match reader.fresh::<Settlements>(&id.to_string(), position).await? {
             Some(row) => Self::visible(reader, row).await,
             None => Ok(None),
         }
     }
-}
-
-async fn user(ctx: &Context<'_>, id: UserId) -> Result<Option<UserNode>, ApiError> {
-    Ok(Reader::of(ctx)?.get::<Users>(&id.to_string()).await?.map(UserNode::new))
 }
 
 /// One batch that pays all hosts what they earned before a date. Opened by one person of finance, approved by another.
@@ -146,13 +143,13 @@ impl SettlementNode {
 
     /// Who opened it.
     async fn opened_by(&self, ctx: &Context<'_>) -> Result<Option<UserNode>, ApiError> {
-        user(ctx, self.row.opened_by).await
+        UserNode::find(ctx, self.row.opened_by).await
     }
 
     /// The second person, who agreed.
     async fn approved_by(&self, ctx: &Context<'_>) -> Result<Option<UserNode>, ApiError> {
         match self.row.approved_by {
-            Some(approver) => user(ctx, approver).await,
+            Some(approver) => UserNode::find(ctx, approver).await,
             None => Ok(None),
         }
     }

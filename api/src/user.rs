@@ -1,6 +1,7 @@
 //! People: who they are, signing up, in and out.
 
 use async_graphql::{Context, Enum, ID, Object};
+use domain::ids::UserId;
 use domain::user::Role as Granted;
 use projections::models::{UserRow, Users};
 
@@ -85,6 +86,14 @@ impl UserNode {
     #[must_use]
     pub const fn own(row: UserRow) -> Self {
         Self { row, own: true }
+    }
+
+    /// A user by their id.
+    ///
+    /// # Errors
+    /// PROJECTION_LAGGING, or the database's.
+    pub async fn find(ctx: &Context<'_>, id: UserId) -> Result<Option<Self>, ApiError> {
+        Ok(Reader::of(ctx)?.get::<Users>(&id.to_string()).await?.map(Self::new))
     }
 
     fn is_open_to(&self, ctx: &Context<'_>) -> Result<bool, ApiError> {

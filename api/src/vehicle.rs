@@ -2,17 +2,19 @@
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use domain::booking::decisions::request_expiry;
+use domain::ids::VehicleId;
 use domain::pricing;
 use domain::user::Role;
 use domain::vehicle::{FuelType as Fuel, Status, Transmission as Gears};
 use kernel::Period;
-use projections::models::{Users, VehicleRow};
+use projections::models::{VehicleRow, Vehicles};
 
 mod mutation;
 mod query;
 
 use crate::booking::BookingQuote;
 use crate::errors::ApiError;
+use crate::mutation::Shown;
 use crate::reading::Reader;
 use crate::scalars::{DateTime, GeoPoint, Money};
 use crate::user::UserNode;
@@ -132,6 +134,14 @@ impl VehicleNode {
     }
 }
 
+impl Shown for VehicleNode {
+    type Id = VehicleId;
+
+    async fn fresh(reader: &Reader<'_>, id: VehicleId, position: u64) -> Result<Option<Self>, ApiError> {
+        Ok(reader.fresh::<Vehicles>(&id.to_string(), position).await?.map(Self::new))
+    }
+}
+
 /// A car for rent.
 #[Object(name = "Vehicle")]
 impl VehicleNode {
@@ -214,7 +224,7 @@ impl VehicleNode {
 
     /// Whose it is.
     async fn owner(&self, ctx: &Context<'_>) -> Result<Option<UserNode>, ApiError> {
-        Ok(Reader::of(ctx)?.get::<Users>(&self.row.owner.to_string()).await?.map(UserNode::new))
+        UserNode::find(ctx, self.row.owner).await
     }
 
     /// What the owner says about it.

@@ -2,6 +2,7 @@
 
 use domain::booking::{Booking, Refusal, Terms};
 use domain::ids::{UserId, user_of};
+use domain::shop_order::{self, Deal, ShopOrder};
 use domain::text;
 use eventlog::{Session, Stop};
 use kernel::{Personal, Refused};
@@ -99,4 +100,21 @@ pub fn party_of(booking: &Booking, user: UserId) -> Result<&Terms, Refusal> {
 pub fn as_host(booking: &Booking, user: UserId) -> Result<&Terms, Stop> {
     let terms = party_of(booking, user)?;
     if terms.host == user { Ok(terms) } else { Err(Denied::Forbidden.into()) }
+}
+
+/// The deal of a shop order that the person takes part in; to everybody else there is no such order.
+///
+/// # Errors
+/// `SYS007`.
+pub fn deal_of(order: &ShopOrder, user: UserId) -> Result<&Deal, shop_order::Refusal> {
+    order.deal().filter(|deal| deal.terms.is_party(user)).ok_or(shop_order::Refusal::NotFound)
+}
+
+/// The deal of a shop order for its seller: not found to strangers, forbidden to its buyer.
+///
+/// # Errors
+/// `SYS007` or `AUTH010`.
+pub fn as_seller(order: &ShopOrder, user: UserId) -> Result<&Deal, Stop> {
+    let deal = deal_of(order, user)?;
+    if deal.terms.seller == user { Ok(deal) } else { Err(Denied::Forbidden.into()) }
 }

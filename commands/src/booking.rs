@@ -1,10 +1,9 @@
 //! Bookings, from request to return (domain.md §3.3). What belongs together happens in one append: a request takes its
 //! slot, an approval asks for its payment, an end settles the escrow.
 
-use domain::booking::{Booking, Command, Photo, PhotoPhase, Refusal, Terms};
+use domain::booking::{Booking, Command, Event, Photo, PhotoPhase, Refusal, Terms};
 use domain::cancellation::CancelCause;
-use domain::ids::{BookingId, PaymentId, UploadId, UserId, VehicleId};
-use domain::payment::{self, Payment};
+use domain::ids::{BookingId, PaymentId, RefundId, UploadId, UserId, VehicleId};
 use domain::pending::{self, PendingRequests};
 use domain::pricing;
 use domain::upload::{self, Target, Upload};
@@ -17,7 +16,7 @@ use serde::Serialize;
 
 use crate::access::{self, Denied, actor_of};
 use crate::context::{Caller, Context};
-use crate::escrow::{self, Ending};
+use crate::escrow::{self, Bill, Ending, IfUnpaid};
 
 /// The end is not after the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -162,17 +161,9 @@ async fn approve(
     let (Booking::Approved { due_at, .. }, Some(terms)) = (&booking.state, booking.state.terms()) else {
         return Err(Refusal::WrongState.into());
     };
-    let order = payment::Order {
-        booking: booking_id,
-        payer: terms.guest,
-        host: terms.host,
-        order_id: format!("db-{}", payment_id.uuid().simple()),
-        amount: terms.price.total,
-        fee: terms.price.platform_fee,
-        due_at: *due_at,
-    };
-    let mut payment = s.fresh::<Payment>(payment_id.uuid()).await?;
-    s.decide(&mut payment, payment::Command::Request(Box::new(order)))?;
+    let (amount, fee) = (terms.price.total, terms.price.platform_fee);
+    let bill = Bill { purpose: booking_id.into(), payer: terms.guest, earner: terms.host, amount, fee, due_at: *due_at };
+    escrow::ask(s, payment_id, bill).await?;
     let mut waiting = s.load::<PendingRequests>(terms.guest.uuid()).await?;
     s.decide(&mut waiting, pending::Command::Close { booking: booking_id })?;
     Ok(())
@@ -189,7 +180,7 @@ pub async fn reject_booking(ctx: &Context, caller: &Caller, input: &Answer) -> R
         access::as_host(&booking, host)?;
         let response = access::note(host, "response", input.response.as_deref().unwrap_or_default())?;
         s.decide(&mut booking, Command::Reject { response })?;
-        escrow::end_booking(&s, input.booking_id, &booking, &Ending::unpaid(escrow::IfUnpaid::Void)).await?;
+        end(&s, input.booking_id, &booking, &Ending::unpaid(IfUnpaid::Void)).await?;
         Ok(input.booking_id)
     })
     .await
@@ -200,14 +191,14 @@ pub async fn reject_booking(ctx: &Context, caller: &Caller, input: &Answer) -> R
 /// # Errors
 /// BOOKING001, SYS003, BOOKING004.
 pub async fn cancel_booking(ctx: &Context, caller: &Caller, input: &CancelBooking) -> Result<Executed<BookingId>, ExecuteError> {
-    let refund = domain::ids::RefundId::new(ctx.ids.mint());
+    let refund = RefundId::new(ctx.ids.mint());
     ctx.execute("cancelBooking", caller, input, |s| async move {
         let by = actor_of(&s)?;
         let mut booking = s.load::<Booking>(input.booking_id.uuid()).await?;
         let cause = cancel_cause(&booking, by, caller)?;
         let reason = access::record(by, "reason", &input.reason)?;
         let events = s.decide(&mut booking, Command::Cancel { cause, by, reason })?;
-        escrow::end_booking(&s, input.booking_id, &booking, &Ending::cancelled(&events, refund)).await?;
+        end(&s, input.booking_id, &booking, &cancelled(&events, refund)).await?;
         Ok(input.booking_id)
     })
     .await
@@ -232,13 +223,13 @@ fn cancel_cause(booking: &Booking, by: UserId, caller: &Caller) -> Result<Cancel
 /// # Errors
 /// BOOKING001, AUTH010, BOOKING004, BOOKING006.
 pub async fn report_no_show(ctx: &Context, caller: &Caller, booking_id: BookingId) -> Result<Executed<BookingId>, ExecuteError> {
-    let refund = domain::ids::RefundId::new(ctx.ids.mint());
+    let refund = RefundId::new(ctx.ids.mint());
     ctx.execute("reportNoShow", caller, &booking_id, |s| async move {
         let by = actor_of(&s)?;
         let mut booking = s.load::<Booking>(booking_id.uuid()).await?;
         access::as_host(&booking, by)?;
         let events = s.decide(&mut booking, Command::ReportNoShow { by })?;
-        escrow::end_booking(&s, booking_id, &booking, &Ending::cancelled(&events, refund)).await?;
+        end(&s, booking_id, &booking, &cancelled(&events, refund)).await?;
         Ok(booking_id)
     })
     .await
@@ -292,7 +283,7 @@ pub async fn end_trip(ctx: &Context, caller: &Caller, input: &Readings) -> Resul
         access::party_of(&booking, by)?;
         let (odometer_km, fuel_percent) = readings(input)?;
         s.decide(&mut booking, Command::EndTrip { odometer_km, fuel_percent, by })?;
-        escrow::complete_booking(&s, input.booking_id, &booking).await?;
+        complete(&s, input.booking_id, &booking).await?;
         Ok(input.booking_id)
     })
     .await
@@ -327,13 +318,39 @@ async fn end_unpaid(
     booking_id: BookingId,
     command: Command,
 ) -> Result<Executed<BookingId>, ExecuteError> {
-    let command = &command;
-    ctx.execute(name, caller, &booking_id, |s| async move {
-        let mut booking = s.load::<Booking>(booking_id.uuid()).await?;
-        if !s.decide(&mut booking, command.clone())?.is_empty() {
-            escrow::end_booking(&s, booking_id, &booking, &Ending::unpaid(escrow::IfUnpaid::Expire)).await?;
-        }
-        Ok(booking_id)
-    })
-    .await
+    let then = move |s, booking: Loaded<Booking>, _| async move {
+        let ending = Ending::unpaid(IfUnpaid::Expire);
+        end(&s, booking_id, &booking, &ending).await
+    };
+    ctx.change(name, caller, booking_id, command, then).await
+}
+
+/// The ending that a cancellation froze.
+fn cancelled(events: &[Event], refund: RefundId) -> Ending {
+    let amount = events.iter().find_map(|event| match event {
+        Event::BookingCancelled { refund, .. } => Some(*refund),
+        _ => None,
+    });
+    Ending::cancelled(refund, amount)
+}
+
+/// Frees the slot, ends the waiting, and settles the payment of a booking that ended without a trip.
+async fn end(s: &Session, id: BookingId, booking: &Booking, ending: &Ending) -> Result<(), Stop> {
+    let Some(terms) = booking.terms() else { return Ok(()) };
+    let mut calendar = s.load::<VehicleCalendar>(terms.vehicle.uuid()).await?;
+    s.decide(&mut calendar, vehcal::Command::ReleaseSlot(id))?;
+    let mut waiting = s.load::<PendingRequests>(terms.guest.uuid()).await?;
+    s.decide(&mut waiting, pending::Command::Close { booking: id })?;
+    match booking.payment() {
+        Some(payment) => escrow::close(s, payment, ending).await,
+        None => Ok(()),
+    }
+}
+
+/// Ends the slot and gives host and platform what is in escrow, after a trip.
+async fn complete(s: &Session, id: BookingId, booking: &Booking) -> Result<(), Stop> {
+    let (Some(terms), Some(payment)) = (booking.terms(), booking.payment()) else { return Ok(()) };
+    let mut calendar = s.load::<VehicleCalendar>(terms.vehicle.uuid()).await?;
+    s.decide(&mut calendar, vehcal::Command::EndSlot(id))?;
+    escrow::release(s, payment).await
 }

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use domain::settings::Settings;
 use domain::user::Role;
-use eventlog::{CommandMeta, ExecuteError, Executed, Log, Session, Stop};
+use eventlog::{CommandMeta, ExecuteError, Executed, Loaded, Log, Session, Stop};
 use hmac::{Hmac, KeyInit, Mac};
-use kernel::{Actor, Timestamp};
+use kernel::id::Kind;
+use kernel::{Actor, Decider, Id, Refusal, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -87,6 +88,42 @@ impl Context {
         };
         self.log.execute(&meta, run).await
     }
+
+    /// Runs one command on one stream, and `then` whatever its events bring along on others, all of it in one append. What
+    /// the command says is not part of the fingerprint: a process's key names its reaction already.
+    ///
+    /// # Errors
+    /// As [`Context::execute`].
+    pub async fn change<D, K, F, Fut>(
+        &self,
+        name: &'static str,
+        caller: &Caller,
+        id: Id<K>,
+        command: D::Command,
+        then: F,
+    ) -> Result<Executed<Id<K>>, ExecuteError>
+    where
+        D: Decider<Command: Clone + Sync, Refusal: Refusal>,
+        K: Kind,
+        F: Fn(Session, Loaded<D>, Vec<D::Event>) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<(), Stop>> + Send,
+    {
+        let (command, then) = (&command, &then);
+        self.execute(name, caller, &id, |s| async move {
+            let mut loaded = s.load::<D>(id.uuid()).await?;
+            let events = s.decide(&mut loaded, command.clone())?;
+            if !events.is_empty() {
+                then(s, loaded, events).await?;
+            }
+            Ok(id)
+        })
+        .await
+    }
+}
+
+/// Nothing else follows from the events of a [`Context::change`].
+pub async fn nothing_else<D: Decider>(_: Session, _: Loaded<D>, _: Vec<D::Event>) -> Result<(), Stop> {
+    Ok(())
 }
 
 /// The bytes that tell one input from another. A map with keys that are no strings cannot occur in our inputs; should

@@ -1,14 +1,12 @@
-//! What the end of a booking does to its slot, its payment and its host's payable, always in the append that ends it
-//! (domain.md §3.4, "Escrow is part of the payment's stream").
+//! What a booking or an order does to its payment, and its end to the payable of who earned it, always in the append that
+//! does it (domain.md §3.4, "Escrow is part of the payment's stream").
 
-use domain::booking::{self, Booking};
-use domain::ids::{BookingId, PaymentId, RefundId};
+use domain::ids::{PaymentId, RefundId, UserId};
 use domain::payable::{self, Earning, Payable};
 use domain::payment::{self, Payment, RefundCause};
-use domain::pending::{self, PendingRequests};
-use domain::vehcal::{self, VehicleCalendar};
+use domain::purpose::Purpose;
 use eventlog::{Loaded, Session, Stop};
-use kernel::{Money, Personal};
+use kernel::{Money, Personal, Timestamp};
 
 /// What becomes of a payment that nobody made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +17,11 @@ pub enum IfUnpaid {
     Void,
 }
 
-/// How a booking ends without a trip.
+/// How something that was bought ends before it is delivered.
 #[derive(Clone, Copy, Debug)]
 pub struct Ending {
     unpaid: IfUnpaid,
-    /// What the guest gets back of what was paid, and under which id.
+    /// What the payer gets back of what was paid, and under which id.
     refund: Option<(RefundId, Money)>,
 }
 
@@ -34,28 +32,49 @@ impl Ending {
         Self { unpaid, refund: None }
     }
 
-    /// With the refund that the cancellation froze.
+    /// It was called off, and so much of what was paid goes back.
     #[must_use]
-    pub fn cancelled(events: &[booking::Event], refund: RefundId) -> Self {
-        let amount = events.iter().find_map(|event| match event {
-            booking::Event::BookingCancelled { refund, .. } => Some(*refund),
-            _ => None,
-        });
+    pub fn cancelled(refund: RefundId, amount: Option<Money>) -> Self {
         Self { unpaid: IfUnpaid::Void, refund: amount.map(|amount| (refund, amount)) }
     }
 }
 
-/// Frees the slot, ends the waiting, and settles the payment of a booking that ended without a trip.
+/// What is to be paid.
+#[derive(Clone, Copy, Debug)]
+pub struct Bill {
+    /// For what.
+    pub purpose: Purpose,
+    /// Who pays.
+    pub payer: UserId,
+    /// Who earns it: the host, or the seller.
+    pub earner: UserId,
+    /// How much.
+    pub amount: Money,
+    /// The platform's share of it, VAT included.
+    pub fee: Money,
+    /// End of the payment window.
+    pub due_at: Timestamp,
+}
+
+/// Asks for a payment, in the append that makes it due.
+///
+/// # Errors
+/// PAY009.
+pub async fn ask(s: &Session, payment_id: PaymentId, bill: Bill) -> Result<(), Stop> {
+    let Bill { purpose, payer, earner: host, amount, fee, due_at } = bill;
+    // Our order number at the provider: 6 to 64 characters.
+    let order_id = format!("db-{}", payment_id.uuid().simple());
+    let order = payment::Order { purpose, payer, host, order_id, amount, fee, due_at };
+    let mut payment = s.fresh::<Payment>(payment_id.uuid()).await?;
+    s.decide(&mut payment, payment::Command::Request(Box::new(order)))?;
+    Ok(())
+}
+
+/// Ends a payment with what it was for: unpaid, it is wanted no longer; paid, the refund goes back and the rest is released.
 ///
 /// # Errors
 /// Of the log, or amounts out of range.
-pub async fn end_booking(s: &Session, id: BookingId, booking: &Loaded<Booking>, ending: &Ending) -> Result<(), Stop> {
-    let Some(terms) = booking.terms() else { return Ok(()) };
-    let mut calendar = s.load::<VehicleCalendar>(terms.vehicle.uuid()).await?;
-    s.decide(&mut calendar, vehcal::Command::ReleaseSlot(id))?;
-    let mut waiting = s.load::<PendingRequests>(terms.guest.uuid()).await?;
-    s.decide(&mut waiting, pending::Command::Close { booking: id })?;
-    let Some(payment_id) = booking.payment() else { return Ok(()) };
+pub async fn close(s: &Session, payment_id: PaymentId, ending: &Ending) -> Result<(), Stop> {
     let mut payment = s.load::<Payment>(payment_id.uuid()).await?;
     s.decide(
         &mut payment,
@@ -71,19 +90,16 @@ pub async fn end_booking(s: &Session, id: BookingId, booking: &Loaded<Booking>, 
     if let Some((refund, amount)) = owed.filter(|(_, amount)| captured && amount.is_positive()) {
         request_refund(s, payment_id, &mut payment, RefundOrder::system(refund, amount, RefundCause::Cancellation)).await?;
     }
-    release(s, payment_id, &mut payment).await
+    release_left(s, payment_id, &mut payment).await
 }
 
-/// Ends the slot and gives host and platform what is in escrow, after a trip.
+/// Gives who earned it and the platform what is left in escrow.
 ///
 /// # Errors
 /// Of the log, or amounts out of range.
-pub async fn complete_booking(s: &Session, id: BookingId, booking: &Loaded<Booking>) -> Result<(), Stop> {
-    let (Some(terms), Some(payment_id)) = (booking.terms(), booking.payment()) else { return Ok(()) };
-    let mut calendar = s.load::<VehicleCalendar>(terms.vehicle.uuid()).await?;
-    s.decide(&mut calendar, vehcal::Command::EndSlot(id))?;
+pub async fn release(s: &Session, payment_id: PaymentId) -> Result<(), Stop> {
     let mut payment = s.load::<Payment>(payment_id.uuid()).await?;
-    release(s, payment_id, &mut payment).await
+    release_left(s, payment_id, &mut payment).await
 }
 
 /// A refund that is asked for.
@@ -98,11 +114,13 @@ pub struct RefundOrder {
     /// In somebody's words.
     pub reason: Option<Personal<String>>,
     /// Who asks, when a person does, and above which amount a second one must agree.
-    pub by: Option<(domain::ids::UserId, Money)>,
+    pub by: Option<(UserId, Money)>,
 }
 
 impl RefundOrder {
-    fn system(refund: RefundId, amount: Money, cause: RefundCause) -> Self {
+    /// A refund that a rule asks for.
+    #[must_use]
+    pub const fn system(refund: RefundId, amount: Money, cause: RefundCause) -> Self {
         Self { refund, amount: Some(amount), cause, reason: None, by: None }
     }
 }
@@ -134,11 +152,11 @@ pub async fn reverse_earnings(s: &Session, payment_id: PaymentId, events: &[paym
     Ok(())
 }
 
-/// Releases what is left in escrow and credits the host's part to their payable.
-async fn release(s: &Session, payment_id: PaymentId, payment: &mut Loaded<Payment>) -> Result<(), Stop> {
+/// Releases what is left in escrow and credits the part of who earned it to their payable.
+async fn release_left(s: &Session, payment_id: PaymentId, payment: &mut Loaded<Payment>) -> Result<(), Stop> {
     for event in s.decide(payment, payment::Command::ReleaseEscrow)? {
-        if let payment::Event::EscrowReleased { booking, host, amount: gross, fee, net, at, .. } = event {
-            let earning = Earning { payment: payment_id, booking, gross, fee, net, earned_at: at };
+        if let payment::Event::EscrowReleased { purpose, host, amount: gross, fee, net, at, .. } = event {
+            let earning = Earning { payment: payment_id, purpose, gross, fee, net, earned_at: at };
             let mut payable = s.load::<Payable>(host.uuid()).await?;
             s.decide(&mut payable, payable::Command::Credit(earning))?;
         }

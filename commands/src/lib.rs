@@ -5,8 +5,12 @@ pub mod booking;
 pub mod context;
 pub mod escrow;
 pub mod payment;
+pub mod product;
+pub mod purchase;
 pub mod session;
 pub mod settlement;
+pub mod shop_order;
+pub mod stock;
 #[cfg(test)]
 mod testing;
 pub mod upload;

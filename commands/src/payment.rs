@@ -1,21 +1,22 @@
 //! Payments: the payer's confirmation, the provider's answers, refunds (domain.md §3.4).
 
-use domain::booking::{self, Booking};
-use domain::ids::{BookingId, PaymentId, PayoutId, RefundId, SettlementId};
+use domain::ids::{PaymentId, PayoutId, RefundId, SettlementId};
 use domain::payment::{Command, Payment, RefundCause, Refusal};
-use eventlog::{ExecuteError, Executed, Stop};
+use domain::purpose::Purpose;
+use eventlog::{ExecuteError, Executed};
 use kernel::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::access::{self, actor_of};
-use crate::context::{Caller, Context};
+use crate::context::{Caller, Context, nothing_else};
 use crate::escrow::{self, RefundOrder};
+use crate::purchase::Purchase;
 
 /// Input of [`confirm_payment`], as the payer's browser brought it back from the provider.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConfirmPayment {
-    /// Which booking.
-    pub booking_id: BookingId,
+    /// What is paid for.
+    pub purpose: Purpose,
     /// The provider's key of the authorisation.
     pub payment_key: String,
     /// Our order number.
@@ -94,17 +95,11 @@ pub enum TransferAnswer {
 /// Records that the payer confirmed; the provider is asked by an effect (PAY-04).
 ///
 /// # Errors
-/// BOOKING001, SYS003, PAY002, PAY008, PAY003, PAY004.
+/// BOOKING001 or SYS007, AUTH010, BOOKING004, SYS003, PAY002, PAY008, PAY003, PAY004.
 pub async fn confirm_payment(ctx: &Context, caller: &Caller, input: &ConfirmPayment) -> Result<Executed<Confirming>, ExecuteError> {
     ctx.execute("confirmPayment", caller, input, |s| async move {
         let payer = actor_of(&s)?;
-        let booking = s.load::<Booking>(input.booking_id.uuid()).await?;
-        let terms = access::party_of(&booking, payer)?;
-        if terms.guest != payer {
-            return Err(access::Denied::Forbidden.into());
-        }
-        // A booking that never came to a payment has nothing to confirm.
-        let payment_id = booking.payment().ok_or(booking::Refusal::WrongState)?;
+        let payment_id = Purchase::load(&s, input.purpose).await?.payment_for(payer)?;
         let mut payment = s.load::<Payment>(payment_id.uuid()).await?;
         let (payment_key, order_id, amount) = (input.payment_key.clone(), input.order_id.clone(), input.amount);
         s.decide(&mut payment, Command::StartConfirm { payment_key, order_id, amount })?;
@@ -114,8 +109,8 @@ pub async fn confirm_payment(ctx: &Context, caller: &Caller, input: &ConfirmPaym
     .await
 }
 
-/// Records what the provider said of a capture. Money that came is a fact whatever became of the booking: it confirms
-/// one that waits for it, else it is refunded in full in the same append (late money revives nothing).
+/// Records what the provider said of a capture. Money that came is a fact whatever became of what it was for: it confirms
+/// what waits for it, else it is refunded in full in the same append (late money revives nothing).
 ///
 /// # Errors
 /// Of the log only.
@@ -130,14 +125,14 @@ pub async fn record_capture(
     ctx.execute("recordCapture", caller, &(confirming, answer), |s| async move {
         let mut payment = s.load::<Payment>(payment_id.uuid()).await?;
         let order = payment.order().ok_or(Refusal::NotFound)?;
-        let mut booking = s.load::<Booking>(order.booking.uuid()).await?;
-        let open = matches!(booking.state, Booking::Approved { .. });
+        let purchase = Purchase::load(&s, order.purpose).await?;
+        let open = purchase.awaits_payment();
         match answer.clone() {
             CaptureAnswer::Captured { paid_at, method, reference } => {
                 let late = (!open).then_some(refund);
                 let events = s.decide(&mut payment, Command::Complete { paid_at, method, reference, late })?;
                 if open && !events.is_empty() {
-                    s.decide(&mut booking, booking::Command::Confirm { paid_at })?;
+                    purchase.paid(&s, paid_at).await?;
                 }
             }
             CaptureAnswer::Declined { code } => {
@@ -259,12 +254,5 @@ async fn decide(
     payment_id: PaymentId,
     command: Command,
 ) -> Result<Executed<PaymentId>, ExecuteError> {
-    let command = &command;
-    // A process's key names its reaction already; the payment is all that the fingerprint adds.
-    ctx.execute(name, caller, &payment_id, |s| async move {
-        let mut payment = s.load::<Payment>(payment_id.uuid()).await?;
-        s.decide(&mut payment, command.clone())?;
-        Ok::<_, Stop>(payment_id)
-    })
-    .await
+    ctx.change::<Payment, _, _, _>(name, caller, payment_id, command, nothing_else).await
 }

@@ -5,7 +5,7 @@ use domain::payable::{self, Earning, Payable};
 use domain::payout::{self, Payout};
 use domain::settlement::guard::{self, GUARD_ID, SettlementGuard};
 use domain::settlement::{Command, HostState, PayoutOutcome, Refusal, Settlement};
-use eventlog::{ExecuteError, Executed, LogError, Session, Stop};
+use eventlog::{ExecuteError, Executed, Loaded, LogError, Session, Stop};
 use kernel::jiff::SignedDuration;
 use kernel::{Decider, Money, StreamName, Timestamp};
 use serde::Serialize;
@@ -213,12 +213,12 @@ pub async fn record_payout(
     payout_id: PayoutId,
     answer: &TransferAnswer,
 ) -> Result<Executed<PayoutId>, ExecuteError> {
-    let command = &match answer.clone() {
+    let command = match answer.clone() {
         TransferAnswer::Done { reference } => payout::Command::Complete { reference },
         TransferAnswer::Declined { code } => payout::Command::Fail { code },
         TransferAnswer::Unknown => payout::Command::MarkUnknown,
     };
-    change_payout(ctx, "recordPayout", caller, payout_id, command).await
+    ctx.change("recordPayout", caller, payout_id, command, mirror).await
 }
 
 /// Records that the bank sent the money of a payout back.
@@ -226,29 +226,13 @@ pub async fn record_payout(
 /// # Errors
 /// Of the log only.
 pub async fn return_payout(ctx: &Context, caller: &Caller, payout_id: PayoutId) -> Result<Executed<PayoutId>, ExecuteError> {
-    change_payout(ctx, "returnPayout", caller, payout_id, &payout::Command::Return).await
-}
-
-async fn change_payout(
-    ctx: &Context,
-    name: &'static str,
-    caller: &Caller,
-    payout_id: PayoutId,
-    command: &payout::Command,
-) -> Result<Executed<PayoutId>, ExecuteError> {
-    ctx.execute(name, caller, &payout_id, |s| async move {
-        let mut payout = s.load::<Payout>(payout_id.uuid()).await?;
-        for event in s.decide(&mut payout, command.clone())? {
-            mirror(&s, &payout, &event).await?;
-        }
-        Ok(payout_id)
-    })
-    .await
+    ctx.change("returnPayout", caller, payout_id, payout::Command::Return, mirror).await
 }
 
 /// Carries the end of a payout over to the host's payable and the batch.
-async fn mirror(s: &Session, payout: &Payout, event: &payout::Event) -> Result<(), Stop> {
-    let Some(order) = payout.order() else { return Ok(()) };
+async fn mirror(s: Session, payout: Loaded<Payout>, events: Vec<payout::Event>) -> Result<(), Stop> {
+    // A payout's command leads to one event.
+    let (Some(order), [event]) = (payout.order(), events.as_slice()) else { return Ok(()) };
     let (outcome, change) = match event {
         payout::Event::PayoutRequested { .. } | payout::Event::PayoutUnknown { .. } => return Ok(()),
         payout::Event::PayoutCompleted { payout, .. } => (PayoutOutcome::Completed, payable::Command::Close { payout: *payout }),

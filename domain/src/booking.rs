@@ -7,7 +7,7 @@
 //! A booking's own events never post money: its payment's stream does, in the same append.
 
 use kernel::jiff::SignedDuration;
-use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, Money, Personal, Timestamp, Unbalanced, upcast::Upcasts};
+use kernel::{At, Decider, DomainEvent, Fact, Money, Personal, Timestamp, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 
 mod refusal;
@@ -171,10 +171,6 @@ impl DomainEvent for Event {
 }
 
 impl Fact for Event {
-    fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
-        Ok(None)
-    }
-
     fn upcasts() -> Option<&'static Upcasts> {
         Some(&crate::upcasts::UPCASTS)
     }

@@ -5,7 +5,7 @@
 //! Free ── claim ──▶ Held
 //! ```
 
-use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, Refused, Unbalanced, upcast::Upcasts};
+use kernel::{At, Decider, DomainEvent, Fact, Refused, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{UserId, VehicleId};
@@ -68,10 +68,6 @@ impl DomainEvent for Event {
 }
 
 impl Fact for Event {
-    fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
-        Ok(None)
-    }
-
     fn upcasts() -> Option<&'static Upcasts> {
         Some(&crate::upcasts::UPCASTS)
     }

@@ -4,7 +4,9 @@ use kernel::upcast::{self, Decoded, Unreadable};
 use kernel::{Decider, Fact, JournalEntry, Unbalanced};
 
 use crate::settlement::guard;
-use crate::{booking, claim, payable, payment, payout, pending, session, settlement, upload, user, vehcal, vehicle};
+use crate::{
+    booking, claim, payable, payment, payout, pending, product, session, settlement, shop_order, stock, upload, user, vehcal, vehicle,
+};
 
 /// An event of some module; one variant per kind of stream.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +27,12 @@ pub enum Event {
     Booking(booking::Event),
     /// `pending-…`
     Pending(pending::Event),
+    /// `product-…`
+    Product(product::Event),
+    /// `stock-…`
+    Stock(stock::Event),
+    /// `shoporder-…`
+    ShopOrder(shop_order::Event),
     /// `payment-…`
     Payment(payment::Event),
     /// `payable-…`
@@ -66,6 +74,9 @@ impl Event {
             upload::Upload::KIND => from.event()?.map(Self::Upload),
             booking::Booking::KIND => from.event()?.map(Self::Booking),
             pending::PendingRequests::KIND => from.event()?.map(Self::Pending),
+            product::Product::KIND => from.event()?.map(Self::Product),
+            stock::Stock::KIND => from.event()?.map(Self::Stock),
+            shop_order::ShopOrder::KIND => from.event()?.map(Self::ShopOrder),
             payment::Payment::KIND => from.event()?.map(Self::Payment),
             payable::Payable::KIND => from.event()?.map(Self::Payable),
             settlement::Settlement::KIND => from.event()?.map(Self::Settlement),
@@ -89,6 +100,9 @@ impl Event {
             Self::Upload(event) => event.entry(),
             Self::Booking(event) => event.entry(),
             Self::Pending(event) => event.entry(),
+            Self::Product(event) => event.entry(),
+            Self::Stock(event) => event.entry(),
+            Self::ShopOrder(event) => event.entry(),
             Self::Payment(event) => event.entry(),
             Self::Payable(event) => event.entry(),
             Self::Settlement(event) => event.entry(),

@@ -18,16 +18,25 @@ pub enum Upload {}
 /// A rental, from request to return.
 #[derive(Debug)]
 pub enum Booking {}
-/// The money side of one booking.
+/// Something that a seller sells.
+#[derive(Debug)]
+pub enum Product {}
+/// The units of one product that there are to sell.
+#[derive(Debug)]
+pub enum Stock {}
+/// A purchase, from placement to the end of its returns.
+#[derive(Debug)]
+pub enum ShopOrder {}
+/// The money side of one purchase.
 #[derive(Debug)]
 pub enum Payment {}
 /// Money going back to the payer.
 #[derive(Debug)]
 pub enum Refund {}
-/// A batch that pays hosts what they earned.
+/// A batch that pays hosts and sellers what they earned.
 #[derive(Debug)]
 pub enum Settlement {}
-/// Money leaving to one host.
+/// Money leaving to one host or seller.
 #[derive(Debug)]
 pub enum Payout {}
 
@@ -45,6 +54,15 @@ impl Kind for Upload {
 }
 impl Kind for Booking {
     const PREFIX: &'static str = "booking";
+}
+impl Kind for Product {
+    const PREFIX: &'static str = "product";
+}
+impl Kind for Stock {
+    const PREFIX: &'static str = "stock";
+}
+impl Kind for ShopOrder {
+    const PREFIX: &'static str = "shoporder";
 }
 impl Kind for Payment {
     const PREFIX: &'static str = "payment";
@@ -69,6 +87,12 @@ pub type VehicleId = Id<Vehicle>;
 pub type UploadId = Id<Upload>;
 /// Id of a [`Booking`].
 pub type BookingId = Id<Booking>;
+/// Id of a [`Product`]; the stream `stock-…` of its units shares the UUID.
+pub type ProductId = Id<Product>;
+/// Id of a [`Stock`], the product's stock-keeping unit (SKU).
+pub type SkuId = Id<Stock>;
+/// Id of a [`ShopOrder`].
+pub type ShopOrderId = Id<ShopOrder>;
 /// Id of a [`Payment`].
 pub type PaymentId = Id<Payment>;
 /// Id of a [`Refund`].

@@ -4,7 +4,8 @@
 
 use kernel::{JournalEntry, Unbalanced};
 
-use crate::ids::{BookingId, UserId};
+use crate::ids::UserId;
+use crate::purpose::Purpose;
 use crate::{payment, payout};
 
 /// What the payment provider holds for us.
@@ -20,13 +21,16 @@ pub const PAYOUT_IN_TRANSIT: &str = "payout_in_transit";
 /// Our bank account.
 pub const BANK: &str = "bank";
 
-/// Money of one booking that belongs to nobody yet.
+/// Money of one booking or order that belongs to nobody yet.
 #[must_use]
-pub fn escrow(booking: BookingId) -> String {
-    format!("escrow:{}", booking.uuid())
+pub fn escrow(purpose: Purpose) -> String {
+    match purpose {
+        Purpose::Booking(booking) => format!("escrow:{}", booking.uuid()),
+        Purpose::ShopOrder(order) => format!("order_escrow:{}", order.uuid()),
+    }
 }
 
-/// What a host is owed.
+/// What a host or a seller is owed; who is both has one account.
 #[must_use]
 pub fn host_payable(host: UserId) -> String {
     format!("host_payable:{}", host.uuid())
@@ -59,10 +63,11 @@ impl AccountClass {
 }
 
 /// The accounts there are, by the part of the name before a colon, with their classes.
-pub const CHART: [(&str, AccountClass); 8] = [
+pub const CHART: [(&str, AccountClass); 9] = [
     (PSP_CLEARING, AccountClass::Asset),
     (BANK, AccountClass::Asset),
     ("escrow", AccountClass::Liability),
+    ("order_escrow", AccountClass::Liability),
     (REFUND_PAYABLE, AccountClass::Liability),
     ("host_payable", AccountClass::Liability),
     (PAYOUT_IN_TRANSIT, AccountClass::Liability),
@@ -89,13 +94,13 @@ fn refund_reference(refund: crate::ids::RefundId) -> String {
 pub fn payment_entry(event: &payment::Event) -> Result<Option<JournalEntry>, Unbalanced> {
     use payment::Event as E;
     match event {
-        E::PaymentCompleted { booking, amount, paid_at, .. } => JournalEntry::draft("payment_completed", booking, *paid_at)
+        E::PaymentCompleted { purpose, amount, paid_at, .. } => JournalEntry::draft("payment_completed", purpose, *paid_at)
             .debit(PSP_CLEARING, *amount)
-            .credit(escrow(*booking), *amount)
+            .credit(escrow(*purpose), *amount)
             .balance(),
-        E::RefundRequested { refund, booking, amount, released: false, at, .. } => {
+        E::RefundRequested { refund, purpose, amount, released: false, at, .. } => {
             JournalEntry::draft("refund_requested", refund_reference(*refund), *at)
-                .debit(escrow(*booking), *amount)
+                .debit(escrow(*purpose), *amount)
                 .credit(REFUND_PAYABLE, *amount)
                 .balance()
         }
@@ -112,8 +117,8 @@ pub fn payment_entry(event: &payment::Event) -> Result<Option<JournalEntry>, Unb
             .debit(REFUND_PAYABLE, *amount)
             .credit(PSP_CLEARING, *amount)
             .balance(),
-        E::EscrowReleased { booking, host, amount, fee, vat, net, at } => JournalEntry::draft("escrow_released", booking, *at)
-            .debit(escrow(*booking), *amount)
+        E::EscrowReleased { purpose, host, amount, fee, vat, net, at } => JournalEntry::draft("escrow_released", purpose, *at)
+            .debit(escrow(*purpose), *amount)
             .credit(FEE_REVENUE, fee.with_minor(fee.minor() - vat.minor()))
             .credit(VAT_PAYABLE, *vat)
             .credit(host_payable(*host), *net)

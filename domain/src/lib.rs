@@ -15,11 +15,15 @@ pub mod payment;
 pub mod payout;
 pub mod pending;
 pub mod pricing;
+pub mod product;
+pub mod purpose;
 pub mod sabotage;
 pub mod schedule;
 pub mod session;
 pub mod settings;
 pub mod settlement;
+pub mod shop_order;
+pub mod stock;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod text;

@@ -1,28 +1,30 @@
-//! What one host is owed, line by line: guards every payout and keeps a line in one batch only (L5).
+//! What one host or seller is owed, line by line: guards every payout and keeps a line in one batch only (L5).
 //!
 //! Mirrors the account `host_payable` without posting, always in the append of the event that posts. It may fall below
 //! zero through a refund (carried over), never through a payout.
 
 use std::collections::BTreeMap;
 
-use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, Money, Refused, Timestamp, Unbalanced, upcast::Upcasts};
+use kernel::{At, Decider, DomainEvent, Fact, Money, Refused, Timestamp, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{BookingId, PaymentId, PayoutId, RefundId, SettlementId};
+use crate::ids::{PaymentId, PayoutId, RefundId, SettlementId};
+use crate::purpose::Purpose;
 use crate::sabotage::{Rule, broken};
 
-/// What one payment earned the host.
+/// What one payment earned the host or seller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Earning {
     /// Which payment.
     pub payment: PaymentId,
-    /// For which booking.
-    pub booking: BookingId,
-    /// What the guest finally paid.
+    /// For what.
+    #[serde(alias = "booking")]
+    pub purpose: Purpose,
+    /// What the payer finally paid.
     pub gross: Money,
     /// The platform's share of it.
     pub fee: Money,
-    /// The host's share of it.
+    /// The host's or seller's share of it.
     pub net: Money,
     /// Since when it is owed.
     pub earned_at: Timestamp,
@@ -31,7 +33,7 @@ pub struct Earning {
 /// What happened to a payable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
-    /// A booking ended and left something to the host.
+    /// A booking or order ended and left something to the host or seller.
     EarningCredited {
         /// The line.
         earning: Earning,
@@ -108,10 +110,6 @@ impl DomainEvent for Event {
 }
 
 impl Fact for Event {
-    fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
-        Ok(None)
-    }
-
     fn upcasts() -> Option<&'static Upcasts> {
         Some(&crate::upcasts::UPCASTS)
     }

@@ -1,4 +1,5 @@
-//! The money side of one booking: captured into escrow, given back in parts or released to the host (domain.md §3.4).
+//! The money side of one booking or shop order: captured into escrow, given back in parts or released to whoever earned it
+//! (domain.md §3.4). What a payment is for is a [`Purpose`]; nothing here depends on which.
 //!
 //! ```text
 //! pending → confirming → completed → (partly) refunded;  confirming → pending (declined) | unknown → completed | pending
@@ -16,18 +17,20 @@ mod event;
 mod refusal;
 pub mod split;
 
-use crate::ids::{BookingId, PayoutId, RefundId, SettlementId, UserId};
+use crate::ids::{PayoutId, RefundId, SettlementId, UserId};
+use crate::purpose::Purpose;
 pub use event::Event;
 pub use refusal::Refusal;
 
 /// What is to be paid, for what, by whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    /// For which booking.
-    pub booking: BookingId,
+    /// For what.
+    #[serde(alias = "booking")]
+    pub purpose: Purpose,
     /// Who pays.
     pub payer: UserId,
-    /// Who earns.
+    /// Who earns: the host, or the seller.
     pub host: UserId,
     /// Our order number at the provider: 6 to 64 of `[A-Za-z0-9-_]`.
     pub order_id: String,
@@ -84,7 +87,7 @@ pub enum Phase {
         /// An attempt whose money may still come.
         attempt: Option<Attempt>,
     },
-    /// No longer wanted: the booking ended unpaid.
+    /// No longer wanted: what it was for ended unpaid.
     Voided {
         /// An attempt whose money may still come.
         attempt: Option<Attempt>,
@@ -133,15 +136,17 @@ pub struct Refund {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundCause {
-    /// The booking was cancelled.
+    /// The booking or order was cancelled.
     Cancellation,
-    /// The money came after the booking had ended.
+    /// The money came after what it was for had ended.
     LateMoney,
+    /// Goods came back.
+    Return,
     /// Support or finance asked for it.
     Goodwill,
 }
 
-/// The payment of one booking.
+/// The payment of one purchase.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Payment {
     /// No such payment.
@@ -186,7 +191,7 @@ pub enum Command {
         method: String,
         /// The provider's own key.
         reference: String,
-        /// The booking no longer waits for it: refund in full under this id.
+        /// Nothing waits for it any more: refund in full under this id.
         late: Option<RefundId>,
     },
     /// The provider declined.
@@ -195,7 +200,7 @@ pub enum Command {
         attempt: u32,
         /// The provider's code.
         code: String,
-        /// Does the booking still wait for the payment?
+        /// Does anything still wait for the payment?
         open: bool,
     },
     /// The provider did not answer.
@@ -205,7 +210,7 @@ pub enum Command {
     },
     /// The payment window is over.
     Expire,
-    /// The booking ended unpaid.
+    /// What it was for ended unpaid.
     Void,
     /// Give money back (PAY-12).
     RequestRefund {
@@ -253,7 +258,7 @@ pub enum Command {
         /// Which.
         refund: RefundId,
     },
-    /// The booking is over: what is left of the escrow belongs to host and platform.
+    /// What it was for is over: what is left of the escrow belongs to host or seller and platform.
     ReleaseEscrow,
     /// The host was paid.
     Settle {

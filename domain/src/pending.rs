@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, Refused, Unbalanced, upcast::Upcasts};
+use kernel::{At, Decider, DomainEvent, Fact, Refused, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::BookingId;
@@ -39,10 +39,6 @@ impl DomainEvent for Event {
 }
 
 impl Fact for Event {
-    fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
-        Ok(None)
-    }
-
     fn upcasts() -> Option<&'static Upcasts> {
         Some(&crate::upcasts::UPCASTS)
     }

@@ -33,6 +33,12 @@ pub enum Rule {
     Unsettle,
     /// Late money is accepted as a fact (L7).
     LateMoney,
+    /// No unit is promised twice (S1).
+    Oversell,
+    /// An order that ends unshipped gives its units back (S2).
+    StockRelease,
+    /// What comes back is sold again (S3).
+    Restock,
 }
 
 #[cfg(feature = "sabotage")]

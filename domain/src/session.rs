@@ -10,7 +10,7 @@
 //! refresh in flight cannot slip past, and no list of sessions has to be kept or walked.
 
 use kernel::jiff::SignedDuration;
-use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, Personal, Refused, Timestamp, Unbalanced, upcast::Upcasts};
+use kernel::{At, Decider, DomainEvent, Fact, Personal, Refused, Timestamp, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{UserId, user_of};
@@ -95,10 +95,6 @@ impl DomainEvent for Event {
 }
 
 impl Fact for Event {
-    fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
-        Ok(None)
-    }
-
     fn upcasts() -> Option<&'static Upcasts> {
         Some(&crate::upcasts::UPCASTS)
     }

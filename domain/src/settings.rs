@@ -9,6 +9,8 @@ pub struct Settings {
     pub currency: Currency,
     /// The platform's fee on bookings in basis points, VAT included (K24, PAY-03).
     pub booking_fee_bps: u32,
+    /// The platform's fee on sales in the shop in basis points, VAT included; nothing until one is set (domain.md §9).
+    pub shop_fee_bps: u32,
     /// Rentals are charged per started increment of so many minutes (K14).
     pub billing_increment_minutes: u32,
     /// How many requests of one guest may wait for an answer at a time (BOOKING007).
@@ -27,6 +29,7 @@ impl Default for Settings {
         Self {
             currency: Currency::Krw,
             booking_fee_bps: 1_500,
+            shop_fee_bps: 0,
             billing_increment_minutes: 10,
             max_pending_per_guest: 50,
             refund_approval_limit: won(1_000_000),

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, Money, Personal, Refused, Timestamp, Unbalanced, upcast::Upcasts};
+use kernel::{At, Decider, DomainEvent, Fact, Money, Personal, Refused, Timestamp, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 
 mod event;
@@ -321,10 +321,6 @@ fn opening(settlement: SettlementId, period_end: Timestamp, opened_by: UserId, l
 }
 
 impl Fact for Event {
-    fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
-        Ok(None)
-    }
-
     fn upcasts() -> Option<&'static Upcasts> {
         Some(&crate::upcasts::UPCASTS)
     }

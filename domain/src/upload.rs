@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use kernel::jiff::SignedDuration;
-use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, Refused, Timestamp, Unbalanced, upcast::Upcasts};
+use kernel::{At, Decider, DomainEvent, Fact, Refused, Timestamp, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{BookingId, UserId, VehicleId, user_of};
@@ -122,10 +122,6 @@ impl DomainEvent for Event {
 }
 
 impl Fact for Event {
-    fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
-        Ok(None)
-    }
-
     fn upcasts() -> Option<&'static Upcasts> {
         Some(&crate::upcasts::UPCASTS)
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use kernel::jiff::SignedDuration;
-use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, Period, Personal, Refused, Timestamp, Unbalanced, upcast::Upcasts};
+use kernel::{At, Decider, DomainEvent, Fact, Period, Personal, Refused, Timestamp, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -92,10 +92,6 @@ impl DomainEvent for Event {
 }
 
 impl Fact for Event {
-    fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
-        Ok(None)
-    }
-
     fn upcasts() -> Option<&'static Upcasts> {
         Some(&crate::upcasts::UPCASTS)
     }

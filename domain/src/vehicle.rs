@@ -6,7 +6,7 @@
 //! Absent ── register ──▶ Inactive ⟲ geocode, attach photo ── activate ──▶ Active
 //! ```
 
-use kernel::{At, Currency, Decider, DomainEvent, Fact, JournalEntry, Money, Personal, Unbalanced, upcast::Upcasts};
+use kernel::{At, Currency, Decider, DomainEvent, Fact, Money, Personal, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 
 use crate::geo::{GeoPoint, ZoneName};
@@ -141,10 +141,6 @@ impl DomainEvent for Event {
 }
 
 impl Fact for Event {
-    fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
-        Ok(None)
-    }
-
     fn upcasts() -> Option<&'static Upcasts> {
         Some(&crate::upcasts::UPCASTS)
     }

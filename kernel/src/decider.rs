@@ -23,11 +23,13 @@ pub struct At<C> {
 
 /// A stored event that may move value.
 pub trait Fact: DomainEvent {
-    /// The journal entry that this event posts, if any: a pure function of this one event (L1).
+    /// The journal entry that this event posts: a pure function of this one event (L1). Most events post none.
     ///
     /// # Errors
     /// [`Unbalanced`]; the log then refuses the whole command.
-    fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced>;
+    fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
+        Ok(None)
+    }
 
     /// Every shape that such events were ever stored in, and how each is read today. `None`: there has only been today's.
     fn upcasts() -> Option<&'static Upcasts> {

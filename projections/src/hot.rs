@@ -1,4 +1,4 @@
-//! What is hot and may be lost: revoked sessions, acknowledged positions, counters with an end.
+//! What is hot and may be lost: revoked sessions, acknowledged positions, counters with an end, hints.
 //!
 //! The truth is in the log; this spares looking there. Redis shares it between nodes; its loss refuses nobody anything,
 //! every node then goes on with what it knows itself.
@@ -35,7 +35,15 @@ pub trait Hot: Send + Sync + 'static {
 
     /// Ends a counter.
     fn reset<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()>;
+
+    /// Keeps a number that readers may show for a moment without asking a model; `None` forgets it. Nothing is decided by it.
+    fn hint<'a>(&'a self, key: &'a str, number: Option<u64>) -> BoxFuture<'a, ()>;
+
+    /// The number that was kept, while its moment lasts.
+    fn hinted<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<u64>>;
 }
 
 /// How long a user's acknowledged position is kept: much longer than any model may lag.
 const ACKNOWLEDGED_FOR: Duration = Duration::from_secs(600);
+/// How old a hint may be.
+const HINTED_FOR: Duration = Duration::from_secs(5);

@@ -36,6 +36,12 @@ pub trait ReadModel<E = Event>: Send + Sync + 'static {
 
     /// The row's column values, in the order of [`ReadModel::columns`].
     fn index(key: &str, row: &Self::Row) -> Vec<Value>;
+
+    /// The streams whose events make the row: where its past is.
+    #[must_use]
+    fn streams(key: &str) -> Vec<String> {
+        vec![key.to_owned()]
+    }
 }
 
 /// An event that a model cannot apply, with the reason for a person to read. Never holds personal data.
@@ -77,11 +83,13 @@ pub struct Column {
     pub nullable: bool,
     /// Has it an index (column, key)?
     pub indexed: bool,
+    /// Has it an index of its parts, so that [`crate::views::Op::Contains`] need not look at every row?
+    pub searched: bool,
 }
 
 impl Column {
     const fn new(name: &'static str, kind: ColumnKind) -> Self {
-        Self { name, kind, nullable: false, indexed: false }
+        Self { name, kind, nullable: false, indexed: false, searched: false }
     }
 
     /// A text column.
@@ -124,6 +132,12 @@ impl Column {
     #[must_use]
     pub const fn indexed(self) -> Self {
         Self { indexed: true, ..self }
+    }
+
+    /// The same column of text with an index of its parts.
+    #[must_use]
+    pub const fn searched(self) -> Self {
+        Self { searched: true, ..self }
     }
 
     /// Does the value belong into this column?

@@ -9,9 +9,12 @@ pub mod journal;
 pub mod ledger_lines;
 pub mod payments;
 pub mod payouts;
+pub mod products;
 pub mod search;
 pub mod settlement_lines;
 pub mod settlements;
+pub mod shop_orders;
+pub mod stock_levels;
 #[cfg(test)]
 mod testing;
 pub mod users;
@@ -23,8 +26,11 @@ pub use journal::{Journal, JournalRow};
 pub use ledger_lines::{LedgerLineRow, LedgerLines};
 pub use payments::{PaymentRow, Payments};
 pub use payouts::{PayoutRow, Payouts};
+pub use products::{ProductRow, Products};
 pub use settlement_lines::{SettlementLineRow, SettlementLines};
 pub use settlements::{SettlementRow, Settlements};
+pub use shop_orders::{ShopOrderRow, ShopOrders};
+pub use stock_levels::{StockLevelRow, StockLevels};
 pub use users::{UserRow, Users};
 pub use vehicles::{VehicleRow, Vehicles};
 
@@ -47,6 +53,9 @@ pub async fn install_all(views: &Views) -> Result<(), ViewError> {
     views.install::<Settlements>().await?;
     views.install::<SettlementLines>().await?;
     views.install::<Payouts>().await?;
+    views.install::<Products>().await?;
+    views.install::<StockLevels>().await?;
+    views.install::<ShopOrders>().await?;
     views.install::<Journal>().await?;
     views.install::<LedgerLines>().await?;
     views.install::<AccountBalances>().await

@@ -3,6 +3,7 @@
 mod booking;
 mod desk;
 mod settlement;
+mod shop_order;
 mod vehicle;
 mod work;
 
@@ -15,6 +16,7 @@ use crate::process::Reaction;
 pub use booking::{BookingDeadlines, ProviderCalls};
 pub use desk::{Desk, Outside};
 pub use settlement::Settlements;
+pub use shop_order::ShopOrderDeadlines;
 pub use vehicle::Geocoding;
 pub use work::{Call, Intent};
 

@@ -5,15 +5,22 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use adapters::sandbox::Book;
-use api::month::driver::{Answer, AnyError, Bill, Books, Car, Driver, No, Office, Person, Policy, Seen, Span, Status, Wanted};
+use api::month::driver::{
+    Answer, AnyError, Bill, Books, Car, Cart, Driver, No, Office, Person, Policy, Seen, SeenOrder, Span, Status, Wanted,
+};
+use api::month::shop::Ware;
 use domain::cancellation::{CancelCause, CancellationPolicy};
-use domain::ids::{BookingId, PaymentId, RefundId, SettlementId, UserId, VehicleId};
+use domain::ids::{BookingId, PaymentId, ProductId, RefundId, SettlementId, ShopOrderId, UserId, VehicleId};
+use domain::purpose::Purpose;
+use domain::stock::sku_of;
 use kernel::Timestamp;
 use kernel::jiff::SignedDuration;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::server::{Client, Daybook, Outcome, PASSWORD};
+
+mod shop;
 
 const SEEN: &str = "query Seen($id: ID!) { booking(id: $id) { status isConfirmed cancelCause paymentDueAt \
      payment { id orderId amount { minorUnits } } } }";
@@ -205,9 +212,9 @@ impl Driver for GraphQlDriver<'_> {
         self.just(by, "endTrip", json!({ "bookingId": booking.to_string(), "odometerKm": 10_080, "fuelPercent": 60 }))
     }
 
-    async fn pay(&mut self, guest: UserId, booking: BookingId, bill: &Bill, payment_key: &str) -> Answer<()> {
+    async fn pay(&mut self, guest: UserId, purpose: Purpose, bill: &Bill, payment_key: &str) -> Answer<()> {
         let (order, amount) = (&bill.order_id, won(bill.won));
-        let input = json!({ "bookingId": booking.to_string(), "paymentKey": payment_key, "orderId": order, "amount": amount });
+        let input = json!({ "bookingId": purpose.to_string(), "paymentKey": payment_key, "orderId": order, "amount": amount });
         self.just(guest, "confirmPayment", input)
     }
 
@@ -225,6 +232,52 @@ impl Driver for GraphQlDriver<'_> {
 
     async fn approve_refund(&mut self, by: UserId, payment: PaymentId, refund: RefundId) -> Answer<()> {
         self.just(by, "approveRefund", json!({ "paymentId": payment.to_string(), "refundId": refund.to_string() }))
+    }
+
+    async fn sell(&mut self, seller: UserId, ware: &Ware) -> Result<ProductId, AnyError> {
+        shop::sell(self.person(seller)?, ware)
+    }
+
+    async fn receive(&mut self, seller: UserId, product: ProductId, units: u32) -> Answer<()> {
+        self.just(seller, "receiveStock", json!({ "sku": sku_of(product).to_string(), "quantity": units }))
+    }
+
+    async fn order(&mut self, buyer: UserId, cart: &Cart) -> Answer<ShopOrderId> {
+        Ok(match self.act(buyer, "placeShopOrder", "shopOrder { id }", shop::cart(cart))? {
+            Ok(payload) => Ok(parsed(&payload["shopOrder"]["id"])?),
+            Err(no) => Err(no),
+        })
+    }
+
+    async fn cancel_order(&mut self, by: UserId, order: ShopOrderId) -> Answer<()> {
+        self.just(by, "cancelShopOrder", json!({ "orderId": order.to_string(), "reason": "마음이 바뀌었습니다." }))
+    }
+
+    async fn ship(&mut self, seller: UserId, order: ShopOrderId, lines: &[(ProductId, u32)]) -> Answer<()> {
+        let (order, lines) = (order.to_string(), shop::listed(lines));
+        let input = json!({ "orderId": order, "lines": lines, "carrier": "한진택배", "trackingNumber": "1234567890" });
+        self.just(seller, "shipShopOrder", input)
+    }
+
+    async fn confirm_delivery(&mut self, buyer: UserId, order: ShopOrderId) -> Answer<()> {
+        self.just(buyer, "confirmDelivery", json!({ "orderId": order.to_string() }))
+    }
+
+    async fn ask_back(&mut self, buyer: UserId, order: ShopOrderId, lines: &[(ProductId, u32)]) -> Answer<()> {
+        let input = json!({ "orderId": order.to_string(), "lines": shop::listed(lines), "reason": "생각과 다릅니다." });
+        self.just(buyer, "requestReturn", input)
+    }
+
+    async fn take_back(&mut self, seller: UserId, order: ShopOrderId) -> Answer<()> {
+        self.just(seller, "approveReturn", json!({ "orderId": order.to_string() }))
+    }
+
+    async fn see_order(&mut self, buyer: UserId, order: ShopOrderId) -> Result<SeenOrder, AnyError> {
+        shop::see(self.person(buyer)?, order)
+    }
+
+    async fn stocks(&mut self, seller: UserId) -> Result<BTreeMap<ProductId, (i64, i64)>, AnyError> {
+        shop::stocks(self.person(seller)?)
     }
 
     async fn open_settlement(&mut self, by: UserId, period_end: Timestamp) -> Answer<SettlementId> {

@@ -1,15 +1,16 @@
 //! What changes bookings.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use commands::Caller;
 use commands::booking as command;
 use domain::booking::PhotoPhase as Phase;
 use domain::ids::BookingId;
 use domain::user::Role;
 
 use super::BookingNode;
-use crate::errors::{ApiError, UserError};
+use crate::errors::ApiError;
 use crate::input::{id, invalid};
-use crate::mutation::{Receipt, Reply};
+use crate::mutation::{Answer, Reply};
 use crate::reading::Reader;
 use crate::scalars::{DateTime, MoneyInput};
 
@@ -27,18 +28,13 @@ pub enum PhotoPhase {
 pub struct BookingPayload {
     /// The booking as of the receipt.
     booking: Option<BookingNode>,
-    /// What the command did.
-    receipt: Option<Receipt>,
-    /// Why it was refused.
-    user_errors: Vec<UserError>,
-    /// As the client sent it.
-    client_mutation_id: Option<String>,
+    #[graphql(flatten)]
+    answer: Answer,
 }
 
 impl From<Reply<BookingNode>> for BookingPayload {
-    fn from(reply: Reply<BookingNode>) -> Self {
-        let Reply { entity, receipt, user_errors, client_mutation_id } = reply;
-        Self { booking: entity, receipt, user_errors, client_mutation_id }
+    fn from(Reply { entity, answer }: Reply<BookingNode>) -> Self {
+        Self { booking: entity, answer }
     }
 }
 
@@ -174,13 +170,6 @@ fn booking_id(text: &ID) -> Result<BookingId, commands::ExecuteError> {
     id(text, "BOOKING001", "bookingId")
 }
 
-type Outcome = Result<commands::Executed<BookingId>, commands::ExecuteError>;
-
-async fn answer(reader: &Reader<'_>, client_mutation_id: Option<String>, outcome: Outcome) -> Result<BookingPayload, ApiError> {
-    let show = async |id, position| BookingNode::fresh(reader, id, position).await;
-    reader.reply(client_mutation_id, outcome, show).await.map(Into::into)
-}
-
 /// Mutations of bookings.
 #[derive(Default)]
 pub struct BookingMutation;
@@ -194,12 +183,9 @@ impl BookingMutation {
         #[graphql(desc = "What is to be done.")] input: RequestBookingInput,
     ) -> Result<BookingPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller_with(Some(input.idempotency_key.clone()), &[Role::Guest, Role::Host])?;
-            command::request_booking(&reader.app.ctx, &caller, &input.command()?).await
-        };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        let caller = reader.caller_with(Some(input.idempotency_key.clone()), &[Role::Guest, Role::Host]);
+        let act = async |caller: Caller| command::request_booking(&reader.app.ctx, &caller, &input.command()?).await;
+        reader.mutate(caller, input.client_mutation_id.clone(), act).await
     }
 
     /// The host agrees; the guest now has a payment window.
@@ -209,13 +195,12 @@ impl BookingMutation {
         #[graphql(desc = "What is to be done.")] input: ApproveBookingInput,
     ) -> Result<BookingPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller(Some(input.idempotency_key))?;
+        let caller = reader.caller(Some(input.idempotency_key));
+        let act = async |caller: Caller| {
             let command = command::Answer { booking_id: booking_id(&input.booking_id)?, response: input.response };
             command::approve_booking(&reader.app.ctx, &caller, &command).await
         };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        reader.mutate(caller, input.client_mutation_id, act).await
     }
 
     /// The host declines; the slot is free again.
@@ -225,13 +210,12 @@ impl BookingMutation {
         #[graphql(desc = "What is to be done.")] input: RejectBookingInput,
     ) -> Result<BookingPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller(Some(input.idempotency_key))?;
+        let caller = reader.caller(Some(input.idempotency_key));
+        let act = async |caller: Caller| {
             let command = command::Answer { booking_id: booking_id(&input.booking_id)?, response: Some(input.response) };
             command::reject_booking(&reader.app.ctx, &caller, &command).await
         };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        reader.mutate(caller, input.client_mutation_id, act).await
     }
 
     /// Ends a booking before its trip; the refund follows the policy that was agreed on.
@@ -241,13 +225,12 @@ impl BookingMutation {
         #[graphql(desc = "What is to be done.")] input: CancelBookingInput,
     ) -> Result<BookingPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller(Some(input.idempotency_key))?;
+        let caller = reader.caller(Some(input.idempotency_key));
+        let act = async |caller: Caller| {
             let command = command::CancelBooking { booking_id: booking_id(&input.booking_id)?, reason: input.reason };
             command::cancel_booking(&reader.app.ctx, &caller, &command).await
         };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        reader.mutate(caller, input.client_mutation_id, act).await
     }
 
     /// The guest did not come: the host keeps their share. From 30 minutes after the start on.
@@ -257,12 +240,9 @@ impl BookingMutation {
         #[graphql(desc = "What is to be done.")] input: ReportNoShowInput,
     ) -> Result<BookingPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller(Some(input.idempotency_key))?;
-            command::report_no_show(&reader.app.ctx, &caller, booking_id(&input.booking_id)?).await
-        };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        let caller = reader.caller(Some(input.idempotency_key));
+        let act = async |caller: Caller| command::report_no_show(&reader.app.ctx, &caller, booking_id(&input.booking_id)?).await;
+        reader.mutate(caller, input.client_mutation_id, act).await
     }
 
     /// Adds a photo of the vehicle before or after the trip.
@@ -272,8 +252,8 @@ impl BookingMutation {
         #[graphql(desc = "What is to be done.")] input: AttachBookingPhotoInput,
     ) -> Result<BookingPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller(input.idempotency_key)?;
+        let caller = reader.caller(input.idempotency_key);
+        let act = async |caller: Caller| {
             let command = command::AttachBookingPhoto {
                 booking_id: booking_id(&input.booking_id)?,
                 phase: match input.phase {
@@ -285,8 +265,7 @@ impl BookingMutation {
             };
             command::attach_booking_photo(&reader.app.ctx, &caller, &command).await
         };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        reader.mutate(caller, input.client_mutation_id, act).await
     }
 
     /// The vehicle leaves with its guest: from 15 minutes before the start on, once paid.
@@ -296,14 +275,13 @@ impl BookingMutation {
         #[graphql(desc = "What is to be done.")] input: StartTripInput,
     ) -> Result<BookingPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller(Some(input.idempotency_key))?;
+        let caller = reader.caller(Some(input.idempotency_key));
+        let act = async |caller: Caller| {
             let booking_id = booking_id(&input.booking_id)?;
             let command = command::Readings { booking_id, odometer_km: input.odometer_km, fuel_percent: input.fuel_percent };
             command::start_trip(&reader.app.ctx, &caller, &command).await
         };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        reader.mutate(caller, input.client_mutation_id, act).await
     }
 
     /// The vehicle is back: the slot is free and the host has earned their share.
@@ -313,13 +291,12 @@ impl BookingMutation {
         #[graphql(desc = "What is to be done.")] input: EndTripInput,
     ) -> Result<BookingPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller(Some(input.idempotency_key))?;
+        let caller = reader.caller(Some(input.idempotency_key));
+        let act = async |caller: Caller| {
             let booking_id = booking_id(&input.booking_id)?;
             let command = command::Readings { booking_id, odometer_km: input.odometer_km, fuel_percent: input.fuel_percent };
             command::end_trip(&reader.app.ctx, &caller, &command).await
         };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        reader.mutate(caller, input.client_mutation_id, act).await
     }
 }

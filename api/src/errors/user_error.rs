@@ -4,6 +4,7 @@ use async_graphql::{Context, Object};
 use kernel::Refused;
 
 use super::{Language, text};
+use crate::scalars::Json;
 use crate::transport::RequestMeta;
 
 /// Why a command was refused.
@@ -32,5 +33,12 @@ impl UserError {
     /// The path into the input that is to blame; null when the whole command is meant.
     async fn field(&self) -> Option<&[String]> {
         (!self.0.field.is_empty()).then_some(&self.0.field)
+    }
+
+    /// What the rule is about, by name, for programs: for SHOP001 the products that are short and how many units are left of
+    /// each. Null when there is nothing more to say.
+    async fn details(&self) -> Option<Json> {
+        let params = self.0.params.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+        (!self.0.params.is_empty()).then(|| async_graphql::Json(serde_json::Value::Object(params.collect())))
     }
 }

@@ -64,30 +64,72 @@ fn matches(filter: &Filter, event: &Recorded) -> bool {
 }
 
 /// Bookings that an event touches, as of that event, when the viewer is one of their parties.
-async fn booking_at(app: &App, viewer: &Viewer, only: Option<&str>, recorded: Recorded) -> Result<Vec<Edge<BookingNode>>, ApiError> {
+async fn booking_at(app: &App, viewer: &Viewer, recorded: Recorded) -> Result<Vec<Edge<BookingNode>>, ApiError> {
     let position = recorded.position;
     let events = projections::decode(&recorded).map_err(ApiError::internal)?.into_vec();
     let keys: BTreeSet<_> = events.into_iter().flat_map(|event| Bookings::keys(&Known { recorded: recorded.clone(), event })).collect();
     let mut edges = Vec::new();
-    for key in keys.into_iter().filter(|key| only.is_none_or(|only| only == key)) {
+    for key in keys {
         // As of this event, so that a client that comes back late sees each step and not the last one several times.
         let row = super::row_at::<Bookings>(app, &key, &Moment { position: Some(position), ..Moment::default() }).await?;
-        let mine = |row: &<Bookings as ReadModel>::Row| match only {
-            Some(_) => BookingNode::is_visible(viewer, row),
-            None => viewer.user.is_some_and(|user| row.terms.is_party(user)),
-        };
+        let mine = |row: &<Bookings as ReadModel>::Row| viewer.user.is_some_and(|user| row.terms.is_party(user));
         edges.extend(row.filter(mine).map(|row| Edge { cursor: token(position), node: BookingNode(row) }));
     }
     Ok(edges)
 }
 
-fn bookings(app: App, viewer: Viewer, only: Option<String>, after: u64) -> impl Stream<Item = Result<Edge<BookingNode>, ApiError>> {
+/// An entity by its key, whenever it changes: as of each event that touches it, folded on from where the client stands. Whether
+/// the viewer may see it is asked before.
+///
+/// # Errors
+/// SYS003 for a cursor of something else, or the log's.
+pub async fn watch<M: ReadModel, N: Send + 'static>(
+    reader: &Reader<'_>,
+    key: String,
+    after: Option<String>,
+    show: fn(M::Row) -> N,
+) -> Result<impl Stream<Item = Result<Edge<N>, ApiError>> + use<M, N>, ApiError> {
+    let after = start(reader.app, after).await?;
+    let row = super::row_at::<M>(reader.app, &key, &Moment { position: Some(after), ..Moment::default() }).await?;
+    let mut watched = Watched::<M> { streams: M::streams(&key), key, row };
+    Ok(tail(reader.app.ctx.log.clone(), after).filter_map(move |event| {
+        let seen = event.and_then(|event| watched.step(event)).transpose();
+        std::future::ready(seen.map(|seen| seen.map(|(position, row)| Edge { cursor: token(position), node: show(row) })))
+    }))
+}
+
+struct Watched<M: ReadModel> {
+    key: String,
+    streams: Vec<String>,
+    row: Option<M::Row>,
+}
+
+impl<M: ReadModel> Watched<M> {
+    /// The row after an event, when the event touches it.
+    fn step(&mut self, recorded: Recorded) -> Result<Option<(u64, M::Row)>, ApiError> {
+        if !self.streams.iter().any(|stream| stream == recorded.stream.as_str()) {
+            return Ok(None);
+        }
+        let (position, mut touched) = (recorded.position, false);
+        // An older stored event may say several things today.
+        for event in projections::decode(&recorded).map_err(ApiError::internal)?.into_vec() {
+            let known = Known { recorded: recorded.clone(), event };
+            if M::keys(&known).contains(&self.key) {
+                self.row = M::apply(&self.key, self.row.take(), &known).map_err(ApiError::internal)?;
+                touched = true;
+            }
+        }
+        Ok(self.row.clone().filter(|_| touched).map(|row| (position, row)))
+    }
+}
+
+fn bookings(app: App, viewer: Viewer, after: u64) -> impl Stream<Item = Result<Edge<BookingNode>, ApiError>> {
     tail(app.ctx.log.clone(), after)
         .then(move |event| {
-            let (app, viewer, only) = (app.clone(), viewer.clone(), only.clone());
+            let (app, viewer) = (app.clone(), viewer.clone());
             async move {
                 match event {
-                    Ok(event) => booking_at(&app, &viewer, only.as_deref(), event).await,
+                    Ok(event) => booking_at(&app, &viewer, event).await,
                     Err(error) => Err(error),
                 }
             }
@@ -140,8 +182,7 @@ impl EventSubscription {
         if mine.is_none() {
             return Err(kernel::Refused::at("BOOKING001", &["id"]).into());
         }
-        let after = start(reader.app, after).await?;
-        Ok(bookings(reader.app.clone(), reader.viewer.clone(), Some(id.0), after))
+        watch::<Bookings, _>(&reader, id.0, after, BookingNode).await
     }
 
     /// Every booking of yours, whenever one changes.
@@ -153,6 +194,6 @@ impl EventSubscription {
         let reader = Reader::of(ctx)?;
         reader.viewer.person()?;
         let after = start(reader.app, after).await?;
-        Ok(bookings(reader.app.clone(), reader.viewer.clone(), None, after))
+        Ok(bookings(reader.app.clone(), reader.viewer.clone(), after))
     }
 }

@@ -20,6 +20,9 @@ const LOST_ANSWER: &str = "-refundunknown-";
 const HOUR_S: i64 = 3_600;
 const GRACE_S: i64 = 30 * 60;
 
+mod sale;
+pub use sale::Sale;
+
 /// Who called a booking off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -102,7 +105,7 @@ pub fn window(policy: CancellationPolicy, starts_at: Timestamp, paid_at: Timesta
 
 /// What every account must show.
 #[must_use]
-pub fn expected(records: &[Record], books: &Books) -> Expected {
+pub fn expected(records: &[Record], sales: &[Sale], books: &Books) -> Expected {
     let mut sums = Expected::default();
     let mut orders = orders(books);
     for record in records {
@@ -111,8 +114,13 @@ pub fn expected(records: &[Record], books: &Books) -> Expected {
             sums.booking(record, &order);
         }
     }
+    for sale in sales {
+        if let Some(order) = orders.remove(&sale.order_id).filter(|order| order.captured_won > 0) {
+            sums.sale(sale, &order);
+        }
+    }
     for (order_id, order) in orders.iter().filter(|(_, order)| order.captured_won > 0) {
-        sums.findings.push(format!("the provider has {} won for order {order_id}, which no booking knows", order.captured_won));
+        sums.findings.push(format!("the provider has {} won for order {order_id}, which nobody knows", order.captured_won));
     }
     for entry in booked(&books.bank.entries) {
         if let Subject::Payout { payee, .. } = &entry.subject {
@@ -212,12 +220,13 @@ pub fn differences(ours: &BTreeMap<String, i128>, expected: &BTreeMap<String, i1
 }
 
 /// Counts what only the books of the world outside can tell.
-pub(super) fn count_outside(tally: &mut Tally, records: &[Record], books: &Books) {
+pub(super) fn count_outside(tally: &mut Tally, records: &[Record], sales: &[Sale], books: &Books) {
     let orders = orders(books);
     let paid = |record: &Record| record.order_id.as_ref().and_then(|id| orders.get(id)).is_some_and(|order| order.captured_won > 0);
     let late = records.iter().filter(|record| !record.confirmed && paid(record)).count();
     tally.add(Kind::LateMoney, late as u64);
     tally.add(Kind::UnknownLost, records.iter().filter(|record| record.unknown && !paid(record)).count() as u64);
+    sale::count(tally, sales, |id| orders.get(id).is_some_and(|order| order.captured_won > 0));
     count_payouts(tally, books);
     count_refunds(tally, books);
 }

@@ -1,6 +1,7 @@
 //! The way in through the command layer: a book of its own with a clock that stands still until it is moved.
 
 mod open;
+mod shop;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,14 +11,18 @@ use adapters::{ContentType, FolderStore, ObjectStore, Sandbox, SandboxFiles};
 use commands::booking::{Answer as HostAnswer, CancelBooking, Readings, RequestBooking};
 use commands::payment::{ApproveRefund, ConfirmPayment, RequestRefund};
 use commands::settlement::CancelSettlement;
+use commands::shop_order::{CancelShopOrder, PlaceShopOrder, RequestReturn, ShipShopOrder};
+use commands::stock::ReceiveStock;
 use commands::user::{GrantRole, NewPassword, RegisterUser, VerifyEmail};
 use commands::vehcal::{BlockPeriod, PolicyChange, SetBookingPolicy, SetWeeklyAvailability};
 use commands::{Caller, Context, ExecuteError, Executed};
 use domain::booking::Booking;
 use domain::cancellation::CancelCause;
 use domain::geo::GeoPoint;
-use domain::ids::{BookingId, PaymentId, RefundId, SettlementId, UserId, VehicleId};
+use domain::ids::{BookingId, PaymentId, ProductId, RefundId, SettlementId, ShopOrderId, UserId, VehicleId};
 use domain::payment::{Payment, Phase, RefundPhase};
+use domain::purpose::Purpose;
+use domain::stock::sku_of;
 use domain::user::Role;
 use domain::vehcal::{VehicleCalendar, WindowInput};
 use kernel::{Actor, Currency, Money, Timestamp};
@@ -27,7 +32,8 @@ use projections::processes::Desk;
 use projections::views::{Query, Views, Workers};
 use sha2::{Digest, Sha256};
 
-use super::driver::{Answer, AnyError, Bill, Books, Car, Driver, No, Office, Person, Policy, Seen, Span, Status, Wanted};
+use super::driver::{Answer, AnyError, Bill, Books, Car, Cart, Driver, No, Office, Person, Policy, Seen, SeenOrder, Span, Status, Wanted};
+use super::shop::Ware;
 pub use open::{NotEmpty, Place};
 
 /// The password of everybody in the month. Hashed once: the month is about bookings.
@@ -235,9 +241,9 @@ impl Driver for CommandDriver {
         done(commands::booking::end_trip(&self.ctx, &self.by(by), &self.readings(booking, 10_080)).await)
     }
 
-    async fn pay(&mut self, guest: UserId, booking_id: BookingId, bill: &Bill, payment_key: &str) -> Answer<()> {
+    async fn pay(&mut self, guest: UserId, purpose: Purpose, bill: &Bill, payment_key: &str) -> Answer<()> {
         let (payment_key, order_id, amount) = (payment_key.to_owned(), bill.order_id.clone(), won(bill.won));
-        let input = ConfirmPayment { booking_id, payment_key, order_id, amount };
+        let input = ConfirmPayment { purpose, payment_key, order_id, amount };
         if let Err(no) = answer(commands::payment::confirm_payment(&self.ctx, &self.by(guest), &input).await)? {
             return Ok(Err(no));
         }
@@ -264,6 +270,53 @@ impl Driver for CommandDriver {
     async fn approve_refund(&mut self, by: UserId, payment_id: PaymentId, refund_id: RefundId) -> Answer<()> {
         let input = ApproveRefund { payment_id, refund_id };
         done(commands::payment::approve_refund(&self.ctx, &self.by(by), &input).await)
+    }
+
+    async fn sell(&mut self, seller: UserId, ware: &Ware) -> Result<ProductId, AnyError> {
+        self.shop_sell(seller, ware).await
+    }
+
+    async fn receive(&mut self, seller: UserId, product: ProductId, units: u32) -> Answer<()> {
+        let input = ReceiveStock { sku: sku_of(product), quantity: i32::try_from(units)? };
+        done(commands::stock::receive_stock(&self.ctx, &self.by(seller), &input).await)
+    }
+
+    async fn order(&mut self, buyer: UserId, cart: &Cart) -> Answer<ShopOrderId> {
+        let input =
+            PlaceShopOrder { lines: shop::listed(&cart.lines)?, address: shop::address(), expected_total: Some(won(cart.total_won)) };
+        answer(commands::shop_order::place_shop_order(&self.ctx, &self.by(buyer), &input).await)
+    }
+
+    async fn cancel_order(&mut self, by: UserId, order_id: ShopOrderId) -> Answer<()> {
+        let input = CancelShopOrder { order_id, reason: "마음이 바뀌었습니다.".to_owned() };
+        done(commands::shop_order::cancel_shop_order(&self.ctx, &self.by(by), &input).await)
+    }
+
+    async fn ship(&mut self, seller: UserId, order_id: ShopOrderId, lines: &[(ProductId, u32)]) -> Answer<()> {
+        let (carrier, tracking_number) = ("한진택배".to_owned(), "1234567890".to_owned());
+        let input = ShipShopOrder { order_id, lines: shop::listed(lines)?, carrier, tracking_number };
+        done(commands::shop_order::ship_shop_order(&self.ctx, &self.by(seller), &input).await)
+    }
+
+    async fn confirm_delivery(&mut self, buyer: UserId, order: ShopOrderId) -> Answer<()> {
+        done(commands::shop_order::confirm_delivery(&self.ctx, &self.by(buyer), order).await)
+    }
+
+    async fn ask_back(&mut self, buyer: UserId, order_id: ShopOrderId, lines: &[(ProductId, u32)]) -> Answer<()> {
+        let input = RequestReturn { order_id, lines: shop::listed(lines)?, reason: "생각과 다릅니다.".to_owned() };
+        done(commands::shop_order::request_return(&self.ctx, &self.by(buyer), &input).await)
+    }
+
+    async fn take_back(&mut self, seller: UserId, order: ShopOrderId) -> Answer<()> {
+        done(commands::shop_order::approve_return(&self.ctx, &self.by(seller), order).await)
+    }
+
+    async fn see_order(&mut self, _buyer: UserId, order: ShopOrderId) -> Result<SeenOrder, AnyError> {
+        self.shop_see(order).await
+    }
+
+    async fn stocks(&mut self, seller: UserId) -> Result<BTreeMap<ProductId, (i64, i64)>, AnyError> {
+        self.shop_stocks(seller).await
     }
 
     async fn open_settlement(&mut self, by: UserId, period_end: Timestamp) -> Answer<SettlementId> {

@@ -4,6 +4,7 @@ mod asking;
 mod ending;
 mod office;
 mod paying;
+mod shop;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -13,13 +14,14 @@ use domain::ids::{BookingId, RefundId, SettlementId, UserId};
 use kernel::Timestamp;
 
 use super::Progress;
-use super::audit::{Ended, Record};
+use super::audit::{Ended, Record, Sale};
 use super::driver::{AnyError, Bill, Driver, No, Span, Status};
 use super::market::Stall;
 use super::plan::{DAYS, Plan, Request, later};
 use super::report::{Kind, Tally};
 use super::rng::Rng;
 use super::story::{Manner, Story};
+use shop::{Shop, ShopTask};
 
 /// After the last action: time for refunds and payouts that were refused to be repeated.
 const AFTERMATH_DAYS: i64 = 4;
@@ -58,6 +60,8 @@ enum Task {
     DecideSettlement(Fate, SettlementId),
     /// Compare all live slots.
     CompareSlots,
+    /// In the shop.
+    Shop(ShopTask),
 }
 
 /// Which card a guest pays with.
@@ -150,12 +154,15 @@ pub struct City<'d, D> {
     surprises: BTreeMap<String, u64>,
     bank_in_reach: bool,
     slot_checks: usize,
+    shop: Shop,
 }
 
 /// What is left of a city when all is played.
 pub struct Played {
     /// Every booking.
     pub records: Vec<Record>,
+    /// Every purchase in the shop.
+    pub sales: Vec<Sale>,
     /// How often what happened.
     pub tally: Tally,
     /// What should not have happened.
@@ -210,7 +217,9 @@ impl<'d, D: Driver> City<'d, D> {
             surprises: BTreeMap::new(),
             bank_in_reach: true,
             slot_checks: 0,
+            shop: Shop::default(),
         };
+        city.open_shop().await?;
         city.plan_tasks();
         Ok(city)
     }
@@ -271,6 +280,7 @@ impl<'d, D: Driver> City<'d, D> {
             Task::OpenSettlement(fate) => self.open_settlement(at, fate).await,
             Task::DecideSettlement(fate, settlement) => self.decide_settlement(fate, settlement).await,
             Task::CompareSlots => self.compare_slots(at).await,
+            Task::Shop(task) => self.act_in_shop(at, task).await,
         }
     }
 
@@ -297,8 +307,9 @@ impl<'d, D: Driver> City<'d, D> {
                 goodwill_won: deal.goodwill_won,
             });
         }
+        let sales = self.close_shop().await?;
         let Self { tally, findings, surprises, bank_in_reach, slot_checks, .. } = self;
-        Ok(Played { records, tally, findings, surprises, bank_in_reach, slot_checks })
+        Ok(Played { records, sales, tally, findings, surprises, bank_in_reach, slot_checks })
     }
 
     /// Looks at a booking and takes over what it shows.

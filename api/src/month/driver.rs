@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 
 use adapters::sandbox::Book;
 use domain::cancellation::{CancelCause, CancellationPolicy};
-use domain::ids::{BookingId, PaymentId, RefundId, SettlementId, UserId, VehicleId};
+use domain::ids::{BookingId, PaymentId, ProductId, RefundId, SettlementId, ShopOrderId, UserId, VehicleId};
+use domain::purpose::Purpose;
+pub use domain::shop_order::Status as OrderStatus;
 use kernel::Timestamp;
+
+use super::shop::Ware;
 
 /// Something broke; the month cannot go on.
 pub type AnyError = Box<dyn std::error::Error + Send + Sync>;
@@ -142,6 +146,26 @@ pub struct Bill {
     pub won: i128,
 }
 
+/// What a buyer orders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cart {
+    /// Products with their units.
+    pub lines: Vec<(ProductId, u32)>,
+    /// What it should cost.
+    pub total_won: i128,
+}
+
+/// An order as its buyer sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenOrder {
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// By when it is to be paid.
+    pub due_at: Timestamp,
+    /// What is to be paid.
+    pub bill: Bill,
+}
+
 /// Both books of the world outside.
 #[derive(Clone, Debug, Default)]
 pub struct Books {
@@ -189,11 +213,32 @@ pub trait Driver {
     async fn end_trip(&mut self, by: UserId, booking: BookingId) -> Answer<()>;
 
     /// Pays with an authorisation of the provider: `PAY001` when it was declined, `PAY008` when nobody knows yet.
-    async fn pay(&mut self, guest: UserId, booking: BookingId, bill: &Bill, payment_key: &str) -> Answer<()>;
+    async fn pay(&mut self, payer: UserId, purpose: Purpose, bill: &Bill, payment_key: &str) -> Answer<()>;
     /// Gives money back. Above the limit that is a proposal, whose id comes back.
     async fn refund(&mut self, by: UserId, payment: PaymentId, won: i128) -> Answer<Option<RefundId>>;
     /// Agrees to a proposal.
     async fn approve_refund(&mut self, by: UserId, payment: PaymentId, refund: RefundId) -> Answer<()>;
+
+    /// Describes, prices and publishes a ware.
+    async fn sell(&mut self, seller: UserId, ware: &Ware) -> Result<ProductId, AnyError>;
+    /// Takes units in.
+    async fn receive(&mut self, seller: UserId, product: ProductId, units: u32) -> Answer<()>;
+    /// Orders.
+    async fn order(&mut self, buyer: UserId, cart: &Cart) -> Answer<ShopOrderId>;
+    /// Calls an order off.
+    async fn cancel_order(&mut self, by: UserId, order: ShopOrderId) -> Answer<()>;
+    /// Sends units; none listed: all that have not left.
+    async fn ship(&mut self, seller: UserId, order: ShopOrderId, lines: &[(ProductId, u32)]) -> Answer<()>;
+    /// Says that everything arrived.
+    async fn confirm_delivery(&mut self, buyer: UserId, order: ShopOrderId) -> Answer<()>;
+    /// Asks to give units back; none listed: all of them.
+    async fn ask_back(&mut self, buyer: UserId, order: ShopOrderId, lines: &[(ProductId, u32)]) -> Answer<()>;
+    /// Takes back what the buyer asked to.
+    async fn take_back(&mut self, seller: UserId, order: ShopOrderId) -> Answer<()>;
+    /// An order as its buyer sees it.
+    async fn see_order(&mut self, buyer: UserId, order: ShopOrderId) -> Result<SeenOrder, AnyError>;
+    /// Units on hand and reserved of every product of a seller's.
+    async fn stocks(&mut self, seller: UserId) -> Result<BTreeMap<ProductId, (i64, i64)>, AnyError>;
 
     /// Opens a settlement of all that was earned before an instant.
     async fn open_settlement(&mut self, by: UserId, period_end: Timestamp) -> Answer<SettlementId>;

@@ -6,6 +6,7 @@ use kernel::jiff::SignedDuration;
 
 use super::driver::{Car, Person, Policy, Span};
 use super::rng::Rng;
+use super::shop::{self, Purchase, Ware};
 use super::story::{self, Story, scaled};
 
 /// Days of the month.
@@ -102,6 +103,10 @@ pub struct Plan {
     pub requests: Vec<Request>,
     /// When hosts try to close time that is taken.
     pub late_blocks: Vec<Timestamp>,
+    /// What hosts sell in the shop.
+    pub wares: Vec<Ware>,
+    /// Who buys when, in the order of time.
+    pub purchases: Vec<Purchase>,
 }
 
 impl Plan {
@@ -119,7 +124,9 @@ impl Plan {
             .collect();
         requests.sort_by_key(|request| request.at);
         let late_blocks = (0..scaled(LATE_BLOCKS, percent)).map(|_| daytime(&mut rng, begins, 2, DAYS)).collect();
-        Self { seed, percent, begins, hosts, guests, cars, requests, late_blocks }
+        let wares = shop::wares(&mut rng, percent, hosts.len());
+        let purchases = shop::purchases(&mut rng, percent, begins, guests.len());
+        Self { seed, percent, begins, hosts, guests, cars, requests, late_blocks, wares, purchases }
     }
 }
 
@@ -130,7 +137,7 @@ pub fn later(at: Timestamp, minutes: i64) -> Timestamp {
 }
 
 /// Some time of some day from one to before another; nine in ten by day.
-fn daytime(rng: &mut Rng, begins: Timestamp, first: i64, end: i64) -> Timestamp {
+pub(super) fn daytime(rng: &mut Rng, begins: Timestamp, first: i64, end: i64) -> Timestamp {
     let day = rng.between(first, end - 1);
     let minute = if rng.chance(90) { rng.between(8 * 60, 23 * 60) } else { rng.between(0, 24 * 60 - 1) };
     let seconds = day * 86_400 + minute * 60 + rng.between(0, 59);
@@ -204,6 +211,7 @@ mod tests {
     fn the_whole_month_is_as_large_as_promised() {
         let plan = Plan::new(1, 100, begins());
         assert!(plan.cars.len() >= 200 && plan.guests.len() >= 2_000 && plan.requests.len() >= 5_000);
+        assert!(plan.wares.len() >= 300 && plan.purchases.len() >= 3_000);
         assert!(plan.requests.iter().all(|request| request.at >= begins() && request.at < later(begins(), DAYS * 24 * 60)));
         let plates: std::collections::BTreeSet<_> = plan.cars.iter().map(|car| &car.plate).collect();
         assert_eq!(plates.len(), plan.cars.len());

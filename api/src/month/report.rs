@@ -108,6 +108,46 @@ pub enum Kind {
     PayoutFailed,
     /// A host was paid after a refusal.
     PayoutRepeated,
+    /// Somebody wanted to buy.
+    ShopAsked,
+    /// The order took its units.
+    ShopOrdered,
+    /// Too few units were free.
+    ShopShort,
+    /// A seller's own product.
+    ShopOwn,
+    /// The price was another.
+    ShopOtherPrice,
+    /// More than one buyer may have.
+    ShopOverLimit,
+    /// An order was paid.
+    ShopPaid,
+    /// Not paid in time.
+    ShopExpired,
+    /// Captured when the order had expired, and given back.
+    ShopLateMoney,
+    /// Called off before it was paid.
+    ShopUnpaidCancel,
+    /// Called off by the buyer, and given back.
+    ShopByBuyer,
+    /// Called off by the seller, and given back.
+    ShopBySeller,
+    /// A part left first.
+    ShopPart,
+    /// Everything left.
+    ShopShipped,
+    /// It had left already.
+    ShopCancelTooLate,
+    /// The buyer said that it arrived.
+    ShopDelivered,
+    /// A part came back.
+    ShopPartBack,
+    /// Everything came back.
+    ShopAllBack,
+    /// The time to return was over.
+    ShopBackTooLate,
+    /// Confirmed by time.
+    ShopCompleted,
 }
 
 /// A cancellation policy, in an order.
@@ -133,7 +173,7 @@ impl From<CancellationPolicy> for Policy {
 
 /// How often each kind must occur in a whole month, in the order of the table.
 const LEAST: u64 = 20;
-const KINDS: [(Kind, &str, u64); 56] = [
+const KINDS: [(Kind, &str, u64); 76] = [
     (Kind::Requested, "booking requests", 5_000),
     (Kind::Accepted, "  accepted", LEAST),
     (Kind::Conflict, "  refused: slot taken (BOOKING002)", LEAST),
@@ -190,6 +230,26 @@ const KINDS: [(Kind, &str, u64); 56] = [
     (Kind::PayoutMade, "payouts made", LEAST),
     (Kind::PayoutFailed, "payouts failed", LEAST),
     (Kind::PayoutRepeated, "payouts repeated after a failure", LEAST),
+    (Kind::ShopAsked, "shop orders", 3_000),
+    (Kind::ShopOrdered, "  accepted", LEAST),
+    (Kind::ShopShort, "  refused: units short (SHOP001)", LEAST),
+    (Kind::ShopOwn, "  refused: own product (SHOP002)", LEAST),
+    (Kind::ShopOtherPrice, "  refused: price changed (SHOP003)", LEAST),
+    (Kind::ShopOverLimit, "  refused: limit per buyer (SHOP004)", LEAST),
+    (Kind::ShopPaid, "orders paid", LEAST),
+    (Kind::ShopExpired, "orders expired, units free again", LEAST),
+    (Kind::ShopLateMoney, "late money of orders, refunded in full", LEAST),
+    (Kind::ShopUnpaidCancel, "orders cancelled unpaid", LEAST),
+    (Kind::ShopByBuyer, "orders cancelled by the buyer, refunded", LEAST),
+    (Kind::ShopBySeller, "orders cancelled by the seller, refunded", LEAST),
+    (Kind::ShopPart, "parcels with a part", LEAST),
+    (Kind::ShopShipped, "orders shipped", LEAST),
+    (Kind::ShopCancelTooLate, "  refused: shipped already (SHOP005)", LEAST),
+    (Kind::ShopDelivered, "deliveries confirmed", LEAST),
+    (Kind::ShopPartBack, "returns of a part", LEAST),
+    (Kind::ShopAllBack, "returns of everything", LEAST),
+    (Kind::ShopBackTooLate, "  refused: after 7 days (SHOP006)", LEAST),
+    (Kind::ShopCompleted, "purchases confirmed after 7 days", LEAST),
 ];
 
 /// How often each kind happened.
@@ -242,6 +302,8 @@ pub struct Report {
     pub findings: Vec<String>,
     /// Finished bookings whose escrow was looked at.
     pub finished: usize,
+    /// Finished orders whose escrow was looked at.
+    pub sold: usize,
     /// Looks at live slots, each at all cars.
     pub slot_checks: usize,
     /// Answers that nobody had planned for, by what was asked and the code.
@@ -290,6 +352,7 @@ impl Report {
             "kinds": kinds,
             "accounts": accounts,
             "finishedBookings": self.finished,
+            "finishedOrders": self.sold,
             "slotChecks": self.slot_checks,
             "differences": self.differences.iter().take(SHOWN).map(difference).collect::<Vec<_>>(),
             "findings": self.findings,
@@ -329,8 +392,8 @@ impl fmt::Display for Report {
         for (label, found, least) in self.too_seldom() {
             writeln!(f, "TOO SELDOM {label}: {found}, at least {least}")?;
         }
-        let escrow = if self.differences.iter().any(|d| d.account.starts_with("escrow:")) { "NOT zero" } else { "zero" };
-        writeln!(f, "\nescrow {escrow} for {} finished bookings", self.finished)?;
+        let escrow = if self.differences.iter().any(|d| d.account.contains("escrow:")) { "NOT zero" } else { "zero" };
+        writeln!(f, "\nescrow {escrow} for {} finished bookings and {} finished orders", self.finished, self.sold)?;
         writeln!(f, "live slots compared {} times for all cars", self.slot_checks)?;
         write!(f, "{} in {} s", if self.holds() { "all equal" } else { "DOES NOT HOLD" }, self.took.as_secs())
     }

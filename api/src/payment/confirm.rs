@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{DECLINED, PaymentNode};
 use crate::errors::{ApiError, UserError};
-use crate::mutation::{Decided, Reply};
+use crate::mutation::{Answer, Decided, Reply};
 use crate::reading::{Reader, token};
 
 /// How long the answer waits for the provider's.
@@ -42,7 +42,8 @@ pub(super) async fn answer(
     }
     receipt.token = token(seen);
     let user_errors = verdict(&row, confirming.attempt).map(UserError::from).into_iter().collect();
-    Ok(Reply { entity: PaymentNode::visible(reader, row), receipt: Some(receipt), user_errors, client_mutation_id })
+    let answer = Answer { receipt: Some(receipt), user_errors, client_mutation_id };
+    Ok(Reply { entity: PaymentNode::visible(reader, row), answer })
 }
 
 /// The payment once its attempt is no longer being confirmed, or as it is when the time is over, with the position that it

@@ -1,14 +1,16 @@
 //! What changes payments.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use commands::Caller;
 use commands::payment as command;
-use domain::ids::PaymentId;
+use domain::ids::{Booking, PaymentId, ShopOrderId};
+use domain::purpose::Purpose;
 use domain::user::Role;
 
 use super::{PaymentNode, confirm};
-use crate::errors::{ApiError, UserError};
+use crate::errors::ApiError;
 use crate::input::{id, invalid};
-use crate::mutation::{Receipt, Reply};
+use crate::mutation::{Answer, Reply};
 use crate::reading::Reader;
 use crate::scalars::MoneyInput;
 
@@ -17,18 +19,13 @@ use crate::scalars::MoneyInput;
 pub struct PaymentPayload {
     /// The payment as of the receipt; after a confirmation, as the provider left it.
     payment: Option<PaymentNode>,
-    /// What the command did.
-    receipt: Option<Receipt>,
-    /// Why it was refused, or what the provider said.
-    user_errors: Vec<UserError>,
-    /// As the client sent it.
-    client_mutation_id: Option<String>,
+    #[graphql(flatten)]
+    answer: Answer,
 }
 
 impl From<Reply<PaymentNode>> for PaymentPayload {
-    fn from(reply: Reply<PaymentNode>) -> Self {
-        let Reply { entity, receipt, user_errors, client_mutation_id } = reply;
-        Self { payment: entity, receipt, user_errors, client_mutation_id }
+    fn from(Reply { entity, answer }: Reply<PaymentNode>) -> Self {
+        Self { payment: entity, answer }
     }
 }
 
@@ -37,7 +34,7 @@ impl From<Reply<PaymentNode>> for PaymentPayload {
 pub struct ConfirmPaymentInput {
     /// Makes retries harmless: 1 to 255 printable characters of your choice, new for every new attempt.
     idempotency_key: String,
-    /// The booking that is paid.
+    /// What is paid, by its id: a booking or a shop order.
     booking_id: ID,
     /// The provider's key of the payer's authorisation.
     payment_key: String,
@@ -52,7 +49,7 @@ pub struct ConfirmPaymentInput {
 impl ConfirmPaymentInput {
     fn command(&self) -> Result<command::ConfirmPayment, commands::ExecuteError> {
         Ok(command::ConfirmPayment {
-            booking_id: id(&self.booking_id, "BOOKING001", "bookingId")?,
+            purpose: purpose(&self.booking_id)?,
             payment_key: self.payment_key.clone(),
             order_id: self.order_id.clone(),
             amount: self.amount.money(&["amount"]).map_err(invalid)?,
@@ -105,15 +102,16 @@ impl ApproveRefundInput {
     }
 }
 
-fn payment_id(text: &ID) -> Result<PaymentId, commands::ExecuteError> {
-    id(text, "SYS007", "paymentId")
+/// What is paid for; what is no shop order is looked for among the bookings.
+fn purpose(text: &ID) -> Result<Purpose, commands::ExecuteError> {
+    match text.parse::<ShopOrderId>() {
+        Ok(order) => Ok(order.into()),
+        Err(_) => id::<Booking>(text, "BOOKING001", "bookingId").map(Purpose::Booking),
+    }
 }
 
-type Outcome = Result<commands::Executed<PaymentId>, commands::ExecuteError>;
-
-async fn answer(reader: &Reader<'_>, client_mutation_id: Option<String>, outcome: Outcome) -> Result<PaymentPayload, ApiError> {
-    let show = async |id, position| PaymentNode::fresh(reader, id, position).await;
-    reader.reply(client_mutation_id, outcome, show).await.map(Into::into)
+fn payment_id(text: &ID) -> Result<PaymentId, commands::ExecuteError> {
+    id(text, "SYS007", "paymentId")
 }
 
 /// Mutations of payments.
@@ -122,7 +120,7 @@ pub struct PaymentMutation;
 
 #[Object]
 impl PaymentMutation {
-    /// Pays a booking with what the provider authorised. Waits up to 10 seconds for the provider: declined (PAY001) or not known
+    /// Pays a booking or a shop order with what the provider authorised. Waits up to 10 seconds for the provider: declined (PAY001) or not known
     /// yet (PAY008), payment and receipt are there beside the error. The same key asks again without paying twice.
     async fn confirm_payment(
         &self,
@@ -145,12 +143,9 @@ impl PaymentMutation {
         #[graphql(desc = "Which payment, how much, and why.")] input: RequestRefundInput,
     ) -> Result<PaymentPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller_with(Some(input.idempotency_key.clone()), &[Role::Support, Role::Finance])?;
-            command::request_refund(&reader.app.ctx, &caller, &input.command()?).await
-        };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        let caller = reader.caller_with(Some(input.idempotency_key.clone()), &[Role::Support, Role::Finance]);
+        let act = async |caller: Caller| command::request_refund(&reader.app.ctx, &caller, &input.command()?).await;
+        reader.mutate(caller, input.client_mutation_id.clone(), act).await
     }
 
     /// A second person of finance agrees to a refund above the limit.
@@ -160,11 +155,8 @@ impl PaymentMutation {
         #[graphql(desc = "Which refund of which payment.")] input: ApproveRefundInput,
     ) -> Result<PaymentPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller_with(Some(input.idempotency_key.clone()), &[Role::Finance])?;
-            command::approve_refund(&reader.app.ctx, &caller, &input.command()?).await
-        };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        let caller = reader.caller_with(Some(input.idempotency_key.clone()), &[Role::Finance]);
+        let act = async |caller: Caller| command::approve_refund(&reader.app.ctx, &caller, &input.command()?).await;
+        reader.mutate(caller, input.client_mutation_id.clone(), act).await
     }
 }

@@ -2,16 +2,17 @@
 
 use async_graphql::{Context, ID, Object};
 use projections::models::settlement_lines::key;
-use projections::models::{Bookings, Payments, SettlementLineRow, SettlementLines};
+use projections::models::{Payments, SettlementLineRow, SettlementLines};
 use projections::views::Query;
 
-use super::{READERS, user};
+use super::READERS;
 use crate::booking::BookingNode;
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
 use crate::payment::PaymentNode;
 use crate::reading::Reader;
 use crate::scalars::{DateTime, Money};
+use crate::shop_order::ShopOrderNode;
 use crate::user::UserNode;
 
 /// Begins the id of a line; its row's key follows.
@@ -48,11 +49,20 @@ impl SettlementLineNode {
         ID(format!("{PREFIX}{}", key(self.0.settlement, self.0.earning.payment)))
     }
 
-    /// The booking that earned it.
+    /// The booking that earned it; null when a shop order did.
     async fn booking(&self, ctx: &Context<'_>) -> Result<Option<BookingNode>, ApiError> {
-        let reader = Reader::of(ctx)?;
-        let row = reader.get::<Bookings>(&self.0.earning.booking.to_string()).await?;
-        Ok(row.and_then(|row| BookingNode::visible(&reader, row)))
+        match self.0.earning.purpose.booking() {
+            Some(id) => BookingNode::find(&Reader::of(ctx)?, id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The shop order that earned it; null when a booking did.
+    async fn shop_order(&self, ctx: &Context<'_>) -> Result<Option<ShopOrderNode>, ApiError> {
+        match self.0.earning.purpose.shop_order() {
+            Some(id) => ShopOrderNode::find(&Reader::of(ctx)?, &id.to_string()).await,
+            None => Ok(None),
+        }
     }
 
     /// The payment that it comes from.
@@ -64,7 +74,7 @@ impl SettlementLineNode {
 
     /// Who earned it.
     async fn host(&self, ctx: &Context<'_>) -> Result<Option<UserNode>, ApiError> {
-        user(ctx, self.0.host).await
+        UserNode::find(ctx, self.0.host).await
     }
 
     /// What the guest finally paid.

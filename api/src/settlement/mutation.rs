@@ -1,14 +1,15 @@
 //! What changes settlements.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use commands::Caller;
 use commands::settlement as command;
 use domain::ids::SettlementId;
 use domain::user::Role;
 
 use super::SettlementNode;
-use crate::errors::{ApiError, UserError};
+use crate::errors::ApiError;
 use crate::input::{id, invalid};
-use crate::mutation::{Receipt, Reply};
+use crate::mutation::{Answer, Reply};
 use crate::reading::Reader;
 use crate::scalars::DateTime;
 
@@ -20,18 +21,13 @@ const SETTLERS: [Role; 1] = [Role::Finance];
 pub struct SettlementPayload {
     /// The settlement as of the receipt.
     settlement: Option<SettlementNode>,
-    /// What the command did.
-    receipt: Option<Receipt>,
-    /// Why it was refused.
-    user_errors: Vec<UserError>,
-    /// As the client sent it.
-    client_mutation_id: Option<String>,
+    #[graphql(flatten)]
+    answer: Answer,
 }
 
 impl From<Reply<SettlementNode>> for SettlementPayload {
-    fn from(reply: Reply<SettlementNode>) -> Self {
-        let Reply { entity, receipt, user_errors, client_mutation_id } = reply;
-        Self { settlement: entity, receipt, user_errors, client_mutation_id }
+    fn from(Reply { entity, answer }: Reply<SettlementNode>) -> Self {
+        Self { settlement: entity, answer }
     }
 }
 
@@ -74,13 +70,6 @@ fn settlement_id(text: &ID) -> Result<SettlementId, commands::ExecuteError> {
     id(text, "SYS007", "settlementId")
 }
 
-type Outcome = Result<commands::Executed<SettlementId>, commands::ExecuteError>;
-
-async fn answer(reader: &Reader<'_>, client_mutation_id: Option<String>, outcome: Outcome) -> Result<SettlementPayload, ApiError> {
-    let show = async |id, position| SettlementNode::fresh(reader, id, position).await;
-    reader.reply(client_mutation_id, outcome, show).await.map(Into::into)
-}
-
 /// Mutations of settlements.
 #[derive(Default)]
 pub struct SettlementMutation;
@@ -94,13 +83,12 @@ impl SettlementMutation {
         #[graphql(desc = "Up to when.")] input: OpenSettlementInput,
     ) -> Result<SettlementPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller_with(Some(input.idempotency_key), &SETTLERS)?;
+        let caller = reader.caller_with(Some(input.idempotency_key), &SETTLERS);
+        let act = async |caller: Caller| {
             let period_end = input.period_end.instant(&["periodEnd"]).map_err(invalid)?;
             command::open_settlement(&reader.app.ctx, &caller, period_end).await
         };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        reader.mutate(caller, input.client_mutation_id, act).await
     }
 
     /// A second person of finance agrees; the payouts follow by themselves.
@@ -110,12 +98,9 @@ impl SettlementMutation {
         #[graphql(desc = "Which settlement.")] input: ApproveSettlementInput,
     ) -> Result<SettlementPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller_with(Some(input.idempotency_key), &SETTLERS)?;
-            command::approve_settlement(&reader.app.ctx, &caller, settlement_id(&input.settlement_id)?).await
-        };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        let caller = reader.caller_with(Some(input.idempotency_key), &SETTLERS);
+        let act = async |caller: Caller| command::approve_settlement(&reader.app.ctx, &caller, settlement_id(&input.settlement_id)?).await;
+        reader.mutate(caller, input.client_mutation_id, act).await
     }
 
     /// Calls a batch off before anything is paid; its lines go into the next one.
@@ -125,13 +110,12 @@ impl SettlementMutation {
         #[graphql(desc = "Which settlement, and why.")] input: CancelSettlementInput,
     ) -> Result<SettlementPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller_with(Some(input.idempotency_key), &SETTLERS)?;
+        let caller = reader.caller_with(Some(input.idempotency_key), &SETTLERS);
+        let act = async |caller: Caller| {
             let settlement_id = settlement_id(&input.settlement_id)?;
             let command = command::CancelSettlement { settlement_id, reason: input.reason };
             command::cancel_settlement(&reader.app.ctx, &caller, &command).await
         };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        reader.mutate(caller, input.client_mutation_id, act).await
     }
 }

@@ -6,7 +6,7 @@ use projections::models::payouts::PayoutStatus as Status;
 use projections::models::{PayoutRow, Payouts};
 use projections::views::Query;
 
-use super::{READERS, user};
+use super::READERS;
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
 use crate::reading::Reader;
@@ -68,7 +68,7 @@ impl PayoutNode {
 
     /// Who is paid.
     async fn host(&self, ctx: &Context<'_>) -> Result<Option<UserNode>, ApiError> {
-        user(ctx, self.0.host).await
+        UserNode::find(ctx, self.0.host).await
     }
 
     /// How much.

@@ -16,7 +16,7 @@ use super::UserNode;
 use crate::app::real_now;
 use crate::errors::{ApiError, UNAVAILABLE, UserError};
 use crate::input::invalid;
-use crate::mutation::{Decided, Receipt, Reply};
+use crate::mutation::{Answer, Decided, Receipt, Reply};
 use crate::password::PasswordError;
 use crate::reading::Reader;
 use crate::scalars::DateTime;
@@ -114,12 +114,8 @@ pub struct AuthPayload {
 /// A signed-out session.
 #[derive(SimpleObject)]
 pub struct LogoutPayload {
-    /// What the command did.
-    receipt: Option<Receipt>,
-    /// Why it was refused.
-    user_errors: Vec<UserError>,
-    /// As the client sent it.
-    client_mutation_id: Option<String>,
+    #[graphql(flatten)]
+    answer: Answer,
 }
 
 /// What a user's mutation answers.
@@ -127,18 +123,13 @@ pub struct LogoutPayload {
 pub struct UserPayload {
     /// The user as of the receipt.
     user: Option<UserNode>,
-    /// What the command did.
-    receipt: Option<Receipt>,
-    /// Why it was refused.
-    user_errors: Vec<UserError>,
-    /// As the client sent it.
-    client_mutation_id: Option<String>,
+    #[graphql(flatten)]
+    answer: Answer,
 }
 
 impl From<Reply<UserNode>> for UserPayload {
-    fn from(reply: Reply<UserNode>) -> Self {
-        let Reply { entity, receipt, user_errors, client_mutation_id } = reply;
-        Self { user: entity, receipt, user_errors, client_mutation_id }
+    fn from(Reply { entity, answer }: Reply<UserNode>) -> Self {
+        Self { user: entity, answer }
     }
 }
 
@@ -300,8 +291,8 @@ impl UserMutation {
             reader.deny(session).await;
         }
         let show = async |_, _| Ok(None::<ID>);
-        let Reply { receipt, user_errors, client_mutation_id, .. } = reader.reply(input.client_mutation_id, outcome, show).await?;
-        Ok(LogoutPayload { receipt, user_errors, client_mutation_id })
+        let Reply { answer, .. } = reader.reply(input.client_mutation_id, outcome, show).await?;
+        Ok(LogoutPayload { answer })
     }
 }
 

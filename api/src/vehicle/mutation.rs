@@ -4,18 +4,17 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use commands::upload::{self, RequestPhotoUpload};
 use commands::vehcal::{self, BlockPeriod, PolicyChange, SetBookingPolicy, SetWeeklyAvailability};
 use commands::vehicle::{self, ActivateVehicle, AttachVehiclePhoto, RegisterVehicle};
-use commands::{ExecuteError, Executed};
+use commands::{Caller, ExecuteError};
 use domain::cancellation::CancellationPolicy as Policy;
 use domain::ids::VehicleId;
 use domain::user::Role;
 use domain::vehcal::WindowInput;
-use projections::models::Vehicles;
 
 use super::{FuelType, Transmission, VehicleNode};
 use crate::app::real_now;
-use crate::errors::{ApiError, UserError};
+use crate::errors::ApiError;
 use crate::input::{id, invalid};
-use crate::mutation::{Receipt, Reply};
+use crate::mutation::{Answer, Reply};
 use crate::reading::Reader;
 use crate::scalars::{DateTime, GeoPointInput, LocalTime, MoneyInput};
 use crate::tokens::Purpose;
@@ -28,18 +27,13 @@ pub use input::*;
 pub struct VehiclePayload {
     /// The vehicle as of the receipt.
     vehicle: Option<VehicleNode>,
-    /// What the command did.
-    receipt: Option<Receipt>,
-    /// Why it was refused.
-    user_errors: Vec<UserError>,
-    /// As the client sent it.
-    client_mutation_id: Option<String>,
+    #[graphql(flatten)]
+    answer: Answer,
 }
 
 impl From<Reply<VehicleNode>> for VehiclePayload {
-    fn from(reply: Reply<VehicleNode>) -> Self {
-        let Reply { entity, receipt, user_errors, client_mutation_id } = reply;
-        Self { vehicle: entity, receipt, user_errors, client_mutation_id }
+    fn from(Reply { entity, answer }: Reply<VehicleNode>) -> Self {
+        Self { vehicle: entity, answer }
     }
 }
 
@@ -52,23 +46,12 @@ pub struct PhotoUploadPayload {
     upload_url: Option<String>,
     /// When the address stops working.
     expires_at: Option<DateTime>,
-    /// What the command did.
-    receipt: Option<Receipt>,
-    /// Why it was refused.
-    user_errors: Vec<UserError>,
-    /// As the client sent it.
-    client_mutation_id: Option<String>,
+    #[graphql(flatten)]
+    answer: Answer,
 }
 
 fn vehicle_id(text: &ID) -> Result<VehicleId, ExecuteError> {
     id(text, "SYS007", "vehicleId")
-}
-
-type Outcome = Result<Executed<VehicleId>, ExecuteError>;
-
-async fn answer(reader: &Reader<'_>, client_mutation_id: Option<String>, outcome: Outcome) -> Result<VehiclePayload, ApiError> {
-    let show = async |id: VehicleId, position| Ok(reader.fresh::<Vehicles>(&id.to_string(), position).await?.map(VehicleNode::new));
-    reader.reply(client_mutation_id, outcome, show).await.map(Into::into)
 }
 
 /// Mutations of vehicles.
@@ -84,12 +67,9 @@ impl VehicleMutation {
         #[graphql(desc = "What is to be done.")] input: RegisterVehicleInput,
     ) -> Result<VehiclePayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller_with(input.idempotency_key.clone(), &[Role::Host])?;
-            vehicle::register_vehicle(&reader.app.ctx, &caller, &input.command()?).await
-        };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        let caller = reader.caller_with(input.idempotency_key.clone(), &[Role::Host]);
+        let act = async |caller: Caller| vehicle::register_vehicle(&reader.app.ctx, &caller, &input.command()?).await;
+        reader.mutate(caller, input.client_mutation_id.clone(), act).await
     }
 
     /// Gives an address to put one photo to, of a vehicle of yours or of a trip that you take part in.
@@ -106,7 +86,7 @@ impl VehicleMutation {
         let outcome = outcome.await;
         let show = async |ticket: upload::UploadTicket, _| Ok(Some(ticket));
         let reply = reader.reply(input.client_mutation_id, outcome, show).await?;
-        let Reply { entity, receipt, user_errors, client_mutation_id } = reply;
+        let Reply { entity, answer } = reply;
         let url = |ticket: &upload::UploadTicket| {
             let code = reader.app.tokens.code(Purpose::Upload, ticket.upload.uuid(), ticket.expires_at.as_second());
             format!("{}/uploads/{code}", reader.app.public_url)
@@ -115,9 +95,7 @@ impl VehicleMutation {
             upload_url: entity.as_ref().map(url),
             upload_id: entity.as_ref().map(|ticket| ID(ticket.upload.to_string())),
             expires_at: entity.map(|ticket| ticket.expires_at.into()),
-            receipt,
-            user_errors,
-            client_mutation_id,
+            answer,
         })
     }
 
@@ -128,14 +106,13 @@ impl VehicleMutation {
         #[graphql(desc = "What is to be done.")] input: AttachVehiclePhotoInput,
     ) -> Result<VehiclePayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller(input.idempotency_key)?;
+        let caller = reader.caller(input.idempotency_key);
+        let act = async |caller: Caller| {
             let upload_id = id(&input.upload_id, "SYS007", "uploadId")?;
             let command = AttachVehiclePhoto { vehicle_id: vehicle_id(&input.vehicle_id)?, upload_id };
             vehicle::attach_vehicle_photo(&reader.app.ctx, &caller, &command).await
         };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        reader.mutate(caller, input.client_mutation_id, act).await
     }
 
     /// Opens a vehicle for bookings: it has a photo and coordinates, and you proved your address.
@@ -145,13 +122,12 @@ impl VehicleMutation {
         #[graphql(desc = "What is to be done.")] input: ActivateVehicleInput,
     ) -> Result<VehiclePayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller(input.idempotency_key)?;
+        let caller = reader.caller(input.idempotency_key);
+        let act = async |caller: Caller| {
             let command = ActivateVehicle { vehicle_id: vehicle_id(&input.vehicle_id)? };
             vehicle::activate_vehicle(&reader.app.ctx, &caller, &command).await
         };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        reader.mutate(caller, input.client_mutation_id, act).await
     }
 
     /// Sets when a vehicle of yours may be booked; no windows at all: always.
@@ -161,14 +137,13 @@ impl VehicleMutation {
         #[graphql(desc = "What is to be done.")] input: SetWeeklyAvailabilityInput,
     ) -> Result<VehiclePayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller(input.idempotency_key)?;
+        let caller = reader.caller(input.idempotency_key);
+        let act = async |caller: Caller| {
             let windows = input.windows.iter().map(WeeklyWindowInput::stored).collect();
             let command = SetWeeklyAvailability { vehicle_id: vehicle_id(&input.vehicle_id)?, windows };
             vehcal::set_weekly_availability(&reader.app.ctx, &caller, &command).await
         };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        reader.mutate(caller, input.client_mutation_id, act).await
     }
 
     /// Closes a vehicle of yours for a period in which nobody has booked it.
@@ -178,8 +153,8 @@ impl VehicleMutation {
         #[graphql(desc = "What is to be done.")] input: BlockPeriodInput,
     ) -> Result<VehiclePayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller(input.idempotency_key)?;
+        let caller = reader.caller(input.idempotency_key);
+        let act = async |caller: Caller| {
             let command = BlockPeriod {
                 vehicle_id: vehicle_id(&input.vehicle_id)?,
                 starts_at: input.starts_at.instant(&["startsAt"]).map_err(invalid)?,
@@ -188,8 +163,7 @@ impl VehicleMutation {
             };
             vehcal::block_period(&reader.app.ctx, &caller, &command).await
         };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        reader.mutate(caller, input.client_mutation_id, act).await
     }
 
     /// Sets what you ask of bookings; what is left out stays as it is. Bookings that were requested before keep their terms.
@@ -199,12 +173,11 @@ impl VehicleMutation {
         #[graphql(desc = "What is to be done.")] input: SetBookingPolicyInput,
     ) -> Result<VehiclePayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let outcome = async {
-            let caller = reader.caller(input.idempotency_key.clone())?;
+        let caller = reader.caller(input.idempotency_key.clone());
+        let act = async |caller: Caller| {
             let command = SetBookingPolicy { vehicle_id: vehicle_id(&input.vehicle_id)?, change: input.change() };
             vehcal::set_booking_policy(&reader.app.ctx, &caller, &command).await
         };
-        let outcome = outcome.await;
-        answer(&reader, input.client_mutation_id, outcome).await
+        reader.mutate(caller, input.client_mutation_id.clone(), act).await
     }
 }

@@ -4,11 +4,12 @@ use kernel::{Currency, Money, Side, Timestamp};
 use uuid::Uuid;
 
 use super::*;
-use crate::ids::{PaymentId, PayoutId, RefundId, SettlementId};
+use crate::ids::{BookingId, PaymentId, PayoutId, RefundId, SettlementId, ShopOrderId};
 use crate::payment::{Attempt, Order, RefundCause};
 use crate::testing::moment;
 
-const BOOKING: BookingId = BookingId::new(Uuid::from_u128(1));
+const BOOKING: Purpose = Purpose::Booking(BookingId::new(Uuid::from_u128(1)));
+const SHOP_ORDER: Purpose = Purpose::ShopOrder(ShopOrderId::new(Uuid::from_u128(1)));
 const HOST: UserId = UserId::new(Uuid::from_u128(2));
 const REFUND: RefundId = RefundId::new(Uuid::from_u128(3));
 const PAYOUT: PayoutId = PayoutId::new(Uuid::from_u128(4));
@@ -24,14 +25,14 @@ fn at() -> Timestamp {
 
 fn completed(amount: i128) -> payment::Event {
     let (method, reference) = ("card".to_owned(), "r".to_owned());
-    payment::Event::PaymentCompleted { booking: BOOKING, amount: won(amount), fee: won(1), paid_at: at(), method, reference, late: false }
+    payment::Event::PaymentCompleted { purpose: BOOKING, amount: won(amount), fee: won(1), paid_at: at(), method, reference, late: false }
 }
 
 fn refund(amount: i128, fee_share: i128, vat_share: i128, released: bool) -> payment::Event {
     let (amount, fee_share, vat_share) = (won(amount), won(fee_share), won(vat_share));
     payment::Event::RefundRequested {
         refund: REFUND,
-        booking: BOOKING,
+        purpose: BOOKING,
         host: HOST,
         amount,
         fee_share,
@@ -51,7 +52,7 @@ fn refunded(amount: i128) -> payment::Event {
 
 fn released(amount: i128, fee: i128, vat: i128, net: i128) -> payment::Event {
     let (amount, fee, vat, net) = (won(amount), won(fee), won(vat), won(net));
-    payment::Event::EscrowReleased { booking: BOOKING, host: HOST, amount, fee, vat, net, at: at() }
+    payment::Event::EscrowReleased { purpose: BOOKING, host: HOST, amount, fee, vat, net, at: at() }
 }
 
 /// The postings of an entry, as signed amounts: debits above zero, credits below.
@@ -125,14 +126,14 @@ fn what_a_payout_posts() {
 fn the_rest_of_a_payments_events_move_nothing() {
     use payment::Event as E;
     let (amount, payer) = (won(100), HOST);
-    let order = Order { booking: BOOKING, payer, host: HOST, order_id: "db-000001".to_owned(), amount, fee: won(15), due_at: at() };
+    let order = Order { purpose: BOOKING, payer, host: HOST, order_id: "db-000001".to_owned(), amount, fee: won(15), due_at: at() };
     for event in [
         E::PaymentRequested { order: Box::new(order) },
         E::PaymentConfirmStarted { attempt: Attempt { number: 1, payment_key: "k".to_owned() } },
         E::PaymentFailed { attempt: 1, code: "c".to_owned() },
         E::PaymentOutcomeUnknown { attempt: 1, since: at(), asked: 0, ask_again_at: at(), escalated: true },
-        E::PaymentExpired { booking: BOOKING },
-        E::PaymentVoided { booking: BOOKING },
+        E::PaymentExpired { purpose: BOOKING },
+        E::PaymentVoided { purpose: BOOKING },
         E::RefundProposed { refund: REFUND, amount, by: HOST, reason: None },
         E::RefundRetried { refund: REFUND, attempt: 2 },
         E::RefundFailed { refund: REFUND, code: "c".to_owned(), attempt: 1, retry_at: None },
@@ -175,6 +176,7 @@ fn every_account_has_its_class() {
         ("psp_clearing".to_owned(), AccountClass::Asset, "asset"),
         ("bank".to_owned(), AccountClass::Asset, "asset"),
         (escrow(BOOKING), AccountClass::Liability, "liability"),
+        (escrow(SHOP_ORDER), AccountClass::Liability, "liability"),
         (host_payable(HOST), AccountClass::Liability, "liability"),
         ("refund_payable".to_owned(), AccountClass::Liability, "liability"),
         ("payout_in_transit".to_owned(), AccountClass::Liability, "liability"),
@@ -188,5 +190,23 @@ fn every_account_has_its_class() {
         assert_eq!(class_of(unknown), None, "{unknown}");
     }
     let payment = PaymentId::new(Uuid::from_u128(9));
-    assert_ne!(escrow(BOOKING), escrow(BookingId::new(payment.uuid())), "each booking has its own");
+    assert_ne!(escrow(BOOKING), escrow(BookingId::new(payment.uuid()).into()), "each booking has its own");
+}
+
+#[test]
+fn a_sale_posts_as_a_rental_does_with_an_escrow_of_its_own() {
+    let of_order = |event| match event {
+        payment::Event::PaymentCompleted { amount, fee, paid_at, method, reference, late, .. } => {
+            payment::Event::PaymentCompleted { purpose: SHOP_ORDER, amount, fee, paid_at, method, reference, late }
+        }
+        payment::Event::EscrowReleased { host, amount, fee, vat, net, at, .. } => {
+            payment::Event::EscrowReleased { purpose: SHOP_ORDER, host, amount, fee, vat, net, at }
+        }
+        other => other,
+    };
+    let (order, seller) = (escrow(SHOP_ORDER), host_payable(HOST));
+    assert_ne!(order, escrow(BOOKING), "a booking and an order of one UUID never share money");
+    let sold = [(PSP_CLEARING.to_owned(), 100), (order.clone(), -100)];
+    assert_eq!(signed(payment_entry(&of_order(completed(100)))), sold);
+    assert_eq!(signed(payment_entry(&of_order(released(100, 0, 0, 100)))), [(order, 100), (seller, -100)], "no fee until one is set");
 }

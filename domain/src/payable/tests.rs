@@ -3,6 +3,7 @@ use kernel::jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::*;
+use crate::ids::BookingId;
 use crate::testing::{Given, given, moment};
 
 fn won(minor: i128) -> Money {
@@ -28,7 +29,7 @@ fn payout(n: u128) -> PayoutId {
 /// So much net of a gross with 15 % on top, earned on that day.
 fn earning(n: u128, net: i128, day: i64) -> Earning {
     let (gross, fee) = (won(net * 100 / 85), won(net * 100 / 85 - net));
-    Earning { payment: payment(n), booking: BookingId::new(Uuid::from_u128(n)), gross, fee, net: won(net), earned_at: at(day) }
+    Earning { payment: payment(n), purpose: BookingId::new(Uuid::from_u128(n)).into(), gross, fee, net: won(net), earned_at: at(day) }
 }
 
 fn credited(n: u128, net: i128) -> Event {

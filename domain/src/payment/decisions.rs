@@ -105,8 +105,8 @@ pub(super) fn decide(payment: &Payment, command: Command, now: Timestamp) -> Res
         Command::Complete { paid_at, method, reference, late } => known.complete(paid_at, method, reference, late, now),
         Command::Decline { attempt, code, open } => Ok(known.decline(attempt, code, open)),
         Command::MarkUnknown { attempt } => Ok(known.mark_unknown(attempt, now)),
-        Command::Expire => Ok(known.unless_captured(Event::PaymentExpired { booking: order.booking })),
-        Command::Void => Ok(known.unless_captured(Event::PaymentVoided { booking: order.booking })),
+        Command::Expire => Ok(known.unless_captured(Event::PaymentExpired { purpose: order.purpose })),
+        Command::Void => Ok(known.unless_captured(Event::PaymentVoided { purpose: order.purpose })),
         Command::RequestRefund { refund, amount, cause, reason, by, limit } => {
             known.request_refund(refund, amount, cause, reason, by, limit, now)
         }
@@ -161,8 +161,8 @@ impl Known<'_> {
         if self.phase.captured() || self.phase.attempt().is_none() || refused {
             return Ok(Vec::new());
         }
-        let Order { booking, amount, fee, .. } = *self.order;
-        let mut events = vec![Event::PaymentCompleted { booking, amount, fee, paid_at, method, reference, late: late.is_some() }];
+        let Order { purpose, amount, fee, .. } = *self.order;
+        let mut events = vec![Event::PaymentCompleted { purpose, amount, fee, paid_at, method, reference, late: late.is_some() }];
         if let Some(refund) = late {
             events.push(self.requested(refund, amount, RefundCause::LateMoney, None, None, None, now)?);
         }
@@ -175,7 +175,7 @@ impl Known<'_> {
         }
         let mut events = vec![Event::PaymentFailed { attempt, code }];
         if !open {
-            events.push(Event::PaymentExpired { booking: self.order.booking });
+            events.push(Event::PaymentExpired { purpose: self.order.purpose });
         }
         events
     }
@@ -217,8 +217,8 @@ impl Known<'_> {
         }
         let left = self.left()?;
         let mut amount = amount.unwrap_or(left);
-        if cause == RefundCause::Cancellation {
-            // What was given back before counts: a cancellation tops it up and never fails for it.
+        if matches!(cause, RefundCause::Cancellation | RefundCause::Return) {
+            // What was given back before counts: this tops it up and never fails for it.
             if left.is_zero() {
                 return Ok(Vec::new());
             }
@@ -279,11 +279,11 @@ impl Known<'_> {
     ) -> Result<Event, Refusal> {
         let before = total_refunded(self.order, self.refunds);
         let (fee_share, vat_share) = split::refund_shares(self.order.amount, self.order.fee, before, amount)?;
-        let Order { booking, host, .. } = *self.order;
+        let Order { purpose, host, .. } = *self.order;
         let released = self.released;
         Ok(Event::RefundRequested {
             refund,
-            booking,
+            purpose,
             host,
             amount,
             fee_share,
@@ -343,7 +343,7 @@ impl Known<'_> {
             return Ok(Vec::new());
         }
         let fee = split::fee_kept(order.amount, order.fee, order.amount.minus(amount)?)?;
-        let Order { booking, host, .. } = *order;
-        Ok(vec![Event::EscrowReleased { booking, host, amount, fee, vat: split::vat_in(fee)?, net: amount.minus(fee)?, at }])
+        let Order { purpose, host, .. } = *order;
+        Ok(vec![Event::EscrowReleased { purpose, host, amount, fee, vat: split::vat_in(fee)?, net: amount.minus(fee)?, at }])
     }
 }

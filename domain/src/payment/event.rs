@@ -4,12 +4,13 @@ use kernel::{DomainEvent, Money, Personal, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Attempt, Order, RefundCause};
-use crate::ids::{BookingId, PayoutId, RefundId, SettlementId, UserId};
+use crate::ids::{PayoutId, RefundId, SettlementId, UserId};
+use crate::purpose::Purpose;
 
 /// What happened to a payment. Amounts are frozen, so that no posting is ever computed again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
-    /// A booking asked for its payment.
+    /// Something that is bought asked for its payment.
     PaymentRequested {
         /// What is to be paid.
         order: Box<Order>,
@@ -42,7 +43,8 @@ pub enum Event {
     /// The provider captured the money; it is in escrow now.
     PaymentCompleted {
         /// Whose escrow.
-        booking: BookingId,
+        #[serde(alias = "booking")]
+        purpose: Purpose,
         /// Captured.
         amount: Money,
         /// The platform's share, VAT included.
@@ -53,18 +55,20 @@ pub enum Event {
         method: String,
         /// The provider's own key.
         reference: String,
-        /// The booking had ended before: refunded in full beside this event.
+        /// What it was for had ended before: refunded in full beside this event.
         late: bool,
     },
     /// Not paid in time.
     PaymentExpired {
-        /// For which booking.
-        booking: BookingId,
+        /// For what.
+        #[serde(alias = "booking")]
+        purpose: Purpose,
     },
     /// No longer wanted.
     PaymentVoided {
-        /// For which booking.
-        booking: BookingId,
+        /// For what.
+        #[serde(alias = "booking")]
+        purpose: Purpose,
     },
     /// A refund above the limit waits for a second person.
     RefundProposed {
@@ -82,7 +86,8 @@ pub enum Event {
         /// Its id.
         refund: RefundId,
         /// Whose escrow.
-        booking: BookingId,
+        #[serde(alias = "booking")]
+        purpose: Purpose,
         /// Whose earning, when the escrow was released before.
         host: UserId,
         /// How much.
@@ -146,10 +151,11 @@ pub enum Event {
         /// Unknown for so long that an operator must look.
         escalated: bool,
     },
-    /// What was left in escrow went to the host and the platform.
+    /// What was left in escrow went to the host or seller and the platform.
     EscrowReleased {
         /// Whose escrow.
-        booking: BookingId,
+        #[serde(alias = "booking")]
+        purpose: Purpose,
         /// Whose earning.
         host: UserId,
         /// All that was left.

@@ -26,7 +26,7 @@ pub enum Refusal {
     /// Paid already, or no longer wanted.
     #[error("the payment is not pending")]
     NotPending,
-    /// The booking's payment was asked for already.
+    /// The payment was asked for already.
     #[error("a payment for this is open already")]
     AnotherOpen,
     /// The payment window is over.

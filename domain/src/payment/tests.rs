@@ -3,6 +3,7 @@ use kernel::jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::*;
+use crate::ids::BookingId;
 use crate::testing::{Given, given, moment};
 
 mod refunds;
@@ -10,7 +11,7 @@ mod splits;
 
 const PAYER: UserId = UserId::new(Uuid::from_u128(1));
 const HOST: UserId = UserId::new(Uuid::from_u128(2));
-const BOOKING: BookingId = BookingId::new(Uuid::from_u128(3));
+const BOOKING: Purpose = Purpose::Booking(BookingId::new(Uuid::from_u128(3)));
 const MICRO: SignedDuration = SignedDuration::from_micros(1);
 const ORDER_ID: &str = "db-00000000000000000000000000000009";
 
@@ -26,7 +27,7 @@ fn at(minutes: i64) -> Timestamp {
 /// 10,007 won with a fee of 1,501, due in two hours.
 fn order() -> Box<Order> {
     let (amount, fee) = (won(10_007), won(1_501));
-    Box::new(Order { booking: BOOKING, payer: PAYER, host: HOST, order_id: ORDER_ID.to_owned(), amount, fee, due_at: at(120) })
+    Box::new(Order { purpose: BOOKING, payer: PAYER, host: HOST, order_id: ORDER_ID.to_owned(), amount, fee, due_at: at(120) })
 }
 
 fn asked() -> Event {
@@ -47,16 +48,16 @@ fn unknown(attempt: u32) -> Event {
 
 fn completed(late: bool) -> Event {
     let (method, reference) = ("card".to_owned(), "ref-1".to_owned());
-    Event::PaymentCompleted { booking: BOOKING, amount: won(10_007), fee: won(1_501), paid_at: at(5), method, reference, late }
+    Event::PaymentCompleted { purpose: BOOKING, amount: won(10_007), fee: won(1_501), paid_at: at(5), method, reference, late }
 }
 
 fn released() -> Event {
     let (amount, fee, vat, net) = (won(10_007), won(1_501), won(136), won(8_506));
-    Event::EscrowReleased { booking: BOOKING, host: HOST, amount, fee, vat, net, at: at(0) }
+    Event::EscrowReleased { purpose: BOOKING, host: HOST, amount, fee, vat, net, at: at(0) }
 }
 
-const EXPIRED: Event = Event::PaymentExpired { booking: BOOKING };
-const VOIDED: Event = Event::PaymentVoided { booking: BOOKING };
+const EXPIRED: Event = Event::PaymentExpired { purpose: BOOKING };
+const VOIDED: Event = Event::PaymentVoided { purpose: BOOKING };
 
 fn paid() -> Vec<Event> {
     vec![asked(), attempt(1), completed(false)]
@@ -189,7 +190,7 @@ fn late_money_is_accepted_and_given_back_in_full() {
     let refund = RefundId::new(Uuid::from_u128(1));
     let requested = Event::RefundRequested {
         refund,
-        booking: BOOKING,
+        purpose: BOOKING,
         host: HOST,
         amount: won(10_007),
         fee_share: won(1_501),
@@ -299,4 +300,12 @@ fn every_event_is_taken_in_any_order() {
             assert_eq!(state != Payment::Absent, exists);
         }
     }
+}
+
+#[test]
+fn what_was_stored_when_only_bookings_were_paid_for_still_reads() {
+    let stored = format!(r#"{{"PaymentVoided":{{"booking":"{BOOKING}"}}}}"#);
+    assert_eq!(serde_json::from_str::<Event>(&stored).ok(), Some(VOIDED));
+    let now = serde_json::to_string(&VOIDED).unwrap_or_default();
+    assert_eq!(now, format!(r#"{{"PaymentVoided":{{"purpose":"{BOOKING}"}}}}"#));
 }

@@ -1,6 +1,6 @@
 //! One batch under review at a time: the stream `settlementguard-open` (SETTLE002).
 
-use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, Unbalanced, upcast::Upcasts};
+use kernel::{At, Decider, DomainEvent, Fact, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 
 use super::Refusal;
@@ -39,10 +39,6 @@ impl DomainEvent for Event {
 }
 
 impl Fact for Event {
-    fn entry(&self) -> Result<Option<JournalEntry>, Unbalanced> {
-        Ok(None)
-    }
-
     fn upcasts() -> Option<&'static Upcasts> {
         Some(&crate::upcasts::UPCASTS)
     }

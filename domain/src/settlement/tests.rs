@@ -27,8 +27,8 @@ fn payout(n: u128) -> PayoutId {
 }
 
 fn earning(n: u128, net: i128) -> Earning {
-    let (payment, booking) = (PaymentId::new(Uuid::from_u128(200 + n)), BookingId::new(Uuid::from_u128(300 + n)));
-    Earning { payment, booking, gross: won(net + 15), fee: won(15), net: won(net), earned_at: now() }
+    let (payment, purpose) = (PaymentId::new(Uuid::from_u128(200 + n)), BookingId::new(Uuid::from_u128(300 + n)).into());
+    Earning { payment, purpose, gross: won(net + 15), fee: won(15), net: won(net), earned_at: now() }
 }
 
 /// Two lines of host 1, one of host 2.

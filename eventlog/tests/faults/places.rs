@@ -141,8 +141,8 @@ async fn unknown_outcomes(book: &Book) {
         let heard = round(&log, &place.name, &place, "1*return(unknown)").await;
         assert!(heard.values().all(|(op, heard)| matches!(heard, Heard::In(_)) || !op.keyed), "{}: {heard:?}", place.name);
         if place.late {
-            let replayed = heard.values().filter(|(_, heard)| matches!(heard, Heard::In(receipt) if receipt.replayed));
-            assert!(replayed.count() > 0, "{}: the batch was in", place.name);
+            let told = |heard: &Heard| matches!(heard, Heard::Unknown) || matches!(heard, Heard::In(receipt) if receipt.replayed);
+            assert!(heard.values().any(|(_, heard)| told(heard)), "{}: the batch was in", place.name);
         }
         words.extend(heard);
     }

@@ -122,7 +122,12 @@ impl Proxy {
                     let request = &asked[..count.ok().filter(|count| *count > 0)?];
                     seen.extend_from_slice(request);
                     if let Some(loses) = self.hits(&seen, request) {
-                        return Some((loses, request.to_vec()));
+                        let mut request = request.to_vec();
+                        while !is_whole(&request) {
+                            let count = client.read(&mut asked).await.ok().filter(|count| *count > 0)?;
+                            request.extend_from_slice(&asked[..count]);
+                        }
+                        return Some((loses, request));
                     }
                     server.write_all(request).await.ok()?;
                 }
@@ -139,6 +144,11 @@ impl Proxy {
         *cut = None;
         Some(hit)
     }
+}
+
+/// A request may come in pieces: it ends with `Sync`, unless it is a bare `Query`.
+fn is_whole(request: &[u8]) -> bool {
+    request.starts_with(b"Q") || request.ends_with(&[b'S', 0, 0, 0, 4])
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {

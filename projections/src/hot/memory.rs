@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use crate::hot::{ACKNOWLEDGED_FOR, Hot};
+use crate::hot::{ACKNOWLEDGED_FOR, HINTED_FOR, Hot};
 
 /// Most entries of each kind; beyond, those that end soonest go first.
 const MOST: usize = 100_000;
@@ -23,6 +23,7 @@ struct Tables {
     denied: Table,
     acknowledged: Table,
     counters: Table,
+    hints: Table,
 }
 
 /// Numbers with an end.
@@ -103,6 +104,18 @@ impl Memory {
     pub(super) fn reset_now(&self, key: &str) {
         self.lock().counters.0.remove(key);
     }
+
+    pub(super) fn hint_now(&self, key: &str, number: Option<u64>) {
+        let mut tables = self.lock();
+        match number {
+            Some(number) => tables.hints.set(key, number, HINTED_FOR, false),
+            None => drop(tables.hints.0.remove(key)),
+        }
+    }
+
+    pub(super) fn hinted_now(&self, key: &str) -> Option<u64> {
+        self.lock().hints.get(key)
+    }
 }
 
 impl Hot for Memory {
@@ -133,6 +146,14 @@ impl Hot for Memory {
     fn reset<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(async move { self.reset_now(key) })
     }
+
+    fn hint<'a>(&'a self, key: &'a str, number: Option<u64>) -> BoxFuture<'a, ()> {
+        Box::pin(async move { self.hint_now(key, number) })
+    }
+
+    fn hinted<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<u64>> {
+        Box::pin(async move { self.hinted_now(key) })
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +173,10 @@ mod tests {
         assert!(!hot.is_denied("s").await);
         assert_eq!(hot.count("c").await, 0);
         assert_eq!(hot.increment("c", minute).await, 1);
+        hot.hint("stock:1", Some(3)).await;
+        assert_eq!(hot.hinted("stock:1").await, Some(3));
+        tokio::time::advance(HINTED_FOR).await;
+        assert_eq!(hot.hinted("stock:1").await, None);
     }
 
     #[tokio::test(start_paused = true)]

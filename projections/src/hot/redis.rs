@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{RedisError, Script};
 
-use crate::hot::{ACKNOWLEDGED_FOR, Hot, Memory};
+use crate::hot::{ACKNOWLEDGED_FOR, HINTED_FOR, Hot, Memory};
 
 /// Longest wait for an answer; longer than Redis ever needs for one key.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
@@ -157,6 +157,27 @@ impl Hot for Redis {
             self.memory.reset_now(key);
             let name = self.key("count", key);
             self.ask(async |mut c| redis::cmd("DEL").arg(&name).query_async::<()>(&mut c).await).await;
+        })
+    }
+
+    fn hint<'a>(&'a self, key: &'a str, number: Option<u64>) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            self.memory.hint_now(key, number);
+            let name = self.key("hint", key);
+            let command = match number {
+                Some(number) => redis::cmd("SET").arg(&name).arg(number).arg("PX").arg(millis(HINTED_FOR)).to_owned(),
+                None => redis::cmd("DEL").arg(&name).to_owned(),
+            };
+            self.ask(async |mut c| command.query_async::<()>(&mut c).await).await;
+        })
+    }
+
+    fn hinted<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<u64>> {
+        Box::pin(async move {
+            let name = self.key("hint", key);
+            let shared = self.ask(async |mut c| redis::cmd("GET").arg(&name).query_async::<Option<u64>>(&mut c).await).await;
+            // Another node may have forgotten it: what this one remembers counts only while Redis is silent.
+            shared.unwrap_or_else(|| self.memory.hinted_now(key))
         })
     }
 }

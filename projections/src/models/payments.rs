@@ -1,7 +1,8 @@
-//! The money side of bookings: the source of `Payment` and `myPayments`, and of what a replayed `confirmPayment` answers.
+//! The money side of bookings and shop orders: the source of `Payment` and `myPayments`, and of what a replayed `confirmPayment` answers.
 
-use domain::ids::{BookingId, PaymentId, PayoutId, RefundId, SettlementId, UserId};
+use domain::ids::{PaymentId, PayoutId, RefundId, SettlementId, UserId};
 use domain::payment::{self, RefundCause};
+use domain::purpose::Purpose;
 use kernel::{Money, Personal, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -94,16 +95,16 @@ pub struct Settled {
     pub at: Timestamp,
 }
 
-/// A payment as its payer, its host and finance see it.
+/// A payment as its payer, its host or seller, and finance see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PaymentRow {
     /// Which payment.
     pub id: PaymentId,
-    /// For which booking.
-    pub booking: BookingId,
+    /// For what.
+    pub purpose: Purpose,
     /// Who pays.
     pub payer: UserId,
-    /// Who earns.
+    /// Who earns: the host or the seller.
     pub host: UserId,
     /// Our order number at the provider.
     pub order_id: String,
@@ -129,7 +130,7 @@ pub struct PaymentRow {
     pub reference: Option<String>,
     /// When the provider captured.
     pub paid_at: Option<Timestamp>,
-    /// Captured after the booking had ended.
+    /// Captured after what it was for had ended.
     pub late: bool,
     /// Money going back, oldest first.
     pub refunds: Vec<RefundRow>,
@@ -177,7 +178,7 @@ impl PaymentRow {
 
 impl ReadModel for Payments {
     const NAME: &'static str = "payments";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Row = PaymentRow;
 
     fn columns() -> &'static [Column] {
@@ -185,7 +186,7 @@ impl ReadModel for Payments {
             &[
                 Column::uuid("payer").indexed(),
                 Column::uuid("host"),
-                Column::uuid("booking").indexed(),
+                Column::uuid("purpose").indexed(),
                 Column::text("order_id").indexed(),
                 Column::text("status"),
                 Column::timestamp("created_at"),
@@ -211,7 +212,7 @@ impl ReadModel for Payments {
         vec![
             row.payer.into(),
             row.host.into(),
-            row.booking.into(),
+            row.purpose.uuid().into(),
             row.order_id.as_str().into(),
             row.status().name().into(),
             row.created_at.into(),

@@ -20,7 +20,7 @@ pub struct SettlementLineRow {
     pub settlement: SettlementId,
     /// Who earned it.
     pub host: UserId,
-    /// Payment, booking, gross, fee, net, and since when it is owed.
+    /// Payment, what was bought, gross, fee, net, and since when it is owed.
     pub earning: Earning,
 }
 
@@ -32,7 +32,7 @@ pub fn key(settlement: SettlementId, payment: PaymentId) -> String {
 
 impl ReadModel for SettlementLines {
     const NAME: &'static str = "settlement_lines";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Row = SettlementLineRow;
 
     fn columns() -> &'static [Column] {

@@ -12,6 +12,9 @@ use domain::payable::Earning;
 use domain::payment::{self, RefundCause};
 use domain::payout;
 use domain::pricing::Price;
+use domain::product::{self, Details};
+use domain::purpose::Purpose;
+use domain::shop_order::{self, Address};
 use domain::vehicle;
 use kernel::jiff::SignedDuration;
 use kernel::{Actor, Currency, DomainEvent, Id, KeyClass, Money, Period, Personal, Sealed, Timestamp};
@@ -100,6 +103,9 @@ fn type_of(event: &Event) -> String {
         Event::Upload(e) => e.event_type(),
         Event::Booking(e) => e.event_type(),
         Event::Pending(e) => e.event_type(),
+        Event::Product(e) => e.event_type(),
+        Event::Stock(e) => e.event_type(),
+        Event::ShopOrder(e) => e.event_type(),
         Event::Payment(e) => e.event_type(),
         Event::Payable(e) => e.event_type(),
         Event::Settlement(e) => e.event_type(),
@@ -173,11 +179,16 @@ pub(crate) fn terms() -> Terms {
     }
 }
 
+/// Booking 1, as what is paid for.
+pub(crate) fn bought() -> Purpose {
+    Purpose::Booking(id(1))
+}
+
 /// The order of a payment of booking 1 on [`terms`].
 pub(crate) fn order() -> payment::Order {
     let Terms { guest, host, .. } = terms();
     payment::Order {
-        booking: id(1),
+        purpose: bought(),
         payer: guest,
         host,
         order_id: "order-0001".into(),
@@ -190,7 +201,7 @@ pub(crate) fn order() -> payment::Order {
 /// The provider captured that payment.
 pub(crate) fn payment_completed(late: bool) -> payment::Event {
     payment::Event::PaymentCompleted {
-        booking: id(1),
+        purpose: bought(),
         amount: won(24_000),
         fee: won(3_600),
         paid_at: at(3),
@@ -204,7 +215,7 @@ pub(crate) fn payment_completed(late: bool) -> payment::Event {
 pub(crate) fn refund_requested(refund: RefundId, amount: Money) -> payment::Event {
     payment::Event::RefundRequested {
         refund,
-        booking: id(1),
+        purpose: bought(),
         host: terms().host,
         amount,
         fee_share: amount.basis_points(1_500).unwrap(),
@@ -230,13 +241,13 @@ pub(crate) fn completed_late(payment: PaymentId) -> History {
 
 /// A release of escrow whose shares do not add up; no log would take it.
 pub(crate) fn unbalanced() -> Event {
-    let (booking, host, amount) = (id(1), terms().host, won(24_000));
-    Event::Payment(payment::Event::EscrowReleased { booking, host, amount, fee: won(3_600), vat: won(300), net: won(1), at: at(5) })
+    let (purpose, host, amount) = (bought(), terms().host, won(24_000));
+    Event::Payment(payment::Event::EscrowReleased { purpose, host, amount, fee: won(3_600), vat: won(300), net: won(1), at: at(5) })
 }
 
 /// What that payment earned the host.
 pub(crate) fn earning(payment: PaymentId) -> Earning {
-    Earning { payment, booking: id(1), gross: won(24_000), fee: won(3_600), net: won(20_400), earned_at: at(5) }
+    Earning { payment, purpose: bought(), gross: won(24_000), fee: won(3_600), net: won(20_400), earned_at: at(5) }
 }
 
 /// Payout 60 of batch 1 to that host was asked for.
@@ -255,4 +266,23 @@ pub(crate) fn payout_completed() -> Event {
 pub(crate) fn payout_failed() -> Event {
     let (payout, settlement, host, amount, code) = (id(60), id(1), terms().host, won(20_400), "CLOSED".into());
     Event::Payout(payout::Event::PayoutFailed { payout, settlement, host, amount, code, attempt: 1, at: at(7) })
+}
+
+/// A draft of seller 23 for 10,000 won.
+pub(crate) fn created_product(name: &str, category: &str) -> Event {
+    let details = Details { name: name.into(), category: category.into(), description: None, max_per_buyer: None };
+    Event::Product(product::Event::ProductCreated { seller: id(23), details, price: won(10_000) })
+}
+
+/// What buyer 22 and seller 23 agreed on: two units of product 21 for 10,000 won each.
+pub(crate) fn purchase() -> shop_order::Terms {
+    let line = shop_order::OrderLine::new(id(21), "귤 5kg".into(), 2, won(10_000)).unwrap();
+    shop_order::Terms::new(id(22), id(23), vec![line], won(0), 0).unwrap()
+}
+
+/// That purchase was placed; payment 7 is due after half an hour.
+pub(crate) fn order_placed() -> shop_order::Event {
+    let address = Address { recipient: "김하늘".into(), phone: "01012345678".into(), address: "Seoul".into() };
+    let address = Personal::profile(purchase().buyer.uuid(), address);
+    shop_order::Event::ShopOrderPlaced { terms: Box::new(purchase()), address, payment: id(7), payment_due_at: at(31) }
 }

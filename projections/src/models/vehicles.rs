@@ -121,6 +121,11 @@ impl ReadModel for Vehicles {
         let e7 = |value: fn(GeoPoint) -> i32| row.location.map(|point| i64::from(value(point))).into();
         vec![row.owner.into(), row.is_active().into(), e7(GeoPoint::lat_e7), e7(GeoPoint::lng_e7)]
     }
+
+    fn streams(key: &str) -> Vec<String> {
+        let id = key.split_once('-').map_or("", |(_, id)| id);
+        vec![key.to_owned(), format!("{}-{id}", VehicleCalendar::KIND)]
+    }
 }
 
 fn registered(happened: &vehicle::Event, event: &Known) -> Result<VehicleRow, Poison> {

@@ -12,9 +12,8 @@ use adapters::{
 };
 use commands::payment::{CaptureAnswer, Confirming, TransferAnswer};
 use commands::{Caller, Context, ExecuteError, Executed};
-use domain::booking::Booking;
 use domain::geo::GeoPoint;
-use domain::ids::{BookingId, PaymentId, PayoutId, RefundId, VehicleId};
+use domain::ids::{PaymentId, PayoutId, RefundId, VehicleId};
 use domain::payment::{Payment, Phase};
 use domain::payout::Payout;
 use domain::vehicle::{self, Vehicle};
@@ -67,8 +66,10 @@ impl Desk {
         };
         let known = if ask || matches!(phase, Phase::Unknown { .. }) {
             match self.find_capture(&request).await {
-                // The provider has never heard of it. While the booking waits, the same key makes telling it again safe.
-                Err(ProviderError::NotFound) if self.is_awaited(order.booking).await? => self.confirm(request).await,
+                // The provider has never heard of it. While the payment is awaited, the same key makes telling it again safe.
+                Err(ProviderError::NotFound) if commands::purchase::awaits_payment(&self.ctx, order.purpose).await.map_err(failed)? => {
+                    self.confirm(request).await
+                }
                 found => found,
             }
         } else {
@@ -104,12 +105,6 @@ impl Desk {
             }
             PaymentOutcome::Declined { code, message } => Err(ProviderError::Declined { code, message }),
         }
-    }
-
-    /// Does the booking still wait for its payment?
-    async fn is_awaited(&self, booking: BookingId) -> Result<bool, WorkError> {
-        let (state, _) = self.ctx.log.load::<Booking>(booking.uuid()).await.map_err(failed)?;
-        Ok(matches!(state, Booking::Approved { .. }))
     }
 
     async fn refund(&self, by: &Caller, payment: PaymentId, refund: RefundId, ask: bool) -> Result<(), WorkError> {
@@ -191,6 +186,9 @@ impl Work for Desk {
         match intent {
             Intent::ExpireRequest { booking } => done(commands::booking::expire_request(ctx, &keyed, booking).await),
             Intent::LapsePayment { booking } => done(commands::booking::lapse_payment(ctx, &keyed, booking).await),
+            Intent::ExpireShopOrder { order } => done(commands::shop_order::expire_shop_order(ctx, &keyed, order).await),
+            Intent::AssumeDelivery { order } => done(commands::shop_order::assume_delivery(ctx, &keyed, order).await),
+            Intent::CompleteShopOrder { order } => done(commands::shop_order::complete_shop_order(ctx, &keyed, order).await),
             Intent::RetryRefund { payment, refund } => done(commands::payment::retry_refund(ctx, &keyed, payment, refund).await),
             Intent::AskCapture { payment, attempt } => self.capture(&answer, payment, attempt, true).await,
             Intent::AskRefund { payment, refund } => self.refund(&answer, payment, refund, true).await,

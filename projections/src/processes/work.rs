@@ -1,6 +1,6 @@
 //! What processes may ask for: commands of our own and calls to the outside.
 
-use domain::ids::{BookingId, PaymentId, PayoutId, RefundId, SettlementId, UserId};
+use domain::ids::{BookingId, PaymentId, PayoutId, RefundId, SettlementId, ShopOrderId, UserId};
 use serde::{Deserialize, Serialize};
 
 /// A command that a process or a timer issues. Stored with its timer, so variants are only ever added.
@@ -15,6 +15,21 @@ pub enum Intent {
     LapsePayment {
         /// Which booking.
         booking: BookingId,
+    },
+    /// Nobody paid an order in the shop.
+    ExpireShopOrder {
+        /// Which order.
+        order: ShopOrderId,
+    },
+    /// What was shipped counts as delivered.
+    AssumeDelivery {
+        /// Which order.
+        order: ShopOrderId,
+    },
+    /// The time to return is over.
+    CompleteShopOrder {
+        /// Which order.
+        order: ShopOrderId,
     },
     /// A refund that the provider refused is tried again.
     RetryRefund {

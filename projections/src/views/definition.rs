@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::known::Known;
-use crate::model::{Column, Poison, ReadModel, Value};
+use crate::model::{Column, ColumnKind, Poison, ReadModel, Value};
 use crate::views::error::ViewError;
 
 /// Names that a column or model may not take.
@@ -45,13 +45,18 @@ impl<E: 'static> Definition<E> {
         if let Some(wrong) = names().find(|name| !is_name(name)) {
             return Err(ViewError::Definition { projection: M::NAME, reason: format!("{wrong:?} is no name for a model or column") });
         }
+        if let Some(column) = columns.iter().find(|column| column.searched && column.kind != ColumnKind::Text) {
+            return Err(ViewError::Definition { projection: M::NAME, reason: format!("only text is searched, not {}", column.name) });
+        }
         let (name, version, posts_money) = (M::NAME, M::VERSION, M::POSTS_MONEY);
         Ok(Self { name, version, posts_money, columns, keys: keys::<E, M>, fold: fold::<E, M> })
     }
 
     /// Describes the columns, to notice a change of them without a new version.
     pub(crate) fn shape(&self) -> String {
-        let column = |c: &Column| format!("{}:{:?}:{}:{}", c.name, c.kind, c.nullable, c.indexed);
+        // Said only where it is so: the shapes that are stored already stay what they are.
+        let searched = |c: &Column| if c.searched { ":searched" } else { "" };
+        let column = |c: &Column| format!("{}:{:?}:{}:{}{}", c.name, c.kind, c.nullable, c.indexed, searched(c));
         self.columns.iter().map(column).collect::<Vec<_>>().join(",")
     }
 }

@@ -29,6 +29,8 @@ pub enum Op {
     Gt,
     /// Greater than or equal.
     Ge,
+    /// A text that holds this one anywhere, character by character; fast where the column is searched.
+    Contains,
 }
 
 /// One condition on a row.
@@ -114,6 +116,12 @@ impl Query {
     #[must_use]
     pub fn ge(self, column: &'static str, value: impl Into<Value>) -> Self {
         self.compare(column, Op::Ge, value)
+    }
+
+    /// The column holds this text anywhere.
+    #[must_use]
+    pub fn contains(self, column: &'static str, part: &str) -> Self {
+        self.compare(column, Op::Contains, part)
     }
 
     /// The column has one of these values.

@@ -37,6 +37,14 @@ const POINTERS: &str = "
     name    text   not null constraint pointers_pk primary key,
     version bigint not null";
 
+/// The function under the index of a searched column: the pairs of neighbouring characters of a text. Trigrams, as `pg_trgm` has
+/// them, would not help with words of two syllables, and their alphabet is the database's locale (K11).
+pub(crate) const BIGRAMS: &str = "views.bigrams";
+
+const BIGRAMS_BODY: &str = "(value text) returns text[] language sql immutable strict parallel safe as $body$
+    select coalesce(array_agg(distinct substr(value, at, 2)), '{}') from generate_series(1, length(value) - 1) as at
+$body$";
+
 /// The name of a table as a statement writes it.
 pub(crate) fn table(dialect: Dialect, name: &str) -> String {
     match dialect {
@@ -59,6 +67,10 @@ pub(crate) async fn prepare(db: &Db) -> Result<(), ViewError> {
     if dialect == Dialect::Postgres && tx.first::<(i64,)>(Sql::new(missing)).await?.is_none() {
         tx.execute(Sql::new("create schema views")).await?;
     }
+    let missing = "select cast(1 as bigint) from pg_proc where pronamespace = 'views'::regnamespace and proname = 'bigrams'";
+    if dialect == Dialect::Postgres && tx.first::<(i64,)>(Sql::new(missing)).await?.is_none() {
+        tx.execute(Sql::new(format!("create function {BIGRAMS} {BIGRAMS_BODY}"))).await?;
+    }
     for (name, columns) in [("projections", PROJECTIONS), ("parked", PARKED), ("pointers", POINTERS)] {
         tx.execute(Sql::new(format!("create table if not exists {} ({columns})", table(dialect, name)))).await?;
     }
@@ -80,10 +92,8 @@ pub(crate) async fn install<E: 'static>(db: &Db, definition: &Definition<E>) -> 
     let dialect = db.dialect();
     let rows = rows_of(definition);
     tx.execute(Sql::new(create_table(dialect, &rows, definition.columns))).await?;
-    for column in definition.columns.iter().filter(|column| column.indexed) {
-        let on = table(dialect, &rows);
-        let name = format!("{rows}_{}", column.name);
-        tx.execute(Sql::new(format!("create index if not exists {name} on {on} (\"{}\", key)", column.name))).await?;
+    for index in create_indexes(dialect, &rows, definition.columns) {
+        tx.execute(Sql::new(index)).await?;
     }
     let (projections, shape) = (table(dialect, "projections"), definition.shape());
     tx.execute(
@@ -133,6 +143,20 @@ fn create_table(dialect: Dialect, rows: &str, columns: &[Column]) -> String {
         table(dialect, rows),
         typed.collect::<String>()
     )
+}
+
+fn create_indexes(dialect: Dialect, rows: &str, columns: &[Column]) -> Vec<String> {
+    let on = table(dialect, rows);
+    let ordered = columns.iter().filter(|column| column.indexed).map(|Column { name, .. }| {
+        // Pages are ordered by column and key.
+        format!("create index if not exists {rows}_{name} on {on} (\"{name}\", key)")
+    });
+    // SQLite looks at every row instead: it serves one node, whose tables are small.
+    let searched = columns
+        .iter()
+        .filter(|column| column.searched && dialect == Dialect::Postgres)
+        .map(|Column { name, .. }| format!("create index if not exists {rows}_{name}_parts on {on} using gin ({BIGRAMS}(\"{name}\"))"));
+    ordered.chain(searched).collect()
 }
 
 /// Shows a model's version in its stable SQL view.

@@ -10,7 +10,7 @@ use crate::model::{Column, ColumnKind, Value};
 use crate::views::definition::{Definition, StoredRow};
 use crate::views::error::ViewError;
 use crate::views::query::{Direction, Filter, MAX_IN, Op, Place, Query};
-use crate::views::schema::rows_of;
+use crate::views::schema::{BIGRAMS, rows_of};
 
 /// Most rows of one insert; also bounds the number of different statement texts.
 const INSERT_ROWS: usize = 128;
@@ -188,7 +188,7 @@ impl<'d> Rows<'d> {
             return match op {
                 Op::Eq => Ok(col.is_null()),
                 Op::Ne => Ok(col.is_not_null()),
-                Op::Lt | Op::Le | Op::Gt | Op::Ge => Err(self.wrong(format!("{name} compared with nothing"))),
+                Op::Lt | Op::Le | Op::Gt | Op::Ge | Op::Contains => Err(self.wrong(format!("{name} compared with nothing"))),
             };
         }
         let value = self.checked(&column, value)?;
@@ -199,7 +199,22 @@ impl<'d> Rows<'d> {
             Op::Le => col.lte(value),
             Op::Gt => col.gt(value),
             Op::Ge => col.gte(value),
+            Op::Contains if column.kind == ColumnKind::Text => self.contains(&column, value),
+            Op::Contains => return Err(self.wrong(format!("{name} is no text"))),
         })
+    }
+
+    /// The index finds the rows that hold all pairs of neighbouring characters; whether in this order, the text itself says.
+    fn contains(&self, column: &Column, part: sea_query::Value) -> Expr {
+        let name = column.name;
+        match self.dialect {
+            Dialect::Sqlite => Expr::cust_with_values(format!("instr(\"{name}\", ?) > 0"), [part]),
+            Dialect::Postgres if column.searched => {
+                let sql = format!("({BIGRAMS}(\"{name}\") @> {BIGRAMS}($1) and strpos(\"{name}\", $2) > 0)");
+                Expr::cust_with_values(sql, [part.clone(), part])
+            }
+            Dialect::Postgres => Expr::cust_with_values(format!("strpos(\"{name}\", $1) > 0"), [part]),
+        }
     }
 
     /// The sort columns with the key at the end, in the direction of the last one.

@@ -32,6 +32,11 @@ async fn suite(hot: Arc<dyn Hot>) {
     assert_eq!(hot.increment("brief", Duration::from_millis(20)).await, 1);
     tokio::time::sleep(Duration::from_millis(40)).await;
     assert_eq!(hot.increment("brief", HOUR).await, 1);
+    assert_eq!(hot.hinted("h").await, None);
+    for number in [Some(7), Some(3), None, Some(4)] {
+        hot.hint("h", number).await;
+        assert_eq!(hot.hinted("h").await, number);
+    }
 }
 
 #[tokio::test]
@@ -48,6 +53,8 @@ async fn in_redis() {
     let node = Redis::open(&url, &book).unwrap();
     assert!(node.is_denied("s").await);
     assert_eq!((node.acknowledged("u").await, node.increment("c", HOUR).await), (Some(9), 2));
+    node.hint("h", None).await;
+    assert_eq!(Redis::open(&url, &book).unwrap().hinted("h").await, None);
     node.acknowledge("u", 3).await;
     assert_eq!(Redis::open(&url, &book).unwrap().acknowledged("u").await, Some(9));
     assert!(!Redis::open(&url, "other").unwrap().is_denied("s").await);

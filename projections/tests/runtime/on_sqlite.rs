@@ -69,6 +69,11 @@ async fn filters_compare_typed_columns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_text_is_found_by_any_part_of_it() {
+    on_sqlite(reading::a_text_is_found_by_any_part_of_it).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_happens_in_a_fixed_order_by_hand() {
     on_sqlite(processes::everything_happens_in_a_fixed_order_by_hand).await;
 }

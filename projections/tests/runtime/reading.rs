@@ -231,8 +231,34 @@ pub async fn filters_compare_typed_columns(book: &Book) {
         Query::new().lt("sum", Value::Null),
         Query::new().order_by("end", Direction::Asc),
         Query::new().within("sum", vec![1_i64; 1_001]),
+        Query::new().compare("sum", Op::Contains, 1),
+        Query::new().compare("label", Op::Contains, Value::Null),
     ];
     for query in wrong {
         assert!(matches!(views.all::<Tallies>(&query, 1).await, Err(ViewError::Query { .. })), "{query:?}");
     }
+}
+
+pub async fn a_text_is_found_by_any_part_of_it(book: &Book) {
+    let views = book.views().await;
+    views.install::<Tallies>().await.unwrap();
+    for toy in ["banana", "bandana", "100%_sure", "ananas", "o'clock?"] {
+        append(&book.log, toy, vec![added(1)]).await;
+    }
+    let mut worker = Projector::new::<Tallies>(&views).unwrap();
+    while worker.step(1_000).await.unwrap() != Step::Idle {}
+    let found = async |part: &str| {
+        let query = Query::new().ne("key", "all").contains("label", part).order_by("label", Direction::Asc);
+        let rows = views.all::<Tallies>(&query, 100).await.unwrap();
+        rows.into_iter().map(|(key, _)| key.trim_start_matches("toy-").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("ana").await, ["ananas", "banana", "bandana"]);
+    assert_eq!(found("an").await, ["ananas", "banana", "bandana"]);
+    assert_eq!(found("-b").await, ["banana", "bandana"]);
+    // All pairs of it are there, in another order.
+    assert_eq!(found("nanan").await, [""; 0]);
+    assert_eq!(found("q").await, [""; 0]);
+    assert_eq!(found("d").await, ["bandana"]);
+    assert_eq!((found("0%_").await, found("o'clock?").await), (vec!["100%_sure".to_owned()], vec!["o'clock?".to_owned()]));
+    assert_eq!(found("").await.len(), 5);
 }

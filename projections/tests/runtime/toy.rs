@@ -149,7 +149,7 @@ impl ReadModel<Toy> for Tallies {
         const COLUMNS: [Column; 6] = [
             Column::bigint("sum").indexed(),
             Column::bool("even"),
-            Column::text("label").indexed(),
+            Column::text("label").indexed().searched(),
             Column::uuid("owner").indexed(),
             Column::timestamp("at"),
             Column::bigint("end").nullable(),

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::dice::Dice;
 use super::model::booking::{Wish, price};
 use super::model::{Capture, DAY, HOUR, MINUTE, Model, Stage, Stand, Status};
+use super::shop::{self, ShopAction};
 use super::world::{ADMIN, CARS, FINANCE, PEOPLE};
 
 /// A change of a booking policy.
@@ -38,6 +39,7 @@ pub enum Action {
     Block { car: usize, who: usize, period: (i64, i64) },
     Windows { car: usize, who: usize, windows: Vec<(u8, u16, u16)> },
     SetPolicy { car: usize, who: usize, policy: Policy },
+    Shop(ShopAction),
 }
 
 impl Action {
@@ -52,7 +54,7 @@ impl Action {
     /// The deal that somebody will go on with, once so many deals there are.
     pub const fn leads_to(&self, deals: usize) -> Option<usize> {
         match self {
-            Self::Request(_) => deals.checked_sub(1),
+            Self::Request(_) | Self::Shop(ShopAction::Place(_)) => deals.checked_sub(1),
             Self::Approve { deal, .. } | Self::Confirm { deal, .. } => Some(*deal),
             _ => None,
         }
@@ -62,6 +64,7 @@ impl Action {
     pub const fn who(&self) -> usize {
         match self {
             Self::Request(wish) => wish.guest,
+            Self::Shop(action) => action.who(),
             Self::Approve { who, .. }
             | Self::Reject { who, .. }
             | Self::Cancel { who, .. }
@@ -81,9 +84,11 @@ impl Action {
     }
 }
 
-/// The next thing that somebody does, about this deal if one has come into focus.
-pub fn choose(dice: &mut Dice, model: &Model, focus: Option<usize>) -> Action {
+/// The next thing that somebody does, about this deal if one has come into focus; so many of a hundred in the shop.
+pub fn choose(dice: &mut Dice, model: &Model, focus: Option<usize>, shop: u64) -> Action {
+    let in_shop = focus.map(|deal| model.deals[deal].goods.is_some());
     match dice.between(0, 99) {
+        _ if in_shop.unwrap_or_else(|| dice.chance(shop)) => shop::choose(dice, model, focus),
         _ if focus.is_some() => on_a_deal(dice, model, focus).unwrap_or_else(|| Action::Request(wish(dice, model))),
         0..=22 => Action::Request(wish(dice, model)),
         23..=83 => on_a_deal(dice, model, None).unwrap_or_else(|| Action::Request(wish(dice, model))),
@@ -131,7 +136,7 @@ fn live(model: &Model, car: usize) -> Vec<usize> {
 }
 
 /// The right person, most of the time.
-fn somebody(dice: &mut Dice, right: usize) -> usize {
+pub fn somebody(dice: &mut Dice, right: usize) -> usize {
     if dice.chance(93) { right } else { dice.index(PEOPLE) }
 }
 
@@ -153,7 +158,7 @@ const KINDS: [Kind; 9] =
     [Kind::Approve, Kind::Reject, Kind::Cancel, Kind::NoShow, Kind::Start, Kind::End, Kind::Confirm, Kind::Refund, Kind::Agree];
 
 fn on_a_deal(dice: &mut Dice, model: &Model, focus: Option<usize>) -> Option<Action> {
-    let all: Vec<usize> = (0..model.deals.len()).collect();
+    let all: Vec<usize> = (0..model.deals.len()).filter(|at| model.deals[*at].goods.is_none()).collect();
     // Those that have come far come further.
     let weight = |at: &usize| match model.deals[*at].status {
         Status::Approved | Status::Confirmed | Status::Active => 4,
@@ -214,7 +219,8 @@ fn reading(dice: &mut Dice, around: i64) -> i32 {
     i32::try_from(reading).unwrap_or(0)
 }
 
-fn refund(dice: &mut Dice, model: &Model, deal: usize) -> Action {
+/// Finance gives something back.
+pub fn refund(dice: &mut Dice, model: &Model, deal: usize) -> Action {
     let left = i64::try_from(model.left(deal)).unwrap_or(0);
     let amount = match dice.between(0, 9) {
         0 => None,
@@ -226,7 +232,8 @@ fn refund(dice: &mut Dice, model: &Model, deal: usize) -> Action {
     Action::Refund { deal, who: FINANCE[dice.index(2)], amount }
 }
 
-fn agree(dice: &mut Dice, model: &Model) -> Option<Action> {
+/// A second person agrees, if anything waits for one.
+pub fn agree(dice: &mut Dice, model: &Model) -> Option<Action> {
     let backs: Vec<(usize, Uuid, bool)> = (0..model.deals.len())
         .flat_map(|deal| model.deals[deal].pay.iter().flat_map(move |pay| pay.backs.iter().map(move |back| (deal, back))))
         .map(|(deal, back)| (deal, back.id, matches!(back.stand, Stand::Proposed(_))))

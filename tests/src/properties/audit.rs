@@ -3,6 +3,7 @@
 pub mod booking;
 pub mod log;
 pub mod money;
+pub mod shop;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +15,7 @@ use super::outside::Outside;
 use booking::BookingAudit;
 use log::LogAudit;
 use money::MoneyAudit;
+use shop::ShopAudit;
 
 /// The properties, as domain.md §6 numbers them; `Model` is the agreement with the naive model on answers and state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +35,9 @@ pub enum Property {
     L5,
     L6,
     L7,
+    S1,
+    S2,
+    S3,
     E1,
     E2,
     E3,
@@ -71,6 +76,7 @@ pub struct Audit {
     pub log: LogAudit,
     pub booking: BookingAudit,
     pub money: MoneyAudit,
+    pub shop: ShopAudit,
     pub findings: Findings,
 }
 
@@ -81,13 +87,15 @@ impl Audit {
         self.log.read(recorded, event, &mut self.findings);
         self.booking.read(id, recorded.occurred_at.as_microsecond(), event, &mut self.findings);
         self.money.read(id, event, &mut self.findings);
+        self.shop.read(id, event, &mut self.findings);
     }
 
     /// Between two commands: what must hold whenever nothing is half done.
     pub fn pause(&mut self) {
         self.log.pause(&mut self.findings);
         self.booking.pause(&mut self.findings);
-        self.money.pause(self.booking.over(), &mut self.findings);
+        self.shop.pause(&mut self.findings);
+        self.money.pause(&[self.booking.over(), self.shop.over()], &mut self.findings);
     }
 
     /// When the driver has done all that has fallen due.

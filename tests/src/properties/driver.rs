@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{booking, payment, payout, settlement};
+use domain::{booking, payment, payout, settlement, shop_order};
 use eventlog::Recorded;
 use kernel::Timestamp;
 use uuid::Uuid;
@@ -17,6 +17,9 @@ use super::outside::Outside;
 pub enum Work {
     Expire { booking: Uuid },
     Lapse { booking: Uuid },
+    ExpireOrder { order: Uuid },
+    AssumeDelivery { order: Uuid },
+    ConfirmPurchase { order: Uuid },
     Capture { payment: Uuid, attempt: u32 },
     AskCapture { payment: Uuid, attempt: u32 },
     Notice { payment: Uuid, paid_at: i64 },
@@ -68,6 +71,7 @@ impl Driver {
         let mut asked = Vec::new();
         match event {
             domain::Event::Booking(event) => of_booking(id, event, &mut asked),
+            domain::Event::ShopOrder(event) => of_order(id, event, &mut asked),
             domain::Event::Payment(event) => self.of_payment(id, micros(recorded.occurred_at), event, &mut asked),
             domain::Event::Payout(event) => self.of_payout(id, micros(recorded.occurred_at), event, dice, &mut asked),
             domain::Event::Settlement(settlement::Event::SettlementApproved { settlement, hosts, .. }) => {
@@ -190,12 +194,27 @@ fn of_booking(booking: Uuid, event: &booking::Event, asked: &mut Vec<(i64, Work)
     }
 }
 
+fn of_order(order: Uuid, event: &shop_order::Event, asked: &mut Vec<(i64, Work)>) {
+    use shop_order::Event as E;
+    match event {
+        E::ShopOrderPlaced { payment_due_at, .. } => asked.push((micros(*payment_due_at), Work::ExpireOrder { order })),
+        E::ShopOrderShipped { delivery_due_at: Some(due), .. } => asked.push((micros(*due), Work::AssumeDelivery { order })),
+        E::ShopOrderDelivered { confirm_due_at, .. } | E::ReturnApproved { confirm_due_at, .. } => {
+            asked.push((micros(*confirm_due_at), Work::ConfirmPurchase { order }));
+        }
+        _ => {}
+    }
+}
+
 impl Work {
     /// Answers from outside have no key of their own: they are decided on the state that they find.
     const fn is_keyed(&self) -> bool {
         match self {
             Self::Expire { .. }
             | Self::Lapse { .. }
+            | Self::ExpireOrder { .. }
+            | Self::AssumeDelivery { .. }
+            | Self::ConfirmPurchase { .. }
             | Self::RetryRefund { .. }
             | Self::PayHost { .. }
             | Self::Settle { .. }

@@ -1,11 +1,12 @@
 //! A naive model: the same business kept a second time, in lists, amounts and minutes, with none of the domain's code.
 //!
-//! It says beforehand what every command must answer, and afterwards which slots are taken, where each booking stands and
-//! what every account holds.
+//! It says beforehand what every command must answer, and afterwards which slots and units are taken, where each booking
+//! stands and what every account holds.
 
 pub mod booking;
 pub mod money;
 pub mod settle;
+pub mod shop;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use domain::cancellation::CancellationPolicy;
 use uuid::Uuid;
 
 use super::world::{CARS, Cast, PEOPLE};
+use shop::{Goods, Product};
 
 /// Microseconds.
 pub const MINUTE: i64 = 60_000_000;
@@ -60,7 +62,7 @@ pub enum Status {
     Cancelled,
 }
 
-/// A booking.
+/// A booking, or a purchase in the shop: what is paid for.
 #[derive(Clone, Debug)]
 pub struct Deal {
     pub id: Uuid,
@@ -77,12 +79,14 @@ pub struct Deal {
     pub status: Status,
     pub odometer: u32,
     pub pay: Option<Pay>,
+    /// A purchase in the shop, which has no car, no slot and no place in the life of a booking.
+    pub goods: Option<Goods>,
 }
 
 impl Deal {
     /// Does it hold its slot?
     pub fn live(&self) -> bool {
-        matches!(self.status, Status::Pending | Status::Approved | Status::Confirmed | Status::Active)
+        self.goods.is_none() && matches!(self.status, Status::Pending | Status::Approved | Status::Confirmed | Status::Active)
     }
 }
 
@@ -184,6 +188,7 @@ pub struct Batch {
 pub struct Model {
     pub now: i64,
     pub cars: Vec<Car>,
+    pub products: Vec<Product>,
     pub deals: Vec<Deal>,
     pub owed: BTreeMap<usize, Owed>,
     pub batches: Vec<Batch>,
@@ -208,7 +213,8 @@ impl Model {
         let car = |(owner, rate)| Car { owner, rate, rules, windows: Vec::new(), blocks: Vec::new() };
         let (cars, cast) = (CARS.into_iter().map(car).collect(), cast.clone());
         let owed = (0..PEOPLE).map(|person| (person, Owed::default())).collect();
-        Self { now, cars, deals: Vec::new(), owed, batches: Vec::new(), accounts: BTreeMap::new(), cast }
+        let products = Self::products();
+        Self { now, cars, products, deals: Vec::new(), owed, batches: Vec::new(), accounts: BTreeMap::new(), cast }
     }
 
     /// The deal of a payment.
@@ -216,7 +222,7 @@ impl Model {
         self.deals.iter().position(|deal| deal.pay.as_ref().is_some_and(|pay| pay.id == payment))
     }
 
-    /// The deal of a booking.
+    /// The deal of a booking or of a purchase.
     pub fn deal(&self, booking: Uuid) -> Option<usize> {
         self.deals.iter().position(|deal| deal.id == booking)
     }

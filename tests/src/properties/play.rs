@@ -5,7 +5,8 @@ use commands::payment::{ApproveRefund, ConfirmPayment, RequestRefund};
 use commands::settlement::CancelSettlement;
 use commands::vehcal::{BlockPeriod, PolicyChange, SetBookingPolicy, SetWeeklyAvailability};
 use commands::{Caller, Context, ExecuteError, Executed};
-use domain::ids::{BookingId, PaymentId, RefundId, SettlementId, VehicleId};
+use domain::ids::{BookingId, PaymentId, RefundId, SettlementId, ShopOrderId, VehicleId};
+use domain::purpose::Purpose;
 use domain::vehcal::WindowInput;
 use eventlog::{Receipt, Recorded};
 use kernel::{Currency, Money, Timestamp};
@@ -14,6 +15,7 @@ use uuid::Uuid;
 
 use super::action::{Action, Policy};
 use super::model::{Model, Verdict};
+use super::shop;
 
 /// What a command that went through answered.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +37,8 @@ pub fn outcome<T: Into<Value>>(result: Result<Executed<T>, ExecuteError>) -> Out
     }
 }
 
-fn text<T: ToString>(result: Result<Executed<T>, ExecuteError>) -> Outcome {
+/// Like [`outcome`], for an answer that has a text.
+pub fn text<T: ToString>(result: Result<Executed<T>, ExecuteError>) -> Outcome {
     outcome(result.map(|Executed { receipt, value }| Executed { receipt, value: value.to_string() }))
 }
 
@@ -53,6 +56,7 @@ pub async fn perform(ctx: &Context, caller: &Caller, model: &Model, action: &Act
     let booking_id = |deal: usize| BookingId::new(model.deals[deal].id);
     let vehicle_id = |car: usize| VehicleId::new(model.cast.cars[car]);
     let payment_id = |deal: usize| PaymentId::new(model.deals[deal].pay.as_ref().map_or(Uuid::nil(), |pay| pay.id));
+    let order_of = |deal: usize| ShopOrderId::new(model.deals[deal].id);
     let settlement_id = |batch: usize| SettlementId::new(model.batches[batch].id);
     let words = || Some("사정이 생겼습니다".to_owned());
     match action {
@@ -86,8 +90,12 @@ pub async fn perform(ctx: &Context, caller: &Caller, model: &Model, action: &Act
         }
         Action::Confirm { deal, amount, order_matches, card, .. } => {
             let order_id = if *order_matches { order_id(payment_id(*deal).uuid()) } else { "db-another".to_owned() };
-            let (booking_id, payment_key, amount) = (booking_id(*deal), format!("card-{card}"), won(*amount));
-            let input = ConfirmPayment { booking_id, payment_key, order_id, amount };
+            let purpose = match model.deals[*deal].goods {
+                Some(_) => Purpose::ShopOrder(order_of(*deal)),
+                None => Purpose::Booking(booking_id(*deal)),
+            };
+            let (payment_key, amount) = (format!("card-{card}"), won(*amount));
+            let input = ConfirmPayment { purpose, payment_key, order_id, amount };
             let result = commands::payment::confirm_payment(ctx, caller, &input).await;
             text(result.map(|Executed { receipt, value }| Executed { receipt, value: format!("{}/{}", value.payment, value.attempt) }))
         }
@@ -99,6 +107,7 @@ pub async fn perform(ctx: &Context, caller: &Caller, model: &Model, action: &Act
             let input = ApproveRefund { payment_id: payment_id(*deal), refund_id: RefundId::new(*back) };
             text(commands::payment::approve_refund(ctx, caller, &input).await)
         }
+        Action::Shop(action) => shop::perform(ctx, caller, model, action).await,
         Action::OpenBatch { end, .. } => text(commands::settlement::open_settlement(ctx, caller, instant(*end)).await),
         Action::Sign { batch, .. } => text(commands::settlement::approve_settlement(ctx, caller, settlement_id(*batch)).await),
         Action::CallOff { batch, .. } => {
@@ -155,6 +164,7 @@ pub fn foresee(model: &Model, action: &Action) -> Verdict {
             Some(_) => model.may_refund(*deal, *amount),
         },
         Action::Agree { deal, back, who } => model.may_agree(*deal, *back, *who),
+        Action::Shop(action) => shop::foresee(model, action),
         Action::OpenBatch { end, .. } => model.may_open(*end),
         Action::Sign { batch, who } => model.may_sign(*batch, *who),
         Action::CallOff { batch, .. } => model.may_call_off(*batch),
@@ -187,6 +197,9 @@ impl Minted {
         for (_, event) in events {
             match event {
                 domain::Event::Booking(domain::booking::Event::BookingApproved { payment, .. }) => minted.payment = Some(payment.uuid()),
+                domain::Event::ShopOrder(domain::shop_order::Event::ShopOrderPlaced { payment, .. }) => {
+                    minted.payment = Some(payment.uuid())
+                }
                 domain::Event::Payment(
                     domain::payment::Event::RefundRequested { refund, .. } | domain::payment::Event::RefundProposed { refund, .. },
                 ) => minted.refund = Some(refund.uuid()),
@@ -215,6 +228,7 @@ pub fn follow(model: &mut Model, action: &Action, done: &Done, minted: &Minted) 
         Action::Confirm { deal, .. } => model.confirm(*deal),
         Action::Refund { deal, amount, who } => model.refund(*deal, minted.refund.unwrap_or_default(), *amount, *who),
         Action::Agree { deal, back, .. } => model.agree(*deal, *back),
+        Action::Shop(action) => shop::follow(model, action, last_id(&done.value), minted),
         Action::OpenBatch { who, end } => model.open(last_id(&done.value), *end, *who),
         Action::Sign { batch, .. } => model.sign(*batch),
         Action::CallOff { batch, .. } => model.call_off(*batch),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use eventlog::Recorded;
+use uuid::Uuid;
 
 use super::action::{Action, choose, wish};
 use super::audit::{Audit, Property, Violation};
@@ -20,6 +21,8 @@ pub struct Plan {
     pub seed: u64,
     /// Commands of people; those of timers and answers come on top.
     pub commands: usize,
+    /// So many of a hundred new things happen in the shop.
+    pub shop: u64,
     pub sabotage: Option<Sabotage>,
     /// Run on until this property fails, whatever else does.
     pub until: Option<Property>,
@@ -128,7 +131,7 @@ impl Sequence {
             4..=5 if !self.sent.is_empty() => self.reuse().await,
             _ => {
                 let focus = self.focus.take();
-                let action = choose(&mut self.dice, &self.model, focus);
+                let action = choose(&mut self.dice, &self.model, focus, self.plan.shop);
                 self.act(action).await;
             }
         }
@@ -162,8 +165,10 @@ impl Sequence {
     fn interesting(&mut self) -> Option<i64> {
         let out = |car| self.model.deals.iter().any(|deal| deal.car == car && deal.status == Status::Active);
         let weight = |deal: &Deal| match deal.status {
+            _ if deal.goods.as_ref().is_some_and(|goods| !goods.is_over()) => 1,
+            _ if deal.goods.is_some() => 0,
             // The next guest comes, and the car is still out.
-            Status::Confirmed if out(deal.car) => 25,
+            Status::Confirmed if out(deal.car) => 60,
             Status::Confirmed | Status::Active => 5,
             Status::Pending | Status::Approved => 1,
             Status::Completed | Status::Rejected | Status::Cancelled => 0,
@@ -173,6 +178,7 @@ impl Sequence {
         self.focus = Some(at);
         let deal = &self.model.deals[at];
         let moments = match deal.status {
+            _ if let Some(goods) = &deal.goods => vec![goods.due, goods.due + MINUTE],
             Status::Confirmed => {
                 vec![deal.from - 15 * MINUTE, deal.from, deal.from, deal.from + 30 * MINUTE, deal.from - DAY, deal.from - HOUR]
             }
@@ -297,14 +303,17 @@ impl Sequence {
         new
     }
 
-    /// The model and the log agree on slots, bookings and accounts.
+    /// The model and the log agree on slots, bookings, stocks and accounts.
     pub fn compare(&mut self) {
-        let standings = self.model.deals.iter().map(|deal| (deal.id, deal.status)).collect();
+        let standings = self.model.deals.iter().filter(|deal| deal.goods.is_none()).map(|deal| (deal.id, deal.status)).collect();
         let slots = self.model.deals.iter().filter(|deal| deal.live()).map(|deal| (deal.id, deal.wide)).collect();
-        let (Audit { booking, money, findings, .. }, model) = (&mut self.audit, &self.model);
+        let (Audit { booking, money, shop, findings, .. }, model) = (&mut self.audit, &self.model);
         let (theirs, theirs_slots) = (booking.standings(), booking.slots());
         findings.hold(Property::Model, theirs == standings, || format!("bookings: {theirs:?}, the model says {standings:?}"));
         findings.hold(Property::Model, theirs_slots == slots, || format!("slots: {theirs_slots:?}, the model says {slots:?}"));
+        let count = |(product, id): (usize, &Uuid)| (*id, (model.products[product].on_hand, model.reserved(product)));
+        let (theirs, ours) = (shop.shelves(), model.cast.products.iter().enumerate().map(count).collect());
+        findings.hold(Property::Model, theirs == ours, || format!("stocks: {theirs:?}, the model says {ours:?}"));
         let accounts = money.accounts();
         findings
             .hold(Property::Model, *accounts == model.accounts, || format!("accounts: {accounts:?}, the model says {:?}", model.accounts));

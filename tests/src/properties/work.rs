@@ -2,7 +2,7 @@
 
 use commands::Caller;
 use commands::payment::{CaptureAnswer, Confirming, TransferAnswer};
-use domain::ids::{BookingId, PaymentId, PayoutId, RefundId, SettlementId, UserId};
+use domain::ids::{BookingId, PaymentId, PayoutId, RefundId, SettlementId, ShopOrderId, UserId};
 use uuid::Uuid;
 
 use super::audit::Property;
@@ -38,6 +38,30 @@ impl Sequence {
                     && let Some(deal) = self.model.deal(booking)
                 {
                     self.model.lapse(deal);
+                }
+            }
+            Work::ExpireOrder { order } => {
+                let told = commands::shop_order::expire_shop_order(&self.world.ctx, &by, ShopOrderId::new(order)).await;
+                if self.settled(outcome(told.map(text))).await
+                    && let Some(deal) = self.model.deal(order)
+                {
+                    self.model.expire_order(deal);
+                }
+            }
+            Work::AssumeDelivery { order } => {
+                let told = commands::shop_order::assume_delivery(&self.world.ctx, &by, ShopOrderId::new(order)).await;
+                if self.settled(outcome(told.map(text))).await
+                    && let Some(deal) = self.model.deal(order)
+                {
+                    self.model.assume_delivery(deal);
+                }
+            }
+            Work::ConfirmPurchase { order } => {
+                let told = commands::shop_order::complete_shop_order(&self.world.ctx, &by, ShopOrderId::new(order)).await;
+                if self.settled(outcome(told.map(text))).await
+                    && let Some(deal) = self.model.deal(order)
+                {
+                    self.model.confirm_purchase(deal);
                 }
             }
             Work::Capture { payment, attempt } => self.capture(&by, payment, attempt).await,

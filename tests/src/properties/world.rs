@@ -1,15 +1,18 @@
-//! A small world in a book of its own: four guests, two hosts with three cars, two people of finance, an administrator.
+//! A small world in a book of its own: four guests, two hosts with three cars and three products, two people of finance, an administrator.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use commands::product::CreateProduct;
+use commands::stock::ReceiveStock;
 use commands::upload::{RequestPhotoUpload, StoreUpload};
 use commands::user::{NewPassword, RegisterUser, VerifyEmail};
 use commands::vehicle::{ActivateVehicle, AttachVehiclePhoto, RegisterVehicle};
 use commands::{Caller, Clock, Context, Ids, Keys};
 use domain::geo::GeoPoint;
 use domain::settings::Settings;
+use domain::stock::sku_of;
 use domain::user::Role;
 use eventlog::{Config, KeySource, Log, StoreUrl};
 use kernel::{Actor, Currency, Money, Timestamp};
@@ -26,6 +29,8 @@ pub const FINANCE: [usize; 2] = [6, 7];
 pub const ADMIN: usize = 8;
 /// Owner and hourly rate of each car; odd amounts, so that rounding is seen.
 pub const CARS: [(usize, i128); 3] = [(4, 12_000), (4, 10_007), (5, 7_777)];
+/// Seller, price, limit per buyer and units of each product; so few units that people meet.
+pub const PRODUCTS: [(usize, i128, Option<i32>, i32); 3] = [(4, 9_999, None, 4), (4, 3_333, Some(3), 9), (5, 50_001, None, 1)];
 /// When every sequence begins: a Monday, nine in the morning in Seoul.
 pub const BEGINNING: &str = "2026-11-02T00:00:00Z";
 /// So many requests of one guest may wait.
@@ -44,6 +49,8 @@ pub struct Cast {
     pub people: Vec<Uuid>,
     /// By number, as in [`CARS`].
     pub cars: Vec<Uuid>,
+    /// By number, as in [`PRODUCTS`].
+    pub products: Vec<Uuid>,
 }
 
 /// A book that goes with its folder.
@@ -124,12 +131,17 @@ pub fn beginning() -> Timestamp {
 async fn build() -> (Vec<u8>, Cast) {
     let folder = fresh_folder();
     let ctx = open(&folder, u64::MAX).await;
-    let mut cast = Cast { people: Vec::new(), cars: Vec::new() };
+    let mut cast = Cast { people: Vec::new(), cars: Vec::new(), products: Vec::new() };
     for person in 0..PEOPLE {
         cast.people.push(sign_up(&ctx, person).await);
     }
     for (number, (owner, rate)) in CARS.into_iter().enumerate() {
         cast.cars.push(list_car(&ctx, cast.people[owner], number, rate).await);
+    }
+    for (number, (seller, price, max_per_buyer, units)) in PRODUCTS.into_iter().enumerate() {
+        let (name, category) = (format!("상품 {number}"), "캠핑".to_owned());
+        let product = CreateProduct { name, category, description: None, price: Money::new(price, Currency::Krw), max_per_buyer };
+        cast.products.push(sell(&ctx, cast.people[seller], &product, units).await);
     }
     ctx.log.close().await;
     let log = std::fs::read(log_file(&folder)).unwrap();
@@ -147,6 +159,15 @@ async fn sign_up(ctx: &Context, person: usize) -> Uuid {
     let code = commands::user::verification_code(ctx, user, beginning());
     commands::user::verify_email(ctx, &anonymous, &VerifyEmail { code }, beginning()).await.unwrap();
     user.uuid()
+}
+
+async fn sell(ctx: &Context, seller: Uuid, product: &CreateProduct, units: i32) -> Uuid {
+    let seller = Caller { actor: Actor::User(seller), ..Caller::system("test", None, Uuid::nil()) };
+    let id = commands::product::create_product(ctx, &seller, product).await.unwrap().value;
+    commands::product::publish_product(ctx, &seller, id).await.unwrap();
+    let received = ReceiveStock { sku: sku_of(id), quantity: units };
+    commands::stock::receive_stock(ctx, &seller, &received).await.unwrap();
+    id.uuid()
 }
 
 async fn list_car(ctx: &Context, owner: Uuid, number: usize, rate: i128) -> Uuid {

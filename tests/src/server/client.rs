@@ -234,7 +234,7 @@ fn mutation(name: &str, selection: &str) -> String {
     format!(
         "mutation Sent($input: {}{rest}Input!) {{ {name}(input: $input) {{ {selection} \
          receipt {{ commandId correlationId eventIds position token replayed committedAt }} \
-         userErrors {{ code message field }} clientMutationId }} }}",
+         userErrors {{ code message field details }} clientMutationId }} }}",
         first.to_uppercase()
     )
 }

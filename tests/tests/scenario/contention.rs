@@ -28,15 +28,15 @@ fn play(cast: &mut Cast) {
     cast.close();
 }
 
-/// Does the same fifty times at the same moment.
-fn at_once(act: impl Fn(usize) -> Outcome + Sync) -> Vec<Outcome> {
-    let start = Barrier::new(AT_ONCE);
+/// Does the same so many times at the same moment.
+pub fn at_once(times: usize, act: impl Fn(usize) -> Outcome + Sync) -> Vec<Outcome> {
+    let start = Barrier::new(times);
     let act = |index| {
         start.wait();
         act(index)
     };
     std::thread::scope(|threads| {
-        let running: Vec<_> = (0..AT_ONCE)
+        let running: Vec<_> = (0..times)
             .map(|index| {
                 threads.spawn({
                     let act = &act;
@@ -50,7 +50,7 @@ fn at_once(act: impl Fn(usize) -> Outcome + Sync) -> Vec<Outcome> {
 
 fn one_slot(cast: &Cast) {
     let slot = cast.slot(48, 3);
-    let outcomes = at_once(|index| {
+    let outcomes = at_once(AT_ONCE, |index| {
         let guest = if index % 2 == 0 { &cast.guest } else { &cast.guest2 };
         guest.command("requestBooking", BOOKING, cast.wish(slot))
     });
@@ -65,7 +65,8 @@ fn one_slot(cast: &Cast) {
 fn one_key(cast: &Cast) {
     let mut input = cast.wish(cast.slot(72, 3));
     input["idempotencyKey"] = Uuid::new_v4().to_string().into();
-    let payloads: Vec<_> = at_once(|_| cast.guest.mutate("requestBooking", BOOKING, &input)).into_iter().map(Outcome::done).collect();
+    let payloads: Vec<_> =
+        at_once(AT_ONCE, |_| cast.guest.mutate("requestBooking", BOOKING, &input)).into_iter().map(Outcome::done).collect();
     let fresh = payloads.iter().filter(|payload| payload["receipt"]["replayed"] == false).count();
     assert_eq!(fresh, 1, "49 are marked replayed");
     let answers: BTreeSet<_> = payloads
@@ -82,7 +83,7 @@ fn one_key(cast: &Cast) {
 fn one_payment(cast: &Cast) {
     let trip = cast.approved(96, 3);
     let input = cast.payment_input(&trip, "sandbox-ok-card");
-    let outcomes = at_once(|_| cast.guest.command("confirmPayment", "payment { status }", input.clone()));
+    let outcomes = at_once(AT_ONCE, |_| cast.guest.command("confirmPayment", "payment { status }", input.clone()));
     let (paid, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|outcome| outcome.codes().is_empty());
     let codes: Vec<_> = refused.into_iter().map(Outcome::refused).collect();
     assert_eq!(paid.len(), 1, "{codes:?}");

@@ -15,4 +15,5 @@ mod production;
 mod refunds;
 mod schema;
 mod sealing;
+mod shop;
 mod subscriptions;

@@ -80,8 +80,12 @@ fn what_was_added_to_the_main_path_is_optional() {
     let (mut required, before) = (Vec::new(), promised.iter().flat_map(of_type).collect::<BTreeSet<_>>());
     for definition in types(&sdl()).iter().filter(|definition| promised.iter().any(|other| other.name.node == definition.name.node)) {
         let added = of_type(definition).into_iter().filter(|line| !before.contains(line));
-        required
-            .extend(added.filter(|line| (line.starts_with("input ") || line.contains('(')) && line.contains('!') && !line.contains(" = ")));
+        // An operation of yesterday does not name a field of today, whatever that field asks for.
+        let asked = |line: &String| {
+            let field = line.split('(').next().unwrap_or_default();
+            line.contains('(') && before.iter().any(|known| known.starts_with(&format!("{field}: ")))
+        };
+        required.extend(added.filter(|line| (line.starts_with("input ") || asked(line)) && line.contains('!') && !line.contains(" = ")));
     }
     assert!(required.is_empty(), "added, and required:\n{}", required.join("\n"));
 }

@@ -11,8 +11,7 @@ use domain::settings::Settings;
 use eventlog::{Config as LogConfig, KeySource, Log, StoreUrl};
 use kernel::Timestamp;
 use projections::models;
-use projections::process::Runtime;
-use projections::processes::{BookingDeadlines, Desk, Geocoding, Outside, ProviderCalls, Settlements};
+use projections::processes::{Desk, Outside};
 use projections::views::{Views, Workers};
 
 use super::{CommandDriver, PASSWORD};
@@ -65,13 +64,7 @@ impl CommandDriver {
         // No breakers: they go by real time, and here a month passes in minutes.
         let (provider, bank) = (Arc::new(sandbox.clone()), Arc::new(sandbox.clone()));
         let desk = Desk::new(ctx.clone(), Outside { provider, bank, geocoder: Arc::new(SeoulGeocoder) });
-        let runtime = Runtime::builder(&views, desk, clock)
-            .process::<BookingDeadlines>()
-            .process::<ProviderCalls>()
-            .process::<Settlements>()
-            .process::<Geocoding>()
-            .manual()
-            .await?;
+        let runtime = crate::boot::processes(&views, desk, clock).manual().await?;
         let workers = Workers::start(&views);
         let phc = Passwords::new()?.hash(PASSWORD.to_owned()).await?;
         let photos = FolderStore::open(place.data.join("photos"), adapters::objects::DEFAULT_MAX_BYTES)?;

@@ -20,7 +20,7 @@ impl<D: Driver> City<'_, D> {
             return Ok(());
         };
         let key = payment_key(number, deal, card);
-        match self.driver.pay(guest, booking, &bill, &key).await? {
+        match self.driver.pay(guest, booking.into(), &bill, &key).await? {
             Ok(()) => self.paid(at, number).await?,
             Err(no) => match no.0.as_str() {
                 "PAY001" => {

@@ -11,7 +11,7 @@ fn row(phase: PaymentPhase, outcomes: impl IntoIterator<Item = AttemptOutcome>) 
     let attempt = |(number, outcome)| AttemptRow { number, event_id: Uuid::nil(), position: number.into(), outcome, started_at };
     PaymentRow {
         id: PaymentId::new(Uuid::from_u128(1)),
-        booking: BookingId::new(Uuid::from_u128(2)),
+        purpose: BookingId::new(Uuid::from_u128(2)).into(),
         payer: UserId::new(Uuid::from_u128(3)),
         host: UserId::new(Uuid::from_u128(4)),
         order_id: "order-0001".into(),

@@ -23,7 +23,7 @@ fn requested((n, amount, fee_share, vat_share): Parts, released: bool, cause: Re
     let (amount, fee_share, vat_share) = (won(amount), won(fee_share), won(vat_share));
     Event::RefundRequested {
         refund: refund(n),
-        booking: BOOKING,
+        purpose: BOOKING,
         host: HOST,
         amount,
         fee_share,
@@ -214,7 +214,7 @@ fn the_escrow_is_released_once() {
     }
     // K(5004) = 1501 − 751 = 750, the VAT in it 68; the host keeps 5003 − 750.
     let (amount, fee, vat, net) = (won(5_003), won(750), won(68), won(4_253));
-    let rest = Event::EscrowReleased { booking: BOOKING, host: HOST, amount, fee, vat, net, at: at(0) };
+    let rest = Event::EscrowReleased { purpose: BOOKING, host: HOST, amount, fee, vat, net, at: at(0) };
     paid_with([goodwill((1, 5_004, 751, 68))]).when(Command::ReleaseEscrow).then([rest]);
     paid_with([goodwill((1, 10_007, 1_501, 136))]).when(Command::ReleaseEscrow).then([]);
     // What is only proposed does not count.

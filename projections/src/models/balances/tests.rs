@@ -4,6 +4,7 @@ use domain::ids::{PaymentId, PayoutId};
 use domain::ledger;
 use domain::payment::{self, Payment};
 use domain::payout::{self, Payout};
+use domain::purpose::Purpose;
 use kernel::Side;
 
 use super::*;
@@ -16,7 +17,7 @@ async fn book() -> Store {
     let store = Store::open("balances").await;
     for (number, minute) in [(1, 0), (2, 100)] {
         let payment: PaymentId = id(number);
-        let order = payment::Order { booking: id(number), due_at: at(minute + 60), ..order() };
+        let order = payment::Order { purpose: Purpose::Booking(id(number)), due_at: at(minute + 60), ..order() };
         let (payment_key, order_id, amount) = ("sandbox-ok-1".to_owned(), order.order_id.clone(), order.amount);
         store.decide::<Payment>(payment.uuid(), minute, payment::Command::Request(Box::new(order))).await;
         store.decide::<Payment>(payment.uuid(), minute, payment::Command::StartConfirm { payment_key, order_id, amount }).await;
@@ -49,7 +50,7 @@ async fn current_balances_equal_the_sum_of_all_lines() {
     assert_eq!(totals.keys().collect::<Vec<_>>(), [&Currency::Krw]);
     let all = won(3 * TOTAL + 20_400);
     assert_eq!(totals[&Currency::Krw], Totals { debits: all, credits: all });
-    let escrow = rows.iter().find(|row| row.account == ledger::escrow(id(2))).unwrap();
+    let escrow = rows.iter().find(|row| row.account == ledger::escrow(Purpose::Booking(id(2)))).unwrap();
     assert_eq!((escrow.balance(), escrow.normal_side()), (won(TOTAL), Side::Credit));
     store.close().await;
 }

@@ -12,7 +12,7 @@ use crate::model::Poison;
 pub(super) fn requested(id: PaymentId, order: &Order, created_at: Timestamp) -> PaymentRow {
     PaymentRow {
         id,
-        booking: order.booking,
+        purpose: order.purpose,
         payer: order.payer,
         host: order.host,
         order_id: order.order_id.clone(),
@@ -54,13 +54,13 @@ impl PaymentRow {
                 self.enter(PaymentPhase::Unknown);
                 (self.unknown_since, self.escalated) = (Some(*since), *escalated);
             }
-            E::PaymentCompleted { paid_at, method, reference, late, booking: _, amount: _, fee: _ } => {
+            E::PaymentCompleted { paid_at, method, reference, late, purpose: _, amount: _, fee: _ } => {
                 self.capture();
                 (self.paid_at, self.late) = (Some(*paid_at), *late);
                 (self.method, self.reference) = (Some(method.clone()), Some(reference.clone()));
             }
-            E::PaymentExpired { booking: _ } => self.enter(PaymentPhase::Expired),
-            E::PaymentVoided { booking: _ } => self.enter(PaymentPhase::Voided),
+            E::PaymentExpired { purpose: _ } => self.enter(PaymentPhase::Expired),
+            E::PaymentVoided { purpose: _ } => self.enter(PaymentPhase::Voided),
             E::RefundProposed { .. } | E::RefundRequested { .. } => self.add_refund(happened, occurred_at),
             E::RefundRetried { refund, attempt } => {
                 let row = self.known_refund(*refund)?;
@@ -83,7 +83,7 @@ impl PaymentRow {
                 row.enter(RefundStatus::Unknown);
                 (row.unknown_since, row.escalated) = (Some(*since), *escalated);
             }
-            E::EscrowReleased { amount, fee, vat, net, at, booking: _, host: _ } => {
+            E::EscrowReleased { amount, fee, vat, net, at, purpose: _, host: _ } => {
                 self.release = Some(EscrowRelease { amount: *amount, fee: *fee, vat: *vat, net: *net, at: *at });
             }
             E::PaymentSettled { settlement, payout } => {

@@ -3,7 +3,7 @@
 use domain::payment::{Attempt, Event as E};
 
 use super::*;
-use crate::models::testing::{History, at, id, order, payment_completed, person, refund_requested, terms, won};
+use crate::models::testing::{History, at, bought, id, order, payment_completed, person, refund_requested, terms, won};
 
 const PAYMENT: u128 = 7;
 
@@ -39,7 +39,7 @@ fn a_new_payment_is_pending_and_found_by_its_order() {
         (PaymentPhase::Pending, PaymentStatus::Pending, won(0), won(20_400))
     );
     let expected: [Value; 6] =
-        [terms().guest.into(), terms().host.into(), row.booking.into(), "order-0001".into(), "PENDING".into(), at(1).into()];
+        [terms().guest.into(), terms().host.into(), row.purpose.uuid().into(), "order-0001".into(), "PENDING".into(), at(1).into()];
     assert_eq!(Payments::index("", &row), expected);
 }
 
@@ -68,9 +68,9 @@ fn unknown_stays_pending_until_the_provider_answers() {
 
 #[test]
 fn unpaid_ends_are_failures() {
-    let row = after([started(1), declined(1), E::PaymentExpired { booking: id(1) }]);
+    let row = after([started(1), declined(1), E::PaymentExpired { purpose: bought() }]);
     assert_eq!((row.phase, row.status(), row.last_failure.is_some()), (PaymentPhase::Expired, PaymentStatus::Failed, true));
-    let row = after([E::PaymentVoided { booking: id(1) }]);
+    let row = after([E::PaymentVoided { purpose: bought() }]);
     assert_eq!((row.phase, row.status()), (PaymentPhase::Voided, PaymentStatus::Failed));
 }
 
@@ -113,8 +113,8 @@ fn an_approved_refund_keeps_its_reason_and_both_persons() {
 
 #[test]
 fn released_settled_and_unsettled() {
-    let (booking, host, amount) = (id(1), terms().host, won(24_000));
-    let released = E::EscrowReleased { booking, host, amount, fee: won(3_600), vat: won(327), net: won(20_400), at: at(8) };
+    let (purpose, host, amount) = (bought(), terms().host, won(24_000));
+    let released = E::EscrowReleased { purpose, host, amount, fee: won(3_600), vat: won(327), net: won(20_400), at: at(8) };
     let settled = E::PaymentSettled { settlement: id(1), payout: id(60) };
     let so_far = [started(1), payment_completed(false), released, settled];
     let row = after(so_far.clone());

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use domain::geo::GeoPoint;
-use domain::ids::{UserId, VehicleId};
+use domain::ids::{ProductId, UserId, VehicleId};
+use domain::product::{self, Details, Product};
 use domain::upload::ContentType;
 use domain::vehicle::{self, Registration, Vehicle};
 use eventlog::{CommandMeta, Config, KeySource, Log, StoreUrl};
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use super::{at, id, won};
 use crate::model::ReadModel;
-use crate::models::{AccountBalances, LedgerLines, Vehicles, install_all};
+use crate::models::{AccountBalances, LedgerLines, Products, Vehicles, install_all};
 use crate::views::{Projector, Step, Views};
 
 /// A log on SQLite with all models installed.
@@ -89,6 +90,17 @@ impl Store {
         for command in commands {
             self.decide_as::<Vehicle>(Actor::User(owner.uuid()), vehicle.uuid(), 0, command).await;
         }
+    }
+
+    /// Puts a product on the shelf.
+    pub(crate) async fn create_product(&self, product: ProductId, seller: UserId, name: &str, category: &str) {
+        let details = Details { name: name.to_owned(), category: category.to_owned(), description: None, max_per_buyer: None };
+        self.decide::<Product>(product.uuid(), 0, product::Command::Create { seller, details, price: won(10_000) }).await;
+    }
+
+    /// Brings the products up to the end of the log.
+    pub(crate) async fn catch_up_products(&self) {
+        self.advance::<Products>().await;
     }
 
     /// Brings the models that are asked questions here up to the end of the log.

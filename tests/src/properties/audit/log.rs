@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{booking, payable, payment, payout, vehcal};
+use domain::purpose::Purpose;
+use domain::{booking, payable, payment, payout, shop_order, stock, vehcal};
 use eventlog::{Receipt, Recorded};
 use kernel::Timestamp;
 use uuid::Uuid;
@@ -69,7 +70,7 @@ impl LogAudit {
 }
 
 /// What never comes without the other.
-const COMPANIONS: [(&str, &str); 13] = [
+const COMPANIONS: [(&str, &str); 22] = [
     ("requested", "slot held"),
     ("slot held", "requested"),
     ("approved", "payment asked"),
@@ -83,12 +84,22 @@ const COMPANIONS: [(&str, &str); 13] = [
     ("escrow released", "credited"),
     ("host gives back", "reversed"),
     ("payout", "reserved"),
+    ("placed", "order payment asked"),
+    ("order payment asked", "placed"),
+    ("placed", "units reserved"),
+    ("units reserved", "placed"),
+    ("order paid", "order money in time"),
+    ("order money in time", "order paid"),
+    ("order off", "units released"),
+    ("shipped", "units shipped"),
+    ("units shipped", "shipped"),
 ];
 
 fn part(event: &domain::Event) -> Vec<&'static str> {
     use booking::Event as B;
     use payable::Event as O;
     use payment::Event as P;
+    use shop_order::Event as E;
     match event {
         domain::Event::Booking(B::BookingRequested { .. }) => vec!["requested"],
         domain::Event::Booking(B::BookingApproved { .. }) => vec!["approved"],
@@ -100,8 +111,22 @@ fn part(event: &domain::Event) -> Vec<&'static str> {
         domain::Event::Vehcal(vehcal::Event::SlotStarted { .. }) => vec!["slot started"],
         domain::Event::Vehcal(vehcal::Event::SlotEnded { .. }) => vec!["slot ended"],
         domain::Event::Vehcal(vehcal::Event::SlotReleased { .. }) => vec!["slot released"],
-        domain::Event::Payment(P::PaymentRequested { .. }) => vec!["payment asked"],
-        domain::Event::Payment(P::PaymentCompleted { late, .. }) => vec![if *late { "late money" } else { "money in time" }],
+        domain::Event::ShopOrder(E::ShopOrderPlaced { .. }) => vec!["placed"],
+        domain::Event::ShopOrder(E::ShopOrderPaid { .. }) => vec!["order paid"],
+        domain::Event::ShopOrder(E::ShopOrderCancelled { .. } | E::ShopOrderExpired {}) => vec!["order off"],
+        domain::Event::ShopOrder(E::ShopOrderShipped { .. }) => vec!["shipped"],
+        domain::Event::Stock(stock::Event::StockReserved { .. }) => vec!["units reserved"],
+        domain::Event::Stock(stock::Event::StockReleased { .. }) => vec!["units released"],
+        domain::Event::Stock(stock::Event::StockShipped { .. }) => vec!["units shipped"],
+        domain::Event::Payment(P::PaymentRequested { order }) => vec![match order.purpose {
+            Purpose::Booking(_) => "payment asked",
+            Purpose::ShopOrder(_) => "order payment asked",
+        }],
+        domain::Event::Payment(P::PaymentCompleted { late: true, .. }) => vec!["late money"],
+        domain::Event::Payment(P::PaymentCompleted { purpose, .. }) => vec![match purpose {
+            Purpose::Booking(_) => "money in time",
+            Purpose::ShopOrder(_) => "order money in time",
+        }],
         domain::Event::Payment(P::RefundRequested { released: true, .. }) => vec!["refund", "host gives back"],
         domain::Event::Payment(P::RefundRequested { .. }) => vec!["refund"],
         domain::Event::Payment(P::EscrowReleased { .. }) => vec!["escrow released"],

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::payable::Event as O;
 use domain::payment::Event as P;
 use domain::payout::Event as X;
+use domain::purpose::Purpose;
 use kernel::Side;
 use uuid::Uuid;
 
@@ -14,7 +15,8 @@ use super::{Findings, Property};
 
 #[derive(Clone, Debug)]
 struct Known {
-    booking: Uuid,
+    /// What it is for.
+    purpose: Purpose,
     order: String,
     amount: i128,
     fee: i128,
@@ -91,9 +93,9 @@ impl MoneyAudit {
 
     fn payment(&mut self, id: Uuid, event: &P, findings: &mut Findings) {
         if let P::PaymentRequested { order } = event {
-            let (booking, amount, fee) = (order.booking.uuid(), order.amount.minor(), order.fee.minor());
+            let (purpose, amount, fee) = (order.purpose, order.amount.minor(), order.fee.minor());
             let known = Known {
-                booking,
+                purpose,
                 order: order.order_id.clone(),
                 amount,
                 fee,
@@ -183,11 +185,11 @@ impl MoneyAudit {
         }
     }
 
-    /// L4: the escrow of a booking that is over, and whose payment is final, is empty. No escrow is ever overdrawn.
-    pub fn pause(&mut self, over: &BTreeSet<Uuid>, findings: &mut Findings) {
+    /// L4: the escrow of a booking or order that is over, and whose payment is final, is empty. No escrow is ever overdrawn.
+    pub fn pause(&mut self, over: &[&BTreeSet<Uuid>], findings: &mut Findings) {
         for (id, known) in self.payments.iter().filter(|(_, known)| known.captured) {
-            let escrow = self.accounts.get(&format!("escrow:{}", known.booking)).copied().unwrap_or(0);
-            let final_and_full = over.contains(&known.booking) && !known.open && escrow != 0;
+            let escrow = self.accounts.get(&escrow(known.purpose)).copied().unwrap_or(0);
+            let final_and_full = over.iter().any(|over| over.contains(&known.purpose.uuid())) && !known.open && escrow != 0;
             findings.hold(Property::L4, !final_and_full && escrow <= 0, || format!("{} of {id} is in escrow", -escrow));
         }
     }
@@ -223,6 +225,13 @@ impl MoneyAudit {
     /// Debits less credits of every account that is not zero.
     pub const fn accounts(&self) -> &BTreeMap<String, i128> {
         &self.accounts
+    }
+}
+
+fn escrow(purpose: Purpose) -> String {
+    match purpose {
+        Purpose::Booking(booking) => format!("escrow:{}", booking.uuid()),
+        Purpose::ShopOrder(order) => format!("order_escrow:{}", order.uuid()),
     }
 }
 

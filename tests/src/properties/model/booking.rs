@@ -146,6 +146,7 @@ impl Model {
             status: Status::Pending,
             odometer: 0,
             pay: None,
+            goods: None,
         });
         if let Some(payment) = payment {
             self.approve(self.deals.len() - 1, payment);
@@ -154,7 +155,8 @@ impl Model {
 
     /// The host of a deal.
     pub fn host(&self, deal: usize) -> usize {
-        self.cars[self.deals[deal].car].owner
+        let known = &self.deals[deal];
+        known.goods.as_ref().map_or_else(|| self.cars[known.car].owner, |goods| goods.seller)
     }
 
     fn for_party(&self, deal: usize, who: usize) -> Verdict {

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::super::world::REFUND_LIMIT;
-use super::{Back, Capture, Line, Model, Pay, Stand, Status, Verdict};
+use super::{Back, Capture, Line, Model, Pay, Stand, Verdict};
 
 /// The nearest whole number, halves up.
 const fn round(numerator: i128, denominator: i128) -> i128 {
@@ -36,7 +36,8 @@ impl Model {
     }
 
     fn escrow(&self, deal: usize) -> String {
-        format!("escrow:{}", self.deals[deal].id)
+        let kind = if self.deals[deal].goods.is_some() { "order_escrow" } else { "escrow" };
+        format!("{kind}:{}", self.deals[deal].id)
     }
 
     /// The account of what a person is owed.
@@ -63,7 +64,8 @@ impl Model {
     /// What a payer's confirmation must be answered.
     pub fn may_confirm(&self, deal: usize, who: usize, amount: i128, order_matches: bool) -> Verdict {
         if who != self.deals[deal].guest {
-            return Err(if who == self.host(deal) { "AUTH010" } else { "BOOKING001" });
+            let unknown = if self.deals[deal].goods.is_some() { "SYS007" } else { "BOOKING001" };
+            return Err(if who == self.host(deal) { "AUTH010" } else { unknown });
         }
         let Some(pay) = &self.deals[deal].pay else { return Err("BOOKING004") };
         if amount != self.deals[deal].total || !order_matches {
@@ -88,7 +90,7 @@ impl Model {
 
     /// The provider says that it captured; with the id of the refund, should the money be late.
     pub fn captured(&mut self, deal: usize, paid_at: i64, late: Option<Uuid>) {
-        let (total, escrow, open) = (self.deals[deal].total, self.escrow(deal), self.deals[deal].status == Status::Approved);
+        let (total, escrow, open) = (self.deals[deal].total, self.escrow(deal), self.deals[deal].awaits_payment());
         let Some(pay) = self.pay(deal) else { return };
         if pay.capture == Capture::Paid || pay.attempts == 0 {
             return;
@@ -97,7 +99,7 @@ impl Model {
         self.debit("psp_clearing", total);
         self.credit(&escrow, total);
         if open {
-            self.deals[deal].status = Status::Confirmed;
+            self.deals[deal].paid();
         } else if let Some(late) = late {
             self.give_back(deal, late, total);
         }
@@ -105,7 +107,7 @@ impl Model {
 
     /// The provider says no to an attempt.
     pub fn declined(&mut self, deal: usize, attempt: u32) {
-        let open = self.deals[deal].status == Status::Approved;
+        let open = self.deals[deal].awaits_payment();
         let Some(pay) = self.pay(deal) else { return };
         if [Capture::Asking(attempt), Capture::Unknown(attempt)].contains(&pay.capture) {
             pay.capture = if open { Capture::Waiting } else { Capture::Expired };

@@ -44,7 +44,7 @@ impl Progress {
     fn line(&self, done: u64, all: u64, elapsed: Duration) -> String {
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
         let rate = done.saturating_mul(1_000) / millis;
-        let percent = if all == 0 { 100 } else { done.saturating_mul(100) / all };
+        let percent = done.saturating_mul(100).checked_div(all).unwrap_or(100);
         let left = all.saturating_sub(done).checked_div(rate).map_or_else(String::new, |left| format!(", {left} s left"));
         format!("{done} of {all} {} ({percent} %), {rate}/s{left}", self.what)
     }

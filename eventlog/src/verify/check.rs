@@ -263,9 +263,12 @@ mod tests {
         assert_eq!((checker.position(), checker.root()), (9, None));
     }
 
+    /// What somebody did to a row.
+    type Change = fn(&mut Stored<'_>);
+
     #[test]
     fn an_altered_column_is_found() {
-        let changes: [(fn(&mut Stored<'_>), Wrong); 9] = [
+        let changes: [(Change, Wrong); 9] = [
             (|row| row.payload = "{ }", Wrong::Payload),
             (|row| row.digest = &[0; 32], Wrong::Payload),
             (|row| row.leaf = &[0; 32], Wrong::Leaf),

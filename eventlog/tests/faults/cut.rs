@@ -10,7 +10,12 @@ use crate::proxy::{Cut, Loses, Proxy};
 /// A batch by one call: the name of the operation is in the request. Under the head's lock: in one before the commit's.
 fn cut(op: &Op, loses: Loses) -> Cut {
     let mark = if op.secret { "COMMIT" } else { &op.name };
-    Cut { after: op.name.clone(), mark: mark.to_owned(), loses }
+    Cut { after: op.name.clone(), mark: mark.to_owned(), loses, closes: false }
+}
+
+/// Nothing here takes long; what hangs is named.
+async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(std::time::Duration::from_secs(30), future).await.unwrap_or_else(|_| panic!("{what}: not within 30 s"))
 }
 
 fn note(words: &mut Words, op: Op, heard: Heard) {
@@ -50,20 +55,21 @@ async fn out_of_reach(book: &Book) {
     let (log, mut words) = (seen.open().await, Words::new());
     warm(&log, "a", &mut words).await;
     let op = Op::add("out-of-reach", "a");
-    proxy.cut(cut(&op, Loses::Answer));
-    proxy.close();
+    proxy.cut(Cut { closes: true, ..cut(&op, Loses::Answer) });
     let (task, running) = (log.clone(), op.clone());
-    let answer = tokio::spawn(async move { running.run(&task).await });
-    proxy.turned_away(3).await;
+    let mut answer = tokio::spawn(async move { running.run(&task).await });
+    tokio::select! {
+        () = within("turned away", proxy.turned_away(3)) => {}
+        heard = &mut answer => panic!("nobody could know that: {heard:?}, cut: {}", proxy.has_cut()),
+    }
     proxy.open();
-    let heard = answer.await.unwrap();
+    let heard = within("an answer when it is back", answer).await.unwrap();
     assert!(!heard.receipt().replayed);
     note(&mut words, op, heard);
     warm(&log, "b", &mut words).await;
     let op = Op::add("nobody-knows", "a").unkeyed();
-    proxy.cut(cut(&op, Loses::Answer));
-    proxy.close();
-    let heard = op.run(&log).await;
+    proxy.cut(Cut { closes: true, ..cut(&op, Loses::Answer) });
+    let heard = within("an answer while it is away", op.run(&log)).await;
     assert!(matches!(heard, Heard::Unknown), "{heard:?}");
     proxy.open();
     note(&mut words, op, heard);

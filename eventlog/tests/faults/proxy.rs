@@ -29,6 +29,8 @@ pub struct Cut {
     pub after: String,
     pub mark: String,
     pub loses: Loses,
+    /// Are new connections turned away from then on, until it is opened?
+    pub closes: bool,
 }
 
 /// A proxy before a book on PostgreSQL.
@@ -73,11 +75,7 @@ impl Proxy {
         self.cut.lock().unwrap().is_none()
     }
 
-    /// New connections are turned away, until it is opened.
-    pub fn close(&self) {
-        self.closed.store(true, SeqCst);
-    }
-
+    /// Lets new connections in again.
     pub fn open(&self) {
         self.closed.store(false, SeqCst);
     }
@@ -140,9 +138,9 @@ impl Proxy {
 
     fn hits(&self, seen: &[u8], request: &[u8]) -> Option<Loses> {
         let mut cut = self.cut.lock().unwrap();
-        let hit = cut.as_ref().filter(|cut| contains(seen, &cut.after) && contains(request, &cut.mark))?.loses;
-        *cut = None;
-        Some(hit)
+        let hit = cut.take_if(|cut| contains(seen, &cut.after) && contains(request, &cut.mark))?;
+        self.closed.store(hit.closes, SeqCst);
+        Some(hit.loses)
     }
 }
 

@@ -137,7 +137,7 @@ mod tests {
         ]);
         assert_eq!((row(&history).on_hand, row(&history).reserved, row(&history).available()), (7, 1, 6));
         let history = history.on(SkuId::new(id::<()>(1).uuid()), Event::Stock(E::StockRestocked { order, buyer, quantity: 2 }));
-        let reason = person::<domain::ids::User>(by, "broken");
+        let reason = person(by, "broken");
         let history = history.on(SkuId::new(id::<()>(1).uuid()), Event::Stock(E::StockAdjusted { change: -4, reason, by }));
         let row = row(&history);
         assert_eq!((row.on_hand, row.reserved, row.created_at, row.changed_at), (5, 1, at(1), at(9)));

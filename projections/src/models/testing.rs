@@ -14,7 +14,7 @@ use domain::payout;
 use domain::pricing::Price;
 use domain::product::{self, Details};
 use domain::purpose::Purpose;
-use domain::shop_order::{self, Address};
+use domain::shop_order;
 use domain::vehicle;
 use kernel::jiff::SignedDuration;
 use kernel::{Actor, Currency, DomainEvent, Id, KeyClass, Money, Period, Personal, Sealed, Timestamp};
@@ -141,7 +141,7 @@ pub(crate) fn won(minor: i128) -> Money {
 }
 
 /// A value about a person, as it is stored.
-pub(crate) fn person<K>(subject: Id<K>, value: &str) -> Personal<String> {
+pub(crate) fn person<K, T>(subject: Id<K>, value: &str) -> Personal<T> {
     Personal::Sealed(Sealed { subject: subject.uuid(), class: KeyClass::Profile, associated: "".into(), bytes: value.into() })
 }
 
@@ -282,7 +282,6 @@ pub(crate) fn purchase() -> shop_order::Terms {
 
 /// That purchase was placed; payment 7 is due after half an hour.
 pub(crate) fn order_placed() -> shop_order::Event {
-    let address = Address { recipient: "김하늘".into(), phone: "01012345678".into(), address: "Seoul".into() };
-    let address = Personal::profile(purchase().buyer.uuid(), address);
+    let address = person(purchase().buyer, "Seoul");
     shop_order::Event::ShopOrderPlaced { terms: Box::new(purchase()), address, payment: id(7), payment_due_at: at(31) }
 }

@@ -74,8 +74,11 @@ impl World {
     pub async fn new(seed: u64) -> Self {
         let (template, cast) = TEMPLATE.get_or_init(build).await;
         let folder = fresh_folder();
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(log_file(&folder), template).unwrap();
+        for (path, bytes) in template {
+            let path = folder.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
         Self { ctx: open(&folder, seed).await, cast: cast.clone(), folder }
     }
 
@@ -92,11 +95,25 @@ impl World {
     }
 }
 
-/// The log of a world as it begins, which takes a while to make, and its cast.
-static TEMPLATE: OnceCell<(Vec<u8>, Cast)> = OnceCell::const_new();
+/// The files of a world as it begins, log and keys, which takes a while to make, and its cast.
+static TEMPLATE: OnceCell<(Files, Cast)> = OnceCell::const_new();
 
-fn log_file(folder: &Path) -> PathBuf {
-    StoreUrl::Sqlite(folder.to_owned()).log_file().unwrap()
+/// Files by their path in a data folder.
+type Files = Vec<(PathBuf, Vec<u8>)>;
+
+/// All files of a folder.
+fn files(folder: &Path, below: &Path) -> Files {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder.join(below)).unwrap() {
+        let entry = entry.unwrap();
+        let path = below.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(files(folder, &path));
+        } else {
+            found.push((path, std::fs::read(entry.path()).unwrap()));
+        }
+    }
+    found
 }
 
 /// Memory where there is some: a sequence is about rules, not about disks.
@@ -128,7 +145,7 @@ pub fn beginning() -> Timestamp {
     BEGINNING.parse().unwrap()
 }
 
-async fn build() -> (Vec<u8>, Cast) {
+async fn build() -> (Files, Cast) {
     let folder = fresh_folder();
     let ctx = open(&folder, u64::MAX).await;
     let mut cast = Cast { people: Vec::new(), cars: Vec::new(), products: Vec::new() };
@@ -144,9 +161,9 @@ async fn build() -> (Vec<u8>, Cast) {
         cast.products.push(sell(&ctx, cast.people[seller], &product, units).await);
     }
     ctx.log.close().await;
-    let log = std::fs::read(log_file(&folder)).unwrap();
+    let template = files(&folder, Path::new(""));
     std::fs::remove_dir_all(&folder).unwrap();
-    (log, cast)
+    (template, cast)
 }
 
 async fn sign_up(ctx: &Context, person: usize) -> Uuid {

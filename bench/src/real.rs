@@ -97,7 +97,7 @@ impl Client for RealClient {
                 (Step::Confirm(booking, self.checkout(booking).await?), done.receipt)
             }
             Step::Confirm(booking_id, Confirmation { order_id, amount }) => {
-                let input = ConfirmPayment { booking_id, payment_key: Uuid::new_v4().to_string(), order_id, amount };
+                let input = ConfirmPayment { purpose: booking_id.into(), payment_key: Uuid::new_v4().to_string(), order_id, amount };
                 let done = confirm_payment(&self.ctx, &by(self.guest), &input).await?;
                 (Step::Capture(done.value), done.receipt)
             }

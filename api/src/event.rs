@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object};
 use domain::user::Role;
-use eventlog::{EventFilter as Filter, EventPage, Order, Recorded};
+use eventlog::{EventFilter as Filter, EventPage, MAX_READ, Order, Recorded};
 use kernel::{StreamName, Timestamp};
 use projections::{Known, ReadModel};
 
@@ -18,7 +18,7 @@ pub use subscription::{EventSubscription, watch};
 /// Who may read the log.
 pub const LOG_READERS: [Role; 3] = [Role::Auditor, Role::Finance, Role::Engineer];
 /// Most events that one entity's past is folded from.
-const MAX_HISTORY: usize = 10_000;
+const MAX_HISTORY: usize = 200_000;
 
 /// A moment of the past: as recorded (position or instant of recording), as effective (business date), or both.
 #[derive(Clone, Debug, InputObject)]
@@ -245,7 +245,7 @@ async fn row_at<M: ReadModel>(app: &App, key: &str, moment: &Moment) -> Result<O
     let mut events = Vec::new();
     for name in M::streams(key) {
         let Ok(stream) = name.parse::<StreamName>() else { return Ok(None) };
-        events.extend(app.ctx.log.read_stream(&stream, 0, MAX_HISTORY).await.map_err(ApiError::internal)?);
+        events.extend(stream_until(app, &stream, moment).await?);
     }
     events.sort_unstable_by_key(|event| event.position);
     let mut row = None;
@@ -258,6 +258,25 @@ async fn row_at<M: ReadModel>(app: &App, key: &str, moment: &Moment) -> Result<O
         }
     }
     Ok(row)
+}
+
+/// A stream's events from its beginning, as far as a moment needs them.
+async fn stream_until(app: &App, stream: &StreamName, moment: &Moment) -> Result<Vec<Recorded>, ApiError> {
+    let mut events = Vec::<Recorded>::new();
+    loop {
+        let after = events.last().map_or(0, |event| event.version);
+        let page = app.ctx.log.read_stream(stream, after, MAX_READ).await.map_err(ApiError::internal)?;
+        let full = page.len() == MAX_READ;
+        // Positions and recorded times only grow along a stream; what the moment does not cover later on is left out one by one.
+        let reached = page.last().is_none_or(|event| moment.position.is_some_and(|position| event.position > position));
+        events.extend(page);
+        if !full || reached {
+            return Ok(events);
+        }
+        if events.len() > MAX_HISTORY {
+            return Err(ApiError::internal(format!("{stream} has more than {MAX_HISTORY} events, too many to look back over")));
+        }
+    }
 }
 
 /// The signed head of the log's tree.

@@ -5,7 +5,7 @@ mod sqlite;
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use kernel::{Decider, StreamName, upcast};
 use sqlx::postgres::PgRow;
@@ -29,9 +29,9 @@ pub(crate) use sqlite::Sqlite;
 const FOLD_PAGE: u64 = snapshot::EVERY;
 /// Most stream names in one page.
 const MAX_STREAMS: usize = 10_000;
-/// How often, and how many times, an unanswered commit is looked for before its outcome is called unknown.
+/// How often, and how long, an unanswered commit is looked for before its outcome is called unknown; meanwhile nobody appends.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-const LOOKS: usize = 50;
+const LOOKING: Duration = Duration::from_secs(10);
 
 /// An opened store. Cheap to clone.
 #[derive(Clone)]
@@ -79,7 +79,8 @@ where
     Fut: Future<Output = Result<bool, sqlx::Error>>,
 {
     let Some(mark) = mark else { return Err(AppendFailure::Nothing(error)) };
-    for _ in 0..LOOKS {
+    let began = Instant::now();
+    while began.elapsed() < LOOKING {
         tokio::time::sleep(LOOK_AGAIN).await;
         match look(mark).await {
             Ok(true) => return Ok(()),

@@ -41,7 +41,8 @@ impl<W: Work> Timers<W> {
     }
 
     async fn fire_one(&self, timer: &DueTimer) -> Result<(), ProcessError> {
-        let text = format!("timer:{}:{}:{}", timer.process, timer.key, timer.due_at);
+        // With the position of the event that set it: a timer set anew for the same instant is another one.
+        let text = format!("timer:{}:{}:{}:{}", timer.process, timer.key, timer.due_at, timer.position);
         let id = ReactionId::new(text.clone(), cause(&self.log, timer.position).await?.as_ref());
         let outcome = match serde_json::from_str(&timer.intent) {
             Ok(intent) => self.work.perform(intent, id).await,

@@ -1,23 +1,23 @@
 //! Shop orders as GraphQL shows and changes them.
 
-use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use domain::ids::ProductId;
 use domain::shop_order::{OrderLine, Units};
 use domain::user::Role;
-use kernel::Personal;
-use projections::models::shop_orders::{OrderReturn, Parcel};
 
 mod mutation;
 mod node;
+mod parts;
 mod query;
 
 use crate::errors::ApiError;
 use crate::product::ProductNode;
 use crate::reading::Reader;
-use crate::scalars::{DateTime, Money};
+use crate::scalars::Money;
 use crate::stock::units;
 pub use mutation::ShopOrderMutation;
 pub use node::ShopOrderNode;
+pub use parts::{ShopCutShort, ShopParcel, ShopReturn};
 pub use query::{ShopOrderQuery, ShopOrderSubscription};
 
 /// Who sees the orders of others.
@@ -55,7 +55,7 @@ pub enum ShopCancelledBy {
     Buyer,
     /// Who sells.
     Seller,
-    /// An administrator.
+    /// An administrator, or support.
     Admin,
 }
 
@@ -82,62 +82,6 @@ pub struct ShopUnits {
 fn listed(counted: &Units) -> Vec<ShopUnits> {
     let one = |(product, quantity): (&ProductId, &u32)| ShopUnits { product_id: ID(product.to_string()), quantity: units(*quantity) };
     counted.iter().map(one).collect()
-}
-
-/// Units that left together.
-#[derive(Clone, Debug, SimpleObject)]
-pub struct ShopParcel {
-    /// Which units.
-    pub units: Vec<ShopUnits>,
-    /// Who carries them.
-    pub carrier: String,
-    /// The carrier's number.
-    pub tracking_number: String,
-    /// When they left.
-    pub shipped_at: DateTime,
-}
-
-impl From<&Parcel> for ShopParcel {
-    fn from(parcel: &Parcel) -> Self {
-        let (carrier, tracking_number) = (parcel.tracking.carrier.clone(), parcel.tracking.number.clone());
-        Self { units: listed(&parcel.units), carrier, tracking_number, shipped_at: parcel.shipped_at.into() }
-    }
-}
-
-/// Units that the buyer gives back.
-#[derive(Clone, Debug, SimpleObject)]
-#[graphql(complex)]
-pub struct ShopReturn {
-    /// Which units.
-    pub units: Vec<ShopUnits>,
-    #[graphql(skip)]
-    reason: Personal<String>,
-    /// When the buyer asked for it.
-    pub requested_at: DateTime,
-    /// When the seller had the units back; null while they have not.
-    pub approved_at: Option<DateTime>,
-    /// What goes back to the buyer, once the seller has the units back.
-    pub refund: Option<Money>,
-}
-
-#[ComplexObject]
-impl ShopReturn {
-    /// Why, in the buyer's words; null once they were erased.
-    async fn reason(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
-        Reader::of(ctx)?.open(&self.reason).await
-    }
-}
-
-impl From<&OrderReturn> for ShopReturn {
-    fn from(back: &OrderReturn) -> Self {
-        Self {
-            units: listed(&back.units),
-            reason: back.reason.clone(),
-            requested_at: back.requested_at.into(),
-            approved_at: back.approval.map(|approval| approval.at.into()),
-            refund: back.approval.map(|approval| approval.refund.into()),
-        }
-    }
 }
 
 /// A line of an order, with what became of its units.

@@ -1,20 +1,26 @@
 //! Shop orders, from placement to the end of their returns (domain.md §3.8). What belongs together happens in one append: a
 //! placement reserves every line's units and asks for the payment, an end gives them back and settles the escrow.
 
-use domain::ids::{ProductId, RefundId, ShopOrderId};
-use domain::payment::{Payment, RefundCause};
-use domain::shop_order::{CancelledBy, Command, Event, Refusal, ShopOrder, Units};
+use domain::ids::{PaymentId, ProductId, RefundId, ShopOrderId, UserId};
+use domain::payment::{Payment, Phase, RefundCause};
+use domain::shop_order::{CancelledBy, Command, Event, Refusal, ShopOrder, Status, Units};
 use domain::stock::{self, Stock};
 use domain::user::Role;
 use eventlog::{ExecuteError, Executed, Loaded, Session, Stop};
+use kernel::{Money, Personal};
 use serde::Serialize;
 
 mod placement;
+mod returns;
 
 use crate::access::{self, Denied, actor_of};
 use crate::context::{Caller, Context};
 use crate::escrow::{self, Ending, IfUnpaid, RefundOrder};
 pub use placement::{AddressInput, LineInput, PlaceShopOrder, place_shop_order};
+pub use returns::{DeclineReturn, RequestReturn, approve_return, decline_return, lapse_return, request_return, withdraw_return};
+
+/// Who stands in for a party.
+const OFFICE: [Role; 2] = [Role::Support, Role::Admin];
 
 /// Input of [`cancel_shop_order`].
 #[derive(Clone, Debug, Serialize)]
@@ -38,44 +44,47 @@ pub struct ShipShopOrder {
     pub tracking_number: String,
 }
 
-/// Input of [`request_return`].
-#[derive(Clone, Debug, Serialize)]
-pub struct RequestReturn {
-    /// Which order.
-    pub order_id: ShopOrderId,
-    /// What goes back; nothing listed: all that is not back.
-    pub lines: Vec<LineInput>,
-    /// Why.
-    pub reason: String,
-}
-
-/// Calls an order off before anything left: its units are free again, and what was paid goes back in full.
+/// Calls an order off before anything left: its units are free again, and what was paid goes back in full. Of an order that left
+/// in part, only the rest is called off: its seller and support may do that at any time, its buyer when the rest is late.
 ///
 /// # Errors
 /// SYS007, SYS003, SHOP005.
 pub async fn cancel_shop_order(ctx: &Context, caller: &Caller, input: &CancelShopOrder) -> Result<Executed<ShopOrderId>, ExecuteError> {
-    let refund = RefundId::new(ctx.ids.mint());
+    let (refund, id) = (RefundId::new(ctx.ids.mint()), input.order_id);
     ctx.execute("cancelShopOrder", caller, input, |s| async move {
         let person = actor_of(&s)?;
-        let mut order = s.load::<ShopOrder>(input.order_id.uuid()).await?;
-        let terms = order.terms().ok_or(Refusal::NotFound)?;
-        let by = if person == terms.buyer {
-            CancelledBy::Buyer
-        } else if person == terms.seller {
-            CancelledBy::Seller
-        } else if caller.is_any(&[Role::Admin]) {
-            CancelledBy::Admin
-        } else {
-            return Err(Refusal::NotFound.into());
-        };
+        let mut order = s.load::<ShopOrder>(id.uuid()).await?;
+        let by = side_of(caller, person, &order)?;
         let reason = access::record(person, "reason", &input.reason)?;
-        let events = s.decide(&mut order, Command::Cancel { by, person, reason })?;
-        let amount = events.iter().find_map(|event| match event {
-            Event::ShopOrderCancelled { refund, .. } => Some(*refund),
-            _ => None,
-        });
-        end(&s, input.order_id, &order, &Ending::cancelled(refund, amount)).await?;
-        Ok(input.order_id)
+        let left = left_to_pay_back(&s, &order).await?;
+        for event in s.decide(&mut order, Command::Cancel { by, person, reason, left })? {
+            match &event {
+                // The escrow counts what went back before towards the whole price.
+                Event::ShopOrderCancelled { .. } => {
+                    let whole = order.terms().map(|terms| terms.total);
+                    end(&s, id, &order, &Ending::cancelled(refund, whole)).await?;
+                }
+                event => release_rest(&s, id, &order, event, refund).await?,
+            }
+        }
+        Ok(id)
+    })
+    .await
+}
+
+/// What should have left by now is called off; changes nothing when it did leave.
+///
+/// # Errors
+/// Of the log only.
+pub async fn cut_short(ctx: &Context, caller: &Caller, order_id: ShopOrderId) -> Result<Executed<ShopOrderId>, ExecuteError> {
+    let refund = RefundId::new(ctx.ids.mint());
+    ctx.execute("cutShort", caller, &order_id, |s| async move {
+        let mut order = s.load::<ShopOrder>(order_id.uuid()).await?;
+        let left = left_to_pay_back(&s, &order).await?;
+        for event in s.decide(&mut order, Command::CutShort { left })? {
+            release_rest(&s, order_id, &order, &event, refund).await?;
+        }
+        Ok(order_id)
     })
     .await
 }
@@ -89,8 +98,9 @@ pub async fn ship_shop_order(ctx: &Context, caller: &Caller, input: &ShipShopOrd
     ctx.execute("shipShopOrder", caller, input, |s| async move {
         let seller = actor_of(&s)?;
         let mut order = s.load::<ShopOrder>(id.uuid()).await?;
-        access::as_seller(&order, seller)?;
+        let buyer = access::as_seller(&order, seller)?.terms.buyer;
         let tracking = placement::tracking(&input.carrier, &input.tracking_number)?;
+        let tracking = Personal::retained(buyer.uuid(), tracking);
         let events = s.decide(&mut order, Command::Ship { units: listed(&input.lines)?, tracking })?;
         for event in &events {
             if let Event::ShopOrderShipped { units, .. } = event {
@@ -110,56 +120,8 @@ pub async fn confirm_delivery(ctx: &Context, caller: &Caller, order_id: ShopOrde
     ctx.execute("confirmDelivery", caller, &order_id, |s| async move {
         let by = actor_of(&s)?;
         let mut order = s.load::<ShopOrder>(order_id.uuid()).await?;
-        if !caller.is_any(&[Role::Support, Role::Admin]) && access::deal_of(&order, by)?.terms.buyer != by {
-            return Err(Denied::Forbidden.into());
-        }
+        for_buyer(caller, by, &order)?;
         s.decide(&mut order, Command::Deliver { by: Some(by) })?;
-        Ok(order_id)
-    })
-    .await
-}
-
-/// Asks to give units back.
-///
-/// # Errors
-/// SYS007, AUTH010, SYS003, SHOP005, SHOP006.
-pub async fn request_return(ctx: &Context, caller: &Caller, input: &RequestReturn) -> Result<Executed<ShopOrderId>, ExecuteError> {
-    ctx.execute("requestReturn", caller, input, |s| async move {
-        let buyer = actor_of(&s)?;
-        let mut order = s.load::<ShopOrder>(input.order_id.uuid()).await?;
-        if access::deal_of(&order, buyer)?.terms.buyer != buyer {
-            return Err(Denied::Forbidden.into());
-        }
-        let reason = access::record(buyer, "reason", &input.reason)?;
-        s.decide(&mut order, Command::RequestReturn { units: listed(&input.lines)?, reason })?;
-        Ok(input.order_id)
-    })
-    .await
-}
-
-/// The units are back: they are sold again, and their price goes back to the buyer, in one append.
-///
-/// # Errors
-/// SYS007, AUTH010, SHOP005.
-pub async fn approve_return(ctx: &Context, caller: &Caller, order_id: ShopOrderId) -> Result<Executed<ShopOrderId>, ExecuteError> {
-    let refund_id = RefundId::new(ctx.ids.mint());
-    ctx.execute("approveReturn", caller, &order_id, |s| async move {
-        let by = actor_of(&s)?;
-        let mut order = s.load::<ShopOrder>(order_id.uuid()).await?;
-        if !caller.is_any(&[Role::Support, Role::Admin]) {
-            access::as_seller(&order, by)?;
-        }
-        let (payment_id, buyer) = order.deal().map(|deal| (deal.payment, deal.terms.buyer)).ok_or(Refusal::NotFound)?;
-        for event in s.decide(&mut order, Command::ApproveReturn { by })? {
-            let Event::ReturnApproved { units, refund, complete, .. } = event else { continue };
-            on_stocks(&s, &units, |quantity| stock::Command::Restock { order: order_id, buyer, quantity }).await?;
-            let mut payment = s.load::<Payment>(payment_id.uuid()).await?;
-            let order = RefundOrder::system(refund_id, refund, RefundCause::Return);
-            escrow::request_refund(&s, payment_id, &mut payment, order).await?;
-            if complete {
-                escrow::release(&s, payment_id).await?;
-            }
-        }
         Ok(order_id)
     })
     .await
@@ -212,6 +174,67 @@ async fn end(s: &Session, id: ShopOrderId, order: &ShopOrder, ending: &Ending) -
     let Some(deal) = order.deal() else { return Ok(()) };
     on_stocks(s, &deal.terms.by_product(), |_| stock::Command::Release(id)).await?;
     escrow::close(s, deal.payment, ending).await
+}
+
+/// Frees the units of a partly shipped order that never leave, and gives their price back.
+async fn release_rest(s: &Session, id: ShopOrderId, order: &ShopOrder, event: &Event, refund_id: RefundId) -> Result<(), Stop> {
+    let (Event::ShopOrderCutShort { units, refund, .. }, Some(deal)) = (event, order.deal()) else { return Ok(()) };
+    on_stocks(s, units, |_| stock::Command::Release(id)).await?;
+    pay_back(s, deal.payment, refund_id, *refund, RefundCause::Cancellation).await
+}
+
+/// Gives a part of the price back; nothing when nothing is left of it.
+async fn pay_back(s: &Session, payment_id: PaymentId, refund_id: RefundId, amount: Money, cause: RefundCause) -> Result<(), Stop> {
+    if !amount.is_positive() {
+        return Ok(());
+    }
+    let mut payment = s.load::<Payment>(payment_id.uuid()).await?;
+    escrow::request_refund(s, payment_id, &mut payment, RefundOrder::system(refund_id, amount, cause)).await
+}
+
+/// What was paid for the order and has not been asked back.
+async fn left_to_pay_back(s: &Session, order: &ShopOrder) -> Result<Money, Stop> {
+    let deal = order.deal().ok_or(Refusal::NotFound)?;
+    let payment = s.load::<Payment>(deal.payment.uuid()).await?;
+    let none = deal.terms.total.with_minor(0);
+    let refunded = payment.refunded().unwrap_or(none);
+    let captured = payment.phase().is_some_and(Phase::captured);
+    Ok(if captured { deal.terms.total.minus(refunded).map_err(Refusal::from)? } else { none })
+}
+
+/// On whose side somebody calls an order off; to strangers there is no such order.
+fn side_of(caller: &Caller, person: UserId, order: &ShopOrder) -> Result<CancelledBy, Refusal> {
+    let terms = order.terms().ok_or(Refusal::NotFound)?;
+    // Support ends what nobody else ends; before anything left that is the parties' own affair.
+    let office: &[Role] = if order.status() == Some(Status::PartiallyShipped) { &OFFICE } else { &[Role::Admin] };
+    match person {
+        _ if person == terms.buyer => Ok(CancelledBy::Buyer),
+        _ if person == terms.seller => Ok(CancelledBy::Seller),
+        _ if caller.is_any(office) => Ok(CancelledBy::Admin),
+        _ => Err(Refusal::NotFound),
+    }
+}
+
+/// Only for the buyer, and for support in an order that is not their own sale.
+fn for_buyer(caller: &Caller, person: UserId, order: &ShopOrder) -> Result<(), Stop> {
+    let terms = order.terms().ok_or(Refusal::NotFound)?;
+    match person {
+        _ if person == terms.buyer => Ok(()),
+        _ if person == terms.seller => Err(Denied::Forbidden.into()),
+        _ if caller.is_any(&OFFICE) => Ok(()),
+        _ => Err(Refusal::NotFound.into()),
+    }
+}
+
+/// Only for the seller, and for support in an order that is not their own purchase.
+fn for_seller(caller: &Caller, person: UserId, order: &ShopOrder) -> Result<(), Stop> {
+    let terms = order.terms().ok_or(Refusal::NotFound)?;
+    match person {
+        _ if person == terms.seller => Ok(()),
+        _ if person == terms.buyer => Err(Denied::Forbidden.into()),
+        _ if caller.is_any(&OFFICE) => Ok(()),
+        _ => Err(Refusal::NotFound.into()),
+    }
 }
 
 /// One command on the stock of each product, in the order of their ids.

@@ -4,6 +4,8 @@
 //! Placed → Paid → PartiallyShipped → Shipped → Delivered → Completed | Returned
 //! Placed → Expired | Cancelled;  Paid → Shipped | Cancelled
 //! ```
+//! What a partly shipped order still lacks may be called off: then it is shipped, and smaller.
+//!
 //! An order's own events never post money: its payment's stream does, in the same append. All its lines are of one seller, who
 //! earns the payment. Units are reserved when it is placed and leave the stock parcel by parcel.
 
@@ -29,6 +31,10 @@ pub const PAYMENT_WINDOW: SignedDuration = SignedDuration::from_mins(30);
 pub const DELIVERY_WINDOW: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// So long after the delivery units may be given back (SHOP006); then the purchase is confirmed (domain.md §5).
 pub const RETURN_WINDOW: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// What has not left so long after the first parcel is called off.
+pub const REST_WINDOW: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// A return that nobody answered so long after it was asked for lapses.
+pub const ANSWER_WINDOW: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// More lines than this are refused.
 pub const MAX_LINES: usize = 100;
 /// More units of one product than this are refused.
@@ -65,7 +71,7 @@ pub enum CancelledBy {
     Buyer,
     /// Who sells.
     Seller,
-    /// An administrator.
+    /// An administrator, or support.
     Admin,
 }
 
@@ -100,6 +106,17 @@ pub struct Deal {
     pub terms: Terms,
     /// The payment.
     pub payment: PaymentId,
+    /// Units that were called off after others had left.
+    pub cut: Units,
+}
+
+/// A return that waits for its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Returning {
+    /// Units that the buyer wants to give back.
+    pub units: Units,
+    /// Until when.
+    pub due_at: Timestamp,
 }
 
 /// Where an order stands.
@@ -121,8 +138,10 @@ pub enum ShopOrder {
         deal: Box<Deal>,
         /// Units that left.
         shipped: Units,
+        /// When what has not left is called off; set by the first parcel.
+        rest_due_at: Option<Timestamp>,
     },
-    /// All units left.
+    /// All units left, but for those that were called off.
     Shipped {
         /// What was agreed.
         deal: Box<Deal>,
@@ -139,8 +158,8 @@ pub enum ShopOrder {
         confirm_due_at: Timestamp,
         /// Units that came back.
         returned: Units,
-        /// Units that the buyer wants to give back.
-        returning: Option<Units>,
+        /// What the buyer wants to give back.
+        returning: Option<Returning>,
     },
     /// Confirmed.
     Completed {
@@ -187,7 +206,7 @@ pub enum Command {
     },
     /// Nobody paid in time.
     Expire,
-    /// Call it off before anything leaves.
+    /// Call it off before anything leaves, or what has not left.
     Cancel {
         /// On whose side.
         by: CancelledBy,
@@ -195,13 +214,20 @@ pub enum Command {
         person: UserId,
         /// In their words.
         reason: Personal<String>,
+        /// What is left of the payment: no more goes back.
+        left: Money,
+    },
+    /// What should have left by now is called off.
+    CutShort {
+        /// What is left of the payment: no more goes back.
+        left: Money,
     },
     /// Units leave in one parcel.
     Ship {
         /// Which, as the seller listed them; none listed: all that have not left.
         units: Vec<(ProductId, u32)>,
         /// How the parcel is followed.
-        tracking: Tracking,
+        tracking: Personal<Tracking>,
     },
     /// Everything arrived.
     Deliver {
@@ -219,7 +245,20 @@ pub enum Command {
     ApproveReturn {
         /// Who received them.
         by: UserId,
+        /// What is left of the payment: no more goes back.
+        left: Money,
     },
+    /// The units stay with the buyer.
+    DeclineReturn {
+        /// Who says so.
+        by: UserId,
+        /// In their words.
+        reason: Personal<String>,
+    },
+    /// The buyer keeps the units after all.
+    WithdrawReturn,
+    /// Nobody answered the return in time.
+    LapseReturn,
     /// The time to return is over.
     Complete,
 }
@@ -240,11 +279,15 @@ impl Decider for ShopOrder {
                 _ => Vec::new(),
             }),
             Command::Expire => Ok(self.expire(now)),
-            Command::Cancel { by, person, reason } => self.cancel(by, person, reason),
+            Command::Cancel { by, person, reason, left } => self.cancel(by, person, reason, left, now),
+            Command::CutShort { left } => self.cut_short(left, now),
             Command::Ship { units, tracking } => self.ship(&units, tracking, now),
             Command::Deliver { by } => self.deliver(by, now),
             Command::RequestReturn { units, reason } => self.request_return(&units, reason, now),
-            Command::ApproveReturn { by } => self.approve_return(by, now),
+            Command::ApproveReturn { by, left } => self.approve_return(by, left, now),
+            Command::DeclineReturn { by, reason } => self.decline_return(by, reason, now),
+            Command::WithdrawReturn => self.withdraw_return(now),
+            Command::LapseReturn => Ok(self.lapse_return(now)),
             Command::Complete => Ok(self.complete(now)),
         }
     }
@@ -252,16 +295,22 @@ impl Decider for ShopOrder {
     fn evolve(self, event: &Event) -> Self {
         match (self, event) {
             (Self::Absent, Event::ShopOrderPlaced { terms, payment, payment_due_at, .. }) => {
-                let deal = Box::new(Deal { terms: (**terms).clone(), payment: *payment });
+                let deal = Box::new(Deal { terms: (**terms).clone(), payment: *payment, cut: Units::new() });
                 Self::Placed { deal, due_at: *payment_due_at }
             }
-            (Self::Placed { deal, .. }, Event::ShopOrderPaid { .. }) => Self::Paid { deal, shipped: Units::new() },
+            (Self::Placed { deal, .. }, Event::ShopOrderPaid { .. }) => Self::Paid { deal, shipped: Units::new(), rest_due_at: None },
             (Self::Placed { deal, .. }, Event::ShopOrderExpired {}) => Self::Expired { deal },
             (Self::Placed { deal, .. } | Self::Paid { deal, .. }, Event::ShopOrderCancelled { .. }) => Self::Cancelled { deal },
             (Self::Paid { deal, .. }, Event::ShopOrderShipped { delivery_due_at: Some(delivery_due_at), .. }) => {
                 Self::Shipped { deal, delivery_due_at: *delivery_due_at }
             }
-            (Self::Paid { deal, shipped }, Event::ShopOrderShipped { units, .. }) => Self::Paid { deal, shipped: sum(shipped, units) },
+            (Self::Paid { deal, shipped, .. }, Event::ShopOrderShipped { units, rest_due_at, .. }) => {
+                Self::Paid { deal, shipped: sum(shipped, units), rest_due_at: *rest_due_at }
+            }
+            (Self::Paid { mut deal, .. }, Event::ShopOrderCutShort { units, delivery_due_at, .. }) => {
+                deal.cut = units.clone();
+                Self::Shipped { deal, delivery_due_at: *delivery_due_at }
+            }
             (Self::Shipped { deal, .. }, Event::ShopOrderDelivered { delivered_at, confirm_due_at, .. }) => Self::Delivered {
                 deal,
                 delivered_at: *delivered_at,
@@ -269,9 +318,14 @@ impl Decider for ShopOrder {
                 returned: Units::new(),
                 returning: None,
             },
-            (Self::Delivered { deal, delivered_at, confirm_due_at, returned, .. }, Event::ReturnRequested { units, .. }) => {
-                Self::Delivered { deal, delivered_at, confirm_due_at, returned, returning: Some(units.clone()) }
+            (Self::Delivered { deal, delivered_at, confirm_due_at, returned, .. }, Event::ReturnRequested { units, answer_due_at, .. }) => {
+                let returning = Some(Returning { units: units.clone(), due_at: *answer_due_at });
+                Self::Delivered { deal, delivered_at, confirm_due_at, returned, returning }
             }
+            (
+                Self::Delivered { deal, delivered_at, returned, .. },
+                Event::ReturnDeclined { confirm_due_at, .. } | Event::ReturnWithdrawn { confirm_due_at },
+            ) => Self::Delivered { deal, delivered_at, confirm_due_at: *confirm_due_at, returned, returning: None },
             (Self::Delivered { deal, .. }, Event::ReturnApproved { complete: true, .. }) => Self::Returned { deal },
             (Self::Delivered { deal, delivered_at, returned, .. }, Event::ReturnApproved { units, confirm_due_at, .. }) => {
                 let returned = sum(returned, units);

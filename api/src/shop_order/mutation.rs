@@ -155,6 +155,30 @@ pub struct ApproveReturnInput {
     client_mutation_id: Option<String>,
 }
 
+/// The units are not taken back.
+#[derive(InputObject)]
+pub struct DeclineReturnInput {
+    /// Makes retries harmless.
+    idempotency_key: String,
+    /// Which order.
+    order_id: ID,
+    /// Why, at most 1,000 characters.
+    reason: String,
+    /// Echoed in the answer.
+    client_mutation_id: Option<String>,
+}
+
+/// The buyer keeps the units after all.
+#[derive(InputObject)]
+pub struct WithdrawReturnInput {
+    /// Makes retries harmless.
+    idempotency_key: String,
+    /// Which order.
+    order_id: ID,
+    /// Echoed in the answer.
+    client_mutation_id: Option<String>,
+}
+
 fn order_id(text: &ID) -> Result<ShopOrderId, ExecuteError> {
     id(text, "SYS007", "orderId")
 }
@@ -178,7 +202,8 @@ impl ShopOrderMutation {
         reader.mutate(caller, input.client_mutation_id.clone(), act).await
     }
 
-    /// Calls an order off before anything left: what was paid goes back in full. For its buyer and its seller.
+    /// Calls an order off before anything left: what was paid goes back in full. For its buyer and its seller. Of an order that
+    /// left in part, calls off the rest and gives its price back: for its seller and support, and for its buyer when it is late.
     async fn cancel_shop_order(
         &self,
         ctx: &Context<'_>,
@@ -247,6 +272,34 @@ impl ShopOrderMutation {
         let reader = Reader::of(ctx)?;
         let caller = reader.caller(Some(input.idempotency_key));
         let act = async |caller: Caller| command::approve_return(&reader.app.ctx, &caller, order_id(&input.order_id)?).await;
+        reader.mutate(caller, input.client_mutation_id, act).await
+    }
+
+    /// Says that the units stay with the buyer. Unanswered for 14 days, a return lapses the same way. For the order's seller, and
+    /// for support.
+    async fn decline_return(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: DeclineReturnInput,
+    ) -> Result<ShopOrderPayload, ApiError> {
+        let reader = Reader::of(ctx)?;
+        let caller = reader.caller(Some(input.idempotency_key));
+        let act = async |caller: Caller| {
+            let command = command::DeclineReturn { order_id: order_id(&input.order_id)?, reason: input.reason };
+            command::decline_return(&reader.app.ctx, &caller, &command).await
+        };
+        reader.mutate(caller, input.client_mutation_id, act).await
+    }
+
+    /// Takes a return back that nobody has answered. For the order's buyer.
+    async fn withdraw_return(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: WithdrawReturnInput,
+    ) -> Result<ShopOrderPayload, ApiError> {
+        let reader = Reader::of(ctx)?;
+        let caller = reader.caller(Some(input.idempotency_key));
+        let act = async |caller: Caller| command::withdraw_return(&reader.app.ctx, &caller, order_id(&input.order_id)?).await;
         reader.mutate(caller, input.client_mutation_id, act).await
     }
 }

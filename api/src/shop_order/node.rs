@@ -4,9 +4,10 @@ use async_graphql::{Context, ID, Object};
 use domain::ids::{ProductId, ShopOrderId};
 use domain::shop_order::Units;
 use domain::stock::sku_of;
+use domain::user::Role;
 use projections::models::{Payments, ShopOrderRow, ShopOrders};
 
-use super::{READERS, ShopAddress, ShopCancelledBy, ShopOrderLineNode, ShopOrderStatus, ShopParcel, ShopReturn};
+use super::{READERS, ShopAddress, ShopCancelledBy, ShopCutShort, ShopOrderLineNode, ShopOrderStatus, ShopParcel, ShopReturn};
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
 use crate::event::{self, EventNode};
@@ -28,6 +29,17 @@ impl ShopOrderNode {
     pub fn visible(viewer: &Viewer, row: ShopOrderRow) -> Option<Self> {
         let party = viewer.user.is_some_and(|user| row.terms.is_party(user));
         (party || viewer.is_any(&READERS)).then_some(Self(row))
+    }
+
+    /// May the viewer see what is personal in the order? Its parties may, and support for their work; finance needs only money.
+    fn shows_personal(&self, viewer: &Viewer) -> bool {
+        viewer.user.is_some_and(|user| self.0.terms.is_party(user)) || viewer.is_any(&[Role::Support, Role::Admin])
+    }
+
+    /// May the viewer see where it goes? A seller has no use for that before they are to send something.
+    fn shows_address(&self, viewer: &Viewer) -> bool {
+        let unpaid_sale = viewer.user == Some(self.0.terms.seller) && self.0.paid_at.is_none();
+        self.shows_personal(viewer) && !unpaid_sale
     }
 
     /// An order by its id, if the viewer may see it.
@@ -80,7 +92,7 @@ impl ShopOrderNode {
         let line = |line: &domain::shop_order::OrderLine| ShopOrderLineNode {
             line: line.clone(),
             shipped: sum(row.parcels.iter().map(|parcel| &parcel.units), line.product),
-            returned: sum(row.returns.iter().filter(|back| back.approval.is_some()).map(|back| &back.units), line.product),
+            returned: sum(row.returns.iter().filter(|back| back.approval().is_some()).map(|back| &back.units), line.product),
         };
         row.terms.lines.iter().map(line).collect()
     }
@@ -105,11 +117,10 @@ impl ShopOrderNode {
         self.0.status.into()
     }
 
-    /// Where it goes; for its buyer and its seller. Null once it was erased.
+    /// Where it goes; for its buyer, for its seller once it is paid, and for support. Null once it was erased.
     async fn address(&self, ctx: &Context<'_>) -> Result<Option<ShopAddress>, ApiError> {
         let reader = Reader::of(ctx)?;
-        let party = reader.viewer.user.is_some_and(|user| self.0.terms.is_party(user));
-        let to = reader.open(Some(&self.0.address).filter(|_| party)).await?;
+        let to = reader.open(Some(&self.0.address).filter(|_| self.shows_address(reader.viewer))).await?;
         Ok(to.map(|to| ShopAddress { recipient: to.recipient, phone: to.phone, address: to.address }))
     }
 
@@ -136,14 +147,28 @@ impl ShopOrderNode {
         self.0.cancellation.as_ref().map(|cancelled| cancelled.by.into())
     }
 
-    /// Why it was called off, in the words of who did.
+    /// Why it was called off, in the words of who did; for its parties and support.
     async fn cancel_reason(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
-        Reader::of(ctx)?.open(self.0.cancellation.as_ref().map(|cancelled| &cancelled.reason)).await
+        let reader = Reader::of(ctx)?;
+        let cancelled = self.0.cancellation.as_ref().filter(|_| self.shows_personal(reader.viewer));
+        reader.open(cancelled.map(|cancelled| &cancelled.reason)).await
     }
 
     /// What left, in the order of time.
-    async fn parcels(&self) -> Vec<ShopParcel> {
-        self.0.parcels.iter().map(Into::into).collect()
+    async fn parcels(&self, ctx: &Context<'_>) -> Result<Vec<ShopParcel>, ApiError> {
+        let personal = self.shows_personal(Reader::of(ctx)?.viewer);
+        Ok(self.0.parcels.iter().map(|parcel| ShopParcel::seen(parcel, personal)).collect())
+    }
+
+    /// When what has not left is called off; set while only some of it left.
+    async fn rest_due_at(&self) -> Option<DateTime> {
+        self.0.rest_due_at.map(Into::into)
+    }
+
+    /// What never left; null when everything did or still may.
+    async fn cut_short(&self, ctx: &Context<'_>) -> Result<Option<ShopCutShort>, ApiError> {
+        let personal = self.shows_personal(Reader::of(ctx)?.viewer);
+        Ok(self.0.cut.as_ref().map(|cut| ShopCutShort::seen(cut, personal)))
     }
 
     /// When it counts as delivered unless somebody confirms the delivery before; set once all of it left.
@@ -162,8 +187,9 @@ impl ShopOrderNode {
     }
 
     /// What came or comes back, in the order of time.
-    async fn returns(&self) -> Vec<ShopReturn> {
-        self.0.returns.iter().map(Into::into).collect()
+    async fn returns(&self, ctx: &Context<'_>) -> Result<Vec<ShopReturn>, ApiError> {
+        let personal = self.shows_personal(Reader::of(ctx)?.viewer);
+        Ok(self.0.returns.iter().map(|back| ShopReturn::seen(back, personal)).collect())
     }
 
     /// When the purchase was confirmed and the seller had earned their share.

@@ -221,9 +221,69 @@ async fn a_cancelled_order_is_refunded_in_full_unless_something_left() {
     assert_eq!(refusal(ship_shop_order(ctx, &shop.buyer, &shop.ship(sent, &[])).await).0, "AUTH010");
     ship_shop_order(ctx, &shop.seller, &shop.ship(sent, &[(0, 1)])).await.unwrap();
     assert_eq!((shop.order(sent).await.status(), shop.stock(0).await), (Some(Status::PartiallyShipped), (3, 1)));
-    assert_eq!(refusal(cancel_shop_order(ctx, &shop.seller, &cancel(sent)).await).0, "SHOP005");
+    assert_eq!(refusal(cancel_shop_order(ctx, &shop.buyer, &cancel(sent)).await).0, "SHOP005", "the seller may still send it");
     let stranger = by(person(&shop.book, "other@example.com", Role::Guest).await);
     assert_eq!(refusal(cancel_shop_order(ctx, &stranger, &cancel(sent)).await), ("SYS007".to_owned(), "orderId".to_owned()));
+}
+
+#[tokio::test]
+async fn the_rest_of_a_partly_shipped_order_is_called_off_in_one_append() {
+    let shop = shop(&[4]).await;
+    let (ctx, system) = (&shop.book.ctx, shop.system());
+    let part_shipped = async || {
+        let id = shop.place(&[(0, 2)]).await;
+        shop.pay(id).await;
+        ship_shop_order(ctx, &shop.seller, &shop.ship(id, &[(0, 1)])).await.unwrap();
+        id
+    };
+    let called_off = part_shipped().await;
+    let support = Caller { roles: [Role::Support].into(), ..by(person(&shop.book, "support@example.com", Role::Guest).await) };
+    let before = events(&shop.book).await.len();
+    let input = CancelShopOrder { order_id: called_off, reason: "품절".to_owned() };
+    cancel_shop_order(ctx, &support, &input).await.unwrap();
+    assert_eq!(events(&shop.book).await[before..], ["ShopOrderCutShort", "StockReleased", "RefundRequested"]);
+    assert_eq!((shop.order(called_off).await.status(), shop.stock(0).await), (Some(Status::Shipped), (3, 0)));
+    assert_eq!(shop.payment(called_off).await.1.refunded(), Some(won(10_000)));
+
+    let late = part_shipped().await;
+    shop.wait(7 * 24 * 60 - 1);
+    cut_short(ctx, &system, late).await.unwrap();
+    assert_eq!((shop.order(late).await.status(), shop.stock(0).await), (Some(Status::PartiallyShipped), (2, 1)), "not before its time");
+    shop.wait(1);
+    cut_short(ctx, &system, late).await.unwrap();
+    assert_eq!((shop.order(late).await.status(), shop.stock(0).await), (Some(Status::Shipped), (2, 0)));
+    assert_eq!(shop.payment(late).await.1.refunded(), Some(won(10_000)));
+}
+
+#[tokio::test]
+async fn a_return_is_answered_by_the_seller_and_by_nobody_on_the_other_side() {
+    let shop = shop(&[3]).await;
+    let (ctx, system) = (&shop.book.ctx, shop.system());
+    let id = shop.place(&[(0, 3)]).await;
+    shop.pay(id).await;
+    ship_shop_order(ctx, &shop.seller, &shop.ship(id, &[])).await.unwrap();
+    let office = |caller: &Caller| Caller { roles: [Role::Support].into(), ..caller.clone() };
+    assert_eq!(refusal(confirm_delivery(ctx, &office(&shop.seller), id).await).0, "AUTH010", "support that sells is the seller");
+    confirm_delivery(ctx, &shop.buyer, id).await.unwrap();
+    let back = || RequestReturn { order_id: id, lines: shop.lines(&[(0, 1)]), reason: "파손".to_owned() };
+    let no = || DeclineReturn { order_id: id, reason: "사용한 상품".to_owned() };
+    assert_eq!(refusal(decline_return(ctx, &shop.seller, &no()).await).0, "SHOP005");
+    request_return(ctx, &shop.buyer, &back()).await.unwrap();
+    assert_eq!(refusal(decline_return(ctx, &office(&shop.buyer), &no()).await).0, "AUTH010");
+    assert_eq!(refusal(approve_return(ctx, &office(&shop.buyer), id).await).0, "AUTH010");
+    assert_eq!(refusal(withdraw_return(ctx, &shop.seller, id).await).0, "AUTH010");
+    decline_return(ctx, &shop.seller, &no()).await.unwrap();
+    let again = Caller { key: Some("again".to_owned()), ..shop.buyer.clone() };
+    request_return(ctx, &again, &back()).await.unwrap();
+    withdraw_return(ctx, &shop.buyer, id).await.unwrap();
+    let third = Caller { key: Some("third".to_owned()), ..shop.buyer.clone() };
+    request_return(ctx, &third, &back()).await.unwrap();
+    shop.wait(14 * 24 * 60);
+    complete_shop_order(ctx, &system, id).await.unwrap();
+    assert_eq!(shop.order(id).await.status(), Some(Status::Delivered), "it waits for an answer");
+    lapse_return(ctx, &system, id).await.unwrap();
+    complete_shop_order(ctx, &system, id).await.unwrap();
+    assert_eq!((shop.order(id).await.status(), shop.payment(id).await.1.refunded()), (Some(Status::Completed), Some(won(0))));
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use kernel::jiff::SignedDuration;
 use kernel::{Money, Personal, Timestamp};
 
 use super::{
-    Address, CancelledBy, DELIVERY_WINDOW, Deal, Event, MAX_LINES, MAX_QUANTITY, PAYMENT_WINDOW, RETURN_WINDOW, Refusal, ShopOrder, Status,
-    Terms, Tracking, Units,
+    ANSWER_WINDOW, Address, CancelledBy, DELIVERY_WINDOW, Deal, Event, MAX_LINES, MAX_QUANTITY, PAYMENT_WINDOW, REST_WINDOW, RETURN_WINDOW,
+    Refusal, Returning, ShopOrder, Status, Terms, Tracking, Units, sum,
 };
 use crate::ids::{PaymentId, ProductId, UserId};
 
@@ -55,7 +55,7 @@ impl ShopOrder {
         let ordered = |deal: &Deal| deal.terms.line(product).map_or(0, |line| line.quantity);
         match self {
             Self::Placed { deal, .. } => ordered(deal),
-            Self::Paid { deal, shipped } => ordered(deal).saturating_sub(shipped.get(&product).copied().unwrap_or_default()),
+            Self::Paid { deal, shipped, .. } => ordered(deal).saturating_sub(shipped.get(&product).copied().unwrap_or_default()),
             Self::Absent
             | Self::Shipped { .. }
             | Self::Delivered { .. }
@@ -102,20 +102,42 @@ impl ShopOrder {
         }
     }
 
-    pub(super) fn cancel(&self, by: CancelledBy, person: UserId, reason: Personal<String>) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn cancel(
+        &self,
+        by: CancelledBy,
+        person: UserId,
+        reason: Personal<String>,
+        left: Money,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Refusal> {
         let refund = match self {
             Self::Placed { deal, .. } => deal.terms.total.with_minor(0),
-            Self::Paid { deal, shipped } if shipped.is_empty() => deal.terms.total,
+            Self::Paid { deal, shipped, .. } if shipped.is_empty() => deal.terms.total.min(left),
+            // The seller may still send the rest; a buyer who waits for it has to until it is late.
+            Self::Paid { rest_due_at, .. } if by == CancelledBy::Buyer && rest_due_at.is_none_or(|due_at| now < due_at) => {
+                return Err(Refusal::WrongState);
+            }
+            Self::Paid { deal, shipped, .. } => return cut(deal, shipped, Some((person, reason)), left, now),
             _ => return Err(self.wrong_state()),
         };
         Ok(vec![Event::ShopOrderCancelled { by, person, reason, refund }])
     }
 
-    pub(super) fn ship(&self, listed: &[(ProductId, u32)], tracking: Tracking, now: Timestamp) -> Result<Vec<Event>, Refusal> {
-        let Self::Paid { deal, shipped } = self else { return Err(self.wrong_state()) };
+    pub(super) fn cut_short(&self, left: Money, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+        match self {
+            Self::Paid { deal, shipped, rest_due_at: Some(due_at) } if now >= *due_at => cut(deal, shipped, None, left, now),
+            // A timer that comes late has nothing to do.
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    pub(super) fn ship(&self, listed: &[(ProductId, u32)], tracking: Personal<Tracking>, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+        let Self::Paid { deal, shipped, rest_due_at } = self else { return Err(self.wrong_state()) };
         let (units, complete) = take(&deal.terms, shipped, listed)?;
         let delivery_due_at = complete.then(|| after(now, DELIVERY_WINDOW));
-        Ok(vec![Event::ShopOrderShipped { units, tracking, complete, shipped_at: now, delivery_due_at }])
+        // Further parcels give no more time.
+        let rest_due_at = (!complete).then(|| rest_due_at.unwrap_or_else(|| after(now, REST_WINDOW)));
+        Ok(vec![Event::ShopOrderShipped { units, tracking, complete, shipped_at: now, delivery_due_at, rest_due_at }])
     }
 
     pub(super) fn deliver(&self, by: Option<UserId>, now: Timestamp) -> Result<Vec<Event>, Refusal> {
@@ -147,23 +169,39 @@ impl ShopOrder {
         if now > after(*delivered_at, RETURN_WINDOW) {
             return Err(Refusal::TooLateToReturn);
         }
-        let (units, _) = take(&deal.terms, returned, listed)?;
-        Ok(vec![Event::ReturnRequested { units, reason }])
+        // What never left cannot come back.
+        let (units, _) = take(&deal.terms, &sum(returned.clone(), &deal.cut), listed)?;
+        Ok(vec![Event::ReturnRequested { units, reason, answer_due_at: after(now, ANSWER_WINDOW) }])
     }
 
-    pub(super) fn approve_return(&self, by: UserId, now: Timestamp) -> Result<Vec<Event>, Refusal> {
-        let Self::Delivered { deal, returned, returning: Some(units), confirm_due_at, .. } = self else {
+    pub(super) fn approve_return(&self, by: UserId, left: Money, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+        let Self::Delivered { deal, returned, returning: Some(Returning { units, .. }), confirm_due_at, .. } = self else {
             return Err(self.wrong_state());
         };
-        let amount = |(product, quantity): (&ProductId, &u32)| {
-            let price = deal.terms.line(*product).map_or(deal.terms.total.with_minor(0), |line| line.unit_price);
-            price.ratio(i128::from(*quantity), 1)
-        };
-        let refund = units.iter().map(amount).try_fold(deal.terms.total.with_minor(0), |total, part| total.plus(part?))?;
-        let back: u32 = returned.values().chain(units.values()).sum();
+        let refund = worth(&deal.terms, units)?.min(left);
+        let back: u32 = returned.values().chain(units.values()).chain(deal.cut.values()).sum();
         let complete = back >= deal.terms.units();
         let confirm_due_at = now.max(*confirm_due_at);
         Ok(vec![Event::ReturnApproved { units: units.clone(), refund, complete, confirm_due_at, by }])
+    }
+
+    pub(super) fn decline_return(&self, by: UserId, reason: Personal<String>, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+        let Self::Delivered { returning: Some(_), confirm_due_at, .. } = self else { return Err(self.wrong_state()) };
+        Ok(vec![Event::ReturnDeclined { by: Some(by), reason: Some(reason), confirm_due_at: now.max(*confirm_due_at) }])
+    }
+
+    pub(super) fn withdraw_return(&self, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+        let Self::Delivered { returning: Some(_), confirm_due_at, .. } = self else { return Err(self.wrong_state()) };
+        Ok(vec![Event::ReturnWithdrawn { confirm_due_at: now.max(*confirm_due_at) }])
+    }
+
+    pub(super) fn lapse_return(&self, now: Timestamp) -> Vec<Event> {
+        match self {
+            Self::Delivered { returning: Some(Returning { due_at, .. }), confirm_due_at, .. } if now >= *due_at => {
+                vec![Event::ReturnDeclined { by: None, reason: None, confirm_due_at: now.max(*confirm_due_at) }]
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// A return that waits for the seller keeps the money in escrow.
@@ -179,6 +217,30 @@ impl ShopOrder {
 
 fn after(at: Timestamp, wait: SignedDuration) -> Timestamp {
     at.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+/// Ends a partly shipped order with what left: the price of the rest goes back.
+fn cut(
+    deal: &Deal,
+    shipped: &Units,
+    person: Option<(UserId, Personal<String>)>,
+    left: Money,
+    now: Timestamp,
+) -> Result<Vec<Event>, Refusal> {
+    let (units, _) = take(&deal.terms, shipped, &[])?;
+    let refund = worth(&deal.terms, &units)?.min(left);
+    let (by, reason) = person.unzip();
+    Ok(vec![Event::ShopOrderCutShort { units, refund, by, reason, delivery_due_at: after(now, DELIVERY_WINDOW) }])
+}
+
+/// What the units cost when they were ordered.
+fn worth(terms: &Terms, units: &Units) -> Result<Money, Refusal> {
+    let zero = terms.total.with_minor(0);
+    let amount = |(product, quantity): (&ProductId, &u32)| {
+        let price = terms.line(*product).map_or(zero, |line| line.unit_price);
+        price.ratio(i128::from(*quantity), 1)
+    };
+    Ok(units.iter().map(amount).try_fold(zero, |total, part| total.plus(part?))?)
 }
 
 /// The units that somebody listed, when the order has so many beside those that are `gone`; and whether nothing is left then.

@@ -46,13 +46,28 @@ pub enum Event {
         /// Which, in this parcel.
         units: Units,
         /// How the parcel is followed.
-        tracking: Tracking,
+        tracking: Personal<Tracking>,
         /// Nothing is left to be shipped.
         complete: bool,
         /// When.
         shipped_at: Timestamp,
         /// Unless somebody confirms the delivery, it counts as delivered then; set with the last parcel.
         delivery_due_at: Option<Timestamp>,
+        /// What has not left by then is called off; set until the last parcel, by the first.
+        rest_due_at: Option<Timestamp>,
+    },
+    /// What had not left was called off; the rest of the order goes on.
+    ShopOrderCutShort {
+        /// Which units never leave.
+        units: Units,
+        /// What the buyer gets back.
+        refund: Money,
+        /// Who did it; none: time passed.
+        by: Option<UserId>,
+        /// In their words.
+        reason: Option<Personal<String>>,
+        /// Unless somebody confirms the delivery, it counts as delivered then.
+        delivery_due_at: Timestamp,
     },
     /// Everything arrived.
     ShopOrderDelivered {
@@ -69,6 +84,22 @@ pub enum Event {
         units: Units,
         /// In their words.
         reason: Personal<String>,
+        /// Unanswered until then, it lapses.
+        answer_due_at: Timestamp,
+    },
+    /// The units stay with the buyer.
+    ReturnDeclined {
+        /// Who declined; none: nobody answered in time.
+        by: Option<UserId>,
+        /// In their words.
+        reason: Option<Personal<String>>,
+        /// When the purchase is confirmed.
+        confirm_due_at: Timestamp,
+    },
+    /// The buyer keeps the units after all.
+    ReturnWithdrawn {
+        /// When the purchase is confirmed.
+        confirm_due_at: Timestamp,
     },
     /// The units are back, and so is the money.
     ReturnApproved {
@@ -98,8 +129,11 @@ impl DomainEvent for Event {
             Self::ShopOrderExpired {} => "ShopOrderExpired",
             Self::ShopOrderCancelled { .. } => "ShopOrderCancelled",
             Self::ShopOrderShipped { .. } => "ShopOrderShipped",
+            Self::ShopOrderCutShort { .. } => "ShopOrderCutShort",
             Self::ShopOrderDelivered { .. } => "ShopOrderDelivered",
             Self::ReturnRequested { .. } => "ReturnRequested",
+            Self::ReturnDeclined { .. } => "ReturnDeclined",
+            Self::ReturnWithdrawn { .. } => "ReturnWithdrawn",
             Self::ReturnApproved { .. } => "ReturnApproved",
             Self::ShopOrderCompleted { .. } => "ShopOrderCompleted",
         }

@@ -54,8 +54,8 @@ fn paid() -> Event {
     Event::ShopOrderPaid { payment: PAYMENT, paid_at: at(5) }
 }
 
-fn tracking() -> Tracking {
-    Tracking { carrier: "한진택배".to_owned(), number: "123".to_owned() }
+fn tracking() -> Personal<Tracking> {
+    Personal::retained(BUYER.uuid(), Tracking { carrier: "한진택배".to_owned(), number: "123".to_owned() })
 }
 
 fn units(list: &[(u128, u32)]) -> Units {
@@ -72,7 +72,18 @@ fn ship(list: &[(u128, u32)]) -> Command {
 
 fn shipped(list: &[(u128, u32)], due: Option<Timestamp>) -> Event {
     let (units, tracking) = (units(list), tracking());
-    Event::ShopOrderShipped { units, tracking, complete: due.is_some(), shipped_at: at(0), delivery_due_at: due }
+    Event::ShopOrderShipped { units, tracking, complete: due.is_some(), shipped_at: at(0), delivery_due_at: due, rest_due_at: None }
+}
+
+/// Some of it left at the beginning.
+fn part_shipped(list: &[(u128, u32)]) -> Event {
+    let (units, tracking, rest_due_at) = (units(list), tracking(), Some(at(7 * DAY)));
+    Event::ShopOrderShipped { units, tracking, complete: false, shipped_at: at(0), delivery_due_at: None, rest_due_at }
+}
+
+fn cut(list: &[(u128, u32)], refund: i128, by: Option<UserId>, minutes: i64) -> Event {
+    let (units, refund, reason) = (units(list), won(refund), by.map(|_| words()));
+    Event::ShopOrderCutShort { units, refund, by, reason, delivery_due_at: at(minutes + 7 * DAY) }
 }
 
 fn all_shipped() -> Event {
@@ -84,7 +95,7 @@ fn delivered() -> Event {
 }
 
 fn asked_back(list: &[(u128, u32)]) -> Event {
-    Event::ReturnRequested { units: units(list), reason: words() }
+    Event::ReturnRequested { units: units(list), reason: words(), answer_due_at: at(22 * DAY) }
 }
 
 fn back(list: &[(u128, u32)], refund: i128, complete: bool) -> Event {
@@ -96,7 +107,11 @@ fn order(events: impl IntoIterator<Item = Event>) -> Given<ShopOrder> {
 }
 
 fn cancel() -> Command {
-    Command::Cancel { by: CancelledBy::Buyer, person: BUYER, reason: words() }
+    Command::Cancel { by: CancelledBy::Buyer, person: BUYER, reason: words(), left: won(20_003) }
+}
+
+fn cancel_by_seller(left: i128) -> Command {
+    Command::Cancel { by: CancelledBy::Seller, person: SELLER, reason: words(), left: won(left) }
 }
 
 fn cancelled(refund: i128) -> Event {
@@ -130,8 +145,11 @@ fn it_is_paid_or_expires_and_never_revives() {
 fn it_is_called_off_only_before_anything_leaves() {
     order([placed()]).when(cancel()).then([cancelled(0)]);
     order([placed(), paid()]).when(cancel()).then([cancelled(20_003)]);
+    let by = CancelledBy::Seller;
+    let topped_up = Event::ShopOrderCancelled { by, person: SELLER, reason: words(), refund: won(3) };
+    order([placed(), paid()]).when(cancel_by_seller(3)).then([topped_up]);
     for history in [
-        vec![placed(), paid(), shipped(&[(1, 1)], None)],
+        vec![placed(), paid(), part_shipped(&[(1, 1)])],
         vec![placed(), paid(), all_shipped()],
         vec![placed(), cancelled(0)],
         vec![placed(), Event::ShopOrderExpired {}],
@@ -145,10 +163,10 @@ fn it_is_called_off_only_before_anything_leaves() {
 fn parcels_leave_until_nothing_is_left() {
     order([placed()]).when(ship(&[])).refused("SHOP005", "");
     order([placed(), paid()]).when(ship(&[])).then([all_shipped()]);
-    let part = order([placed(), paid()]).when(ship(&[(1, 1), (2, 3)])).then([shipped(&[(1, 1), (2, 3)], None)]);
+    let part = order([placed(), paid()]).when(ship(&[(1, 1), (2, 3)])).then([part_shipped(&[(1, 1), (2, 3)])]);
     assert_eq!(part.status(), Some(Status::PartiallyShipped));
     assert_eq!((part.unshipped(product(1)), part.unshipped(product(2))), (1, 0));
-    let history = || [placed(), paid(), shipped(&[(1, 1), (2, 3)], None)];
+    let history = || [placed(), paid(), part_shipped(&[(1, 1), (2, 3)])];
     let rest = order(history()).when(ship(&[(1, 1)])).then([shipped(&[(1, 1)], Some(at(7 * DAY)))]);
     assert_eq!(rest.status(), Some(Status::Shipped));
     for (list, line) in [(&[(1, 2)][..], 0), (&[(1, 1), (2, 1)], 1), (&[(3, 1)], 0), (&[(1, 0)], 0), (&[(1, 1), (1, 1)], 1)] {
@@ -171,8 +189,9 @@ fn a_delivery_is_confirmed_or_time_confirms_it() {
 #[test]
 fn units_come_back_within_seven_days_of_the_delivery() {
     let ask = |list: &[(u128, u32)]| Command::RequestReturn { units: listed(list), reason: words() };
+    let asked_at_end = Event::ReturnRequested { units: units(&[(2, 1)]), reason: words(), answer_due_at: at(22 * DAY) };
     let arrived = |more: &[Event]| order([placed(), paid(), all_shipped(), delivered()].into_iter().chain(more.iter().cloned()));
-    arrived(&[]).at(at(8 * DAY)).when(ask(&[(2, 1)])).then([asked_back(&[(2, 1)])]);
+    arrived(&[]).at(at(8 * DAY)).when(ask(&[(2, 1)])).then([asked_at_end]);
     arrived(&[]).at(at(8 * DAY + 1)).when(ask(&[(2, 1)])).refused("SHOP006", "");
     let completed = Event::ShopOrderCompleted { completed_at: at(8 * DAY) };
     arrived(&[completed]).at(at(8 * DAY)).when(ask(&[])).refused("SHOP006", "");
@@ -184,7 +203,7 @@ fn units_come_back_within_seven_days_of_the_delivery() {
 #[test]
 fn what_came_back_is_refunded_and_the_rest_is_confirmed_later() {
     let arrived = |more: &[Event]| order([placed(), paid(), all_shipped(), delivered()].into_iter().chain(more.iter().cloned()));
-    let approve = || Command::ApproveReturn { by: SELLER };
+    let approve = || Command::ApproveReturn { by: SELLER, left: won(20_003) };
     arrived(&[]).when(approve()).refused("SHOP005", "");
     arrived(&[asked_back(&[(1, 1), (2, 1)])]).when(approve()).then([back(&[(1, 1), (2, 1)], 10_001, false)]);
     arrived(&[asked_back(&[(2, 1)])]).at(at(9 * DAY)).when(Command::Complete).then([]);
@@ -195,6 +214,62 @@ fn what_came_back_is_refunded_and_the_rest_is_confirmed_later() {
     let rest = [part[0].clone(), part[1].clone(), asked_back(&[(1, 1), (2, 3)])];
     let over = arrived(&rest).when(approve()).then([back(&[(1, 1), (2, 3)], 10_003, true)]);
     assert_eq!(over.status(), Some(Status::Returned));
+}
+
+#[test]
+fn what_never_leaves_is_called_off_and_given_back() {
+    let part = || order([placed(), paid(), part_shipped(&[(1, 1)])]);
+    let rest = [(1, 1), (2, 3)];
+    let state = part().at(at(DAY)).when(cancel_by_seller(20_003)).then([cut(&rest, 10_003, Some(SELLER), DAY)]);
+    assert_eq!((state.status(), state.unshipped(product(1)), state.unshipped(product(2))), (Some(Status::Shipped), 0, 0));
+    part().at(at(DAY)).when(cancel_by_seller(9)).then([cut(&rest, 9, Some(SELLER), DAY)]);
+    part().at(at(7 * DAY - 1)).when(cancel()).refused("SHOP005", "");
+    part().at(at(7 * DAY)).when(cancel()).then([cut(&rest, 10_003, Some(BUYER), 7 * DAY)]);
+    let late = || Command::CutShort { left: won(20_003) };
+    part().at(at(7 * DAY - 1)).when(late()).then([]);
+    part().at(at(7 * DAY)).when(late()).then([cut(&rest, 10_003, None, 7 * DAY)]);
+    order([placed(), paid()]).at(at(7 * DAY)).when(late()).then([]);
+    order([placed(), paid(), part_shipped(&[(1, 1)]), all_shipped()]).at(at(7 * DAY)).when(late()).then([]);
+    // A second parcel gives no more time.
+    part().at(at(DAY)).when(ship(&[(1, 1)])).then([{
+        let (units, tracking, rest_due_at) = (units(&[(1, 1)]), tracking(), Some(at(7 * DAY)));
+        Event::ShopOrderShipped { units, tracking, complete: false, shipped_at: at(DAY), delivery_due_at: None, rest_due_at }
+    }]);
+}
+
+#[test]
+fn a_smaller_order_is_returned_in_full_by_what_left() {
+    let smaller = || [placed(), paid(), part_shipped(&[(1, 1), (2, 1)]), cut(&[(1, 1), (2, 2)], 10_002, None, 7 * DAY), delivered()];
+    let ask = |list: &[(u128, u32)]| Command::RequestReturn { units: listed(list), reason: words() };
+    order(smaller()).at(at(8 * DAY)).when(ask(&[(2, 2)])).refused("SYS003", "lines.0.quantity");
+    order(smaller()).at(at(8 * DAY)).when(ask(&[])).then([asked_back(&[(1, 1), (2, 1)])]);
+    let all = smaller().into_iter().chain([asked_back(&[(1, 1), (2, 1)])]);
+    let approve = Command::ApproveReturn { by: SELLER, left: won(10_000) };
+    let over = order(all).when(approve).then([back(&[(1, 1), (2, 1)], 10_000, true)]);
+    assert_eq!(over.status(), Some(Status::Returned), "and no more goes back than there is");
+}
+
+#[test]
+fn a_return_is_declined_withdrawn_or_lapses() {
+    let asked = || order([placed(), paid(), all_shipped(), delivered(), asked_back(&[(1, 1)])]);
+    let decline = || Command::DeclineReturn { by: SELLER, reason: words() };
+    let no = |by: Option<UserId>, minutes| Event::ReturnDeclined { by, reason: by.map(|_| words()), confirm_due_at: at(minutes) };
+    asked().at(at(2 * DAY)).when(decline()).then([no(Some(SELLER), 8 * DAY)]);
+    asked().at(at(9 * DAY)).when(decline()).then([no(Some(SELLER), 9 * DAY)]);
+    asked().at(at(2 * DAY)).when(Command::WithdrawReturn).then([Event::ReturnWithdrawn { confirm_due_at: at(8 * DAY) }]);
+    asked().at(at(22 * DAY - 1)).when(Command::LapseReturn).then([]);
+    asked().at(at(22 * DAY)).when(Command::LapseReturn).then([no(None, 22 * DAY)]);
+    let over = |event| order([placed(), paid(), all_shipped(), delivered(), asked_back(&[(1, 1)]), event]);
+    for ended in [no(Some(SELLER), 8 * DAY), no(None, 8 * DAY), Event::ReturnWithdrawn { confirm_due_at: at(8 * DAY) }] {
+        over(ended.clone()).when(decline()).refused("SHOP005", "");
+        over(ended.clone()).when(Command::WithdrawReturn).refused("SHOP005", "");
+        over(ended.clone()).at(at(22 * DAY)).when(Command::LapseReturn).then([]);
+        let again = Command::RequestReturn { units: listed(&[(1, 1)]), reason: words() };
+        over(ended.clone()).at(at(8 * DAY)).when(again).then([asked_back(&[(1, 1)])]);
+        let done = Event::ShopOrderCompleted { completed_at: at(8 * DAY) };
+        over(ended).at(at(8 * DAY)).when(Command::Complete).then([done]);
+    }
+    order([placed(), paid()]).when(decline()).refused("SHOP005", "");
 }
 
 #[test]

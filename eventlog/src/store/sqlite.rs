@@ -37,7 +37,7 @@ const CHUNK: usize = 128;
 /// Values of one `in` list.
 const LIST: usize = 500;
 /// Prepared statements kept: one for each size of a batch.
-const STATEMENTS: usize = 300;
+const STATEMENTS: usize = 100;
 
 /// An opened file.
 #[derive(Clone)]

@@ -28,13 +28,28 @@ pub struct OrderCancellation {
     pub at: Timestamp,
 }
 
+/// What never left, and what the buyer gets back for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderCut {
+    /// Which units.
+    pub units: Units,
+    /// What the buyer gets back.
+    pub refund: Money,
+    /// Who called it off; none: time passed.
+    pub by: Option<UserId>,
+    /// In their words.
+    pub reason: Option<Personal<String>>,
+    /// Business time.
+    pub at: Timestamp,
+}
+
 /// Units that left together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parcel {
     /// Which.
     pub units: Units,
     /// How it is followed.
-    pub tracking: Tracking,
+    pub tracking: Personal<Tracking>,
     /// Business time.
     pub shipped_at: Timestamp,
 }
@@ -48,8 +63,47 @@ pub struct OrderReturn {
     pub reason: Personal<String>,
     /// Business time of the wish.
     pub requested_at: Timestamp,
-    /// The units arrived, once they have.
-    pub approval: Option<ReturnApproval>,
+    /// Unanswered until then, it lapses.
+    pub answer_due_at: Timestamp,
+    /// What became of it, once it is over.
+    pub answer: Option<ReturnAnswer>,
+}
+
+impl OrderReturn {
+    /// The units arrived.
+    #[must_use]
+    pub const fn approval(&self) -> Option<&ReturnApproval> {
+        match &self.answer {
+            Some(ReturnAnswer::Approved(approval)) => Some(approval),
+            Some(ReturnAnswer::Declined(_) | ReturnAnswer::Withdrawn { .. }) | None => None,
+        }
+    }
+}
+
+/// How a return ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReturnAnswer {
+    /// The units arrived.
+    Approved(ReturnApproval),
+    /// The units stay with the buyer.
+    Declined(ReturnDecline),
+    /// The buyer keeps them after all.
+    Withdrawn {
+        /// Business time.
+        at: Timestamp,
+    },
+}
+
+/// The units stay with the buyer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnDecline {
+    /// Who declined; none: nobody answered in time.
+    pub by: Option<UserId>,
+    /// In their words.
+    pub reason: Option<Personal<String>>,
+    /// Business time.
+    pub at: Timestamp,
 }
 
 /// The seller has the units back.
@@ -84,6 +138,10 @@ pub struct ShopOrderRow {
     pub cancellation: Option<OrderCancellation>,
     /// What left, in the order of time.
     pub parcels: Vec<Parcel>,
+    /// When what has not left is called off, once some of it left.
+    pub rest_due_at: Option<Timestamp>,
+    /// What never left, if something did not.
+    pub cut: Option<OrderCut>,
     /// When it counts as delivered, once all of it left.
     pub delivery_due_at: Option<Timestamp>,
     /// When all of it arrived.
@@ -154,6 +212,8 @@ fn placed(happened: &shop_order::Event, event: &Known) -> Result<ShopOrderRow, P
         paid_at: None,
         cancellation: None,
         parcels: Vec::new(),
+        rest_due_at: None,
+        cut: None,
         delivery_due_at: None,
         delivered_at: None,
         confirm_due_at: None,
@@ -176,31 +236,47 @@ impl ShopOrderRow {
                 self.status = Status::Cancelled;
                 self.cancellation = Some(OrderCancellation { by: *by, person: *person, reason: reason.clone(), refund: *refund, at });
             }
-            shop_order::Event::ShopOrderShipped { units, tracking, complete, shipped_at, delivery_due_at } => {
+            shop_order::Event::ShopOrderShipped { units, tracking, complete, shipped_at, delivery_due_at, rest_due_at } => {
                 self.status = if *complete { Status::Shipped } else { Status::PartiallyShipped };
-                self.delivery_due_at = *delivery_due_at;
+                (self.delivery_due_at, self.rest_due_at) = (*delivery_due_at, *rest_due_at);
                 self.parcels.push(Parcel { units: units.clone(), tracking: tracking.clone(), shipped_at: *shipped_at });
+            }
+            shop_order::Event::ShopOrderCutShort { units, refund, by, reason, delivery_due_at } => {
+                self.status = Status::Shipped;
+                (self.delivery_due_at, self.rest_due_at) = (Some(*delivery_due_at), None);
+                self.cut = Some(OrderCut { units: units.clone(), refund: *refund, by: *by, reason: reason.clone(), at });
             }
             shop_order::Event::ShopOrderDelivered { delivered_at, confirm_due_at, by: _ } => {
                 self.status = Status::Delivered;
                 (self.delivered_at, self.confirm_due_at) = (Some(*delivered_at), Some(*confirm_due_at));
             }
-            shop_order::Event::ReturnRequested { units, reason } => {
-                self.returns.push(OrderReturn { units: units.clone(), reason: reason.clone(), requested_at: at, approval: None });
+            shop_order::Event::ReturnRequested { units, reason, answer_due_at } => {
+                let (units, reason, answer_due_at) = (units.clone(), reason.clone(), *answer_due_at);
+                self.returns.push(OrderReturn { units, reason, requested_at: at, answer_due_at, answer: None });
             }
             shop_order::Event::ReturnApproved { units: _, refund, complete, confirm_due_at, by } => {
-                let open = self.returns.iter_mut().rfind(|known| known.approval.is_none());
-                let open = open.ok_or_else(|| Poison::new("a return was approved that nobody asked for"))?;
-                open.approval = Some(ReturnApproval { refund: *refund, by: *by, at });
-                self.confirm_due_at = Some(*confirm_due_at);
+                self.answer(ReturnAnswer::Approved(ReturnApproval { refund: *refund, by: *by, at }), *confirm_due_at)?;
                 if *complete {
                     self.status = Status::Returned;
                 }
+            }
+            shop_order::Event::ReturnDeclined { by, reason, confirm_due_at } => {
+                self.answer(ReturnAnswer::Declined(ReturnDecline { by: *by, reason: reason.clone(), at }), *confirm_due_at)?;
+            }
+            shop_order::Event::ReturnWithdrawn { confirm_due_at } => {
+                self.answer(ReturnAnswer::Withdrawn { at }, *confirm_due_at)?;
             }
             shop_order::Event::ShopOrderCompleted { completed_at } => {
                 (self.status, self.completed_at) = (Status::Completed, Some(*completed_at));
             }
         }
+        Ok(())
+    }
+
+    fn answer(&mut self, answer: ReturnAnswer, confirm_due_at: Timestamp) -> Result<(), Poison> {
+        let open = self.returns.iter_mut().rfind(|known| known.answer.is_none());
+        open.ok_or_else(|| Poison::new("a return was answered that nobody asked for"))?.answer = Some(answer);
+        self.confirm_due_at = Some(confirm_due_at);
         Ok(())
     }
 }

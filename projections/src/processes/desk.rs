@@ -187,6 +187,8 @@ impl Work for Desk {
             Intent::ExpireRequest { booking } => done(commands::booking::expire_request(ctx, &keyed, booking).await),
             Intent::LapsePayment { booking } => done(commands::booking::lapse_payment(ctx, &keyed, booking).await),
             Intent::ExpireShopOrder { order } => done(commands::shop_order::expire_shop_order(ctx, &keyed, order).await),
+            Intent::CutShort { order } => done(commands::shop_order::cut_short(ctx, &keyed, order).await),
+            Intent::LapseReturn { order } => done(commands::shop_order::lapse_return(ctx, &keyed, order).await),
             Intent::AssumeDelivery { order } => done(commands::shop_order::assume_delivery(ctx, &keyed, order).await),
             Intent::CompleteShopOrder { order } => done(commands::shop_order::complete_shop_order(ctx, &keyed, order).await),
             Intent::RetryRefund { payment, refund } => done(commands::payment::retry_refund(ctx, &keyed, payment, refund).await),

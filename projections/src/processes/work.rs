@@ -21,6 +21,16 @@ pub enum Intent {
         /// Which order.
         order: ShopOrderId,
     },
+    /// What should have left by now is called off.
+    CutShort {
+        /// Which order.
+        order: ShopOrderId,
+    },
+    /// Nobody answered a return.
+    LapseReturn {
+        /// Of which order.
+        order: ShopOrderId,
+    },
     /// What was shipped counts as delivered.
     AssumeDelivery {
         /// Which order.

@@ -18,6 +18,8 @@ pub enum Work {
     Expire { booking: Uuid },
     Lapse { booking: Uuid },
     ExpireOrder { order: Uuid },
+    CutShort { order: Uuid },
+    LapseReturn { order: Uuid },
     AssumeDelivery { order: Uuid },
     ConfirmPurchase { order: Uuid },
     Capture { payment: Uuid, attempt: u32 },
@@ -198,8 +200,15 @@ fn of_order(order: Uuid, event: &shop_order::Event, asked: &mut Vec<(i64, Work)>
     use shop_order::Event as E;
     match event {
         E::ShopOrderPlaced { payment_due_at, .. } => asked.push((micros(*payment_due_at), Work::ExpireOrder { order })),
-        E::ShopOrderShipped { delivery_due_at: Some(due), .. } => asked.push((micros(*due), Work::AssumeDelivery { order })),
-        E::ShopOrderDelivered { confirm_due_at, .. } | E::ReturnApproved { confirm_due_at, .. } => {
+        E::ShopOrderShipped { rest_due_at: Some(due), .. } => asked.push((micros(*due), Work::CutShort { order })),
+        E::ShopOrderShipped { delivery_due_at: Some(due), .. } | E::ShopOrderCutShort { delivery_due_at: due, .. } => {
+            asked.push((micros(*due), Work::AssumeDelivery { order }));
+        }
+        E::ReturnRequested { answer_due_at, .. } => asked.push((micros(*answer_due_at), Work::LapseReturn { order })),
+        E::ShopOrderDelivered { confirm_due_at, .. }
+        | E::ReturnApproved { confirm_due_at, .. }
+        | E::ReturnDeclined { confirm_due_at, .. }
+        | E::ReturnWithdrawn { confirm_due_at } => {
             asked.push((micros(*confirm_due_at), Work::ConfirmPurchase { order }));
         }
         _ => {}
@@ -213,6 +222,8 @@ impl Work {
             Self::Expire { .. }
             | Self::Lapse { .. }
             | Self::ExpireOrder { .. }
+            | Self::CutShort { .. }
+            | Self::LapseReturn { .. }
             | Self::AssumeDelivery { .. }
             | Self::ConfirmPurchase { .. }
             | Self::RetryRefund { .. }

@@ -1,7 +1,7 @@
 //! What people do in the shop: how they choose, through the real commands, and in the model.
 
 use commands::product::ChangePrice;
-use commands::shop_order::{AddressInput, CancelShopOrder, LineInput, PlaceShopOrder, RequestReturn, ShipShopOrder};
+use commands::shop_order::{AddressInput, CancelShopOrder, DeclineReturn, LineInput, PlaceShopOrder, RequestReturn, ShipShopOrder};
 use commands::stock::{AdjustStock, ReceiveStock};
 use commands::{Caller, Context};
 use domain::ids::{ProductId, ShopOrderId, SkuId};
@@ -24,6 +24,8 @@ pub enum ShopAction {
     Deliver { deal: usize, who: usize },
     AskBack { deal: usize, who: usize, lines: Lines },
     TakeBack { deal: usize, who: usize },
+    Decline { deal: usize, who: usize },
+    Withdraw { deal: usize, who: usize },
     Receive { product: usize, who: usize, units: i32 },
     Count { product: usize, who: usize, change: i32 },
     Price { product: usize, who: usize, price: i128 },
@@ -39,6 +41,8 @@ impl ShopAction {
             | Self::Deliver { who, .. }
             | Self::AskBack { who, .. }
             | Self::TakeBack { who, .. }
+            | Self::Decline { who, .. }
+            | Self::Withdraw { who, .. }
             | Self::Receive { who, .. }
             | Self::Count { who, .. }
             | Self::Price { who, .. } => *who,
@@ -112,7 +116,13 @@ fn on_a_purchase(dice: &mut Dice, model: &Model, deal: usize) -> Action {
         Step::Paid if dice.chance(15) => cancel(dice),
         Step::Paid => ShopAction::Ship { deal, who: somebody(dice, seller), lines: some_of(dice, goods) },
         Step::Shipped => ShopAction::Deliver { deal, who: if dice.chance(10) { ADMIN } else { somebody(dice, buyer) } },
-        Step::Delivered if goods.returning.is_some() => ShopAction::TakeBack { deal, who: somebody(dice, seller) },
+        Step::Delivered if goods.returning.is_some() => match dice.between(0, 99) {
+            0..=54 => ShopAction::TakeBack { deal, who: somebody(dice, seller) },
+            55..=74 => ShopAction::Decline { deal, who: somebody(dice, seller) },
+            75..=89 => ShopAction::Withdraw { deal, who: somebody(dice, buyer) },
+            // Nobody answers.
+            _ => return refund(dice, model, deal),
+        },
         Step::Delivered if dice.chance(75) => ShopAction::AskBack { deal, who: somebody(dice, buyer), lines: some_of(dice, goods) },
         Step::Completed if dice.chance(20) => ShopAction::AskBack { deal, who: buyer, lines: Vec::new() },
         Step::Delivered | Step::Completed | Step::Returned | Step::Cancelled | Step::Expired if dice.chance(70) => {
@@ -167,6 +177,11 @@ pub async fn perform(ctx: &Context, caller: &Caller, model: &Model, action: &Sho
             text(commands::shop_order::request_return(ctx, caller, &input).await)
         }
         ShopAction::TakeBack { deal, .. } => text(commands::shop_order::approve_return(ctx, caller, order_id(*deal)).await),
+        ShopAction::Decline { deal, .. } => {
+            let input = DeclineReturn { order_id: order_id(*deal), reason: words() };
+            text(commands::shop_order::decline_return(ctx, caller, &input).await)
+        }
+        ShopAction::Withdraw { deal, .. } => text(commands::shop_order::withdraw_return(ctx, caller, order_id(*deal)).await),
         ShopAction::Receive { product, units, .. } => {
             let input = ReceiveStock { sku: sku(*product), quantity: *units };
             text(commands::stock::receive_stock(ctx, caller, &input).await)
@@ -195,7 +210,8 @@ pub fn foresee(model: &Model, action: &ShopAction) -> Verdict {
         ShopAction::Ship { deal, who, lines } => model.may_ship(*deal, *who, lines),
         ShopAction::Deliver { deal, who } => model.may_deliver(*deal, *who),
         ShopAction::AskBack { deal, who, lines } => model.may_return(*deal, *who, lines),
-        ShopAction::TakeBack { deal, who } => model.may_take_back(*deal, *who),
+        ShopAction::TakeBack { deal, who } | ShopAction::Decline { deal, who } => model.may_answer(*deal, *who),
+        ShopAction::Withdraw { deal, who } => model.may_withdraw(*deal, *who),
         ShopAction::Receive { product, who, units } => model.may_change(*product, *who, if *units > 0 { Ok(()) } else { Err("SYS003") }),
         ShopAction::Count { product, who, change } => model.may_change(*product, *who, model.may_count(*product, *change)),
         ShopAction::Price { product, who, .. } => model.may_change(*product, *who, Ok(())),
@@ -211,6 +227,7 @@ pub fn follow(model: &mut Model, action: &ShopAction, id: Uuid, minted: &Minted)
         ShopAction::Deliver { deal, .. } => model.deliver(*deal),
         ShopAction::AskBack { deal, lines, .. } => model.ask_back(*deal, lines),
         ShopAction::TakeBack { deal, .. } => model.take_back(*deal, minted.refund),
+        ShopAction::Decline { deal, .. } | ShopAction::Withdraw { deal, .. } => model.keep(*deal),
         ShopAction::Receive { product, units, .. } => model.products[*product].on_hand += i64::from(*units),
         ShopAction::Count { product, change, .. } => model.products[*product].on_hand += i64::from(*change),
         ShopAction::Price { product, price, .. } => model.products[*product].price = *price,

@@ -48,6 +48,23 @@ impl Sequence {
                     self.model.expire_order(deal);
                 }
             }
+            Work::CutShort { order } => {
+                let told = commands::shop_order::cut_short(&self.world.ctx, &by, ShopOrderId::new(order)).await;
+                let told = outcome(told.map(text));
+                let replayed = told.as_ref().is_ok_and(|done| done.receipt.replayed);
+                let refund = self.last_refund(&told).await;
+                if let Some(deal) = self.model.deal(order).filter(|_| !replayed) {
+                    self.model.cut_late_rest(deal, refund);
+                }
+            }
+            Work::LapseReturn { order } => {
+                let told = commands::shop_order::lapse_return(&self.world.ctx, &by, ShopOrderId::new(order)).await;
+                if self.settled(outcome(told.map(text))).await
+                    && let Some(deal) = self.model.deal(order)
+                {
+                    self.model.lapse_return(deal);
+                }
+            }
             Work::AssumeDelivery { order } => {
                 let told = commands::shop_order::assume_delivery(&self.world.ctx, &by, ShopOrderId::new(order)).await;
                 if self.settled(outcome(told.map(text))).await
@@ -139,9 +156,9 @@ impl Sequence {
         }
     }
 
-    /// The refund that came with a capture, if it was late.
+    /// The refund that came with a late capture, or with a late rest.
     async fn last_refund(&mut self, told: &Outcome) -> Option<Uuid> {
-        self.audit.findings.hold(Property::Model, told.is_ok(), || format!("a capture was refused: {told:?}"));
+        self.audit.findings.hold(Property::Model, told.is_ok(), || format!("a capture or a timer was refused: {told:?}"));
         let events = self.catch_up(told.as_ref().ok()).await;
         super::play::Minted::of(&events).refund
     }

@@ -9,6 +9,7 @@ mod contention;
 mod endings;
 mod life;
 mod refusals;
+mod rest;
 mod shelf;
 mod watching;
 
@@ -17,7 +18,8 @@ pub const ORDER: &str = "shopOrder { id status total { amount } platformFee { am
      paidAt paymentDueAt deliveryDueAt deliveredAt returnDueAt completedAt address { recipient phone address } \
      lines { name quantity unitPrice { amount } amount { amount } shipped returned product { id price { amount } } } \
      parcels { units { productId quantity } carrier trackingNumber shippedAt } \
-     returns { units { productId quantity } reason approvedAt refund { amount } } \
+     restDueAt cutShort { units { productId quantity } refund { amount } at reason } \
+     returns { units { productId quantity } reason answerDueAt approvedAt declinedAt declineReason withdrawnAt refund { amount } } \
      payment { id orderId status amount { amount } refunded { amount } settledAt booking { id } shopOrder { id } } }";
 /// What most checks want to know of a product.
 pub const PRODUCT: &str = "product { id sku name category description status maxPerBuyer available price { amount } seller { id } }";

@@ -70,7 +70,7 @@ impl LogAudit {
 }
 
 /// What never comes without the other.
-const COMPANIONS: [(&str, &str); 22] = [
+const COMPANIONS: [(&str, &str); 23] = [
     ("requested", "slot held"),
     ("slot held", "requested"),
     ("approved", "payment asked"),
@@ -91,6 +91,7 @@ const COMPANIONS: [(&str, &str); 22] = [
     ("order paid", "order money in time"),
     ("order money in time", "order paid"),
     ("order off", "units released"),
+    ("rest off", "units released"),
     ("shipped", "units shipped"),
     ("units shipped", "shipped"),
 ];
@@ -115,6 +116,7 @@ fn part(event: &domain::Event) -> Vec<&'static str> {
         domain::Event::ShopOrder(E::ShopOrderPaid { .. }) => vec!["order paid"],
         domain::Event::ShopOrder(E::ShopOrderCancelled { .. } | E::ShopOrderExpired {}) => vec!["order off"],
         domain::Event::ShopOrder(E::ShopOrderShipped { .. }) => vec!["shipped"],
+        domain::Event::ShopOrder(E::ShopOrderCutShort { .. }) => vec!["rest off"],
         domain::Event::Stock(stock::Event::StockReserved { .. }) => vec!["units reserved"],
         domain::Event::Stock(stock::Event::StockReleased { .. }) => vec!["units released"],
         domain::Event::Stock(stock::Event::StockShipped { .. }) => vec!["units shipped"],

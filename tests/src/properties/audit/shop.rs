@@ -24,6 +24,8 @@ struct Shelf {
 struct Order {
     ordered: Units,
     shipped: Units,
+    /// Never leaves.
+    cut: Units,
     returned: Units,
     over: bool,
 }
@@ -87,12 +89,17 @@ impl ShopAudit {
                 add_all(&mut order.ordered, &terms.by_product());
             }
             E::ShopOrderShipped { units, .. } => add_all(&mut order.shipped, units),
+            E::ShopOrderCutShort { units, .. } => add_all(&mut order.cut, units),
             E::ReturnApproved { units, complete, .. } => {
                 add_all(&mut order.returned, units);
                 order.over |= *complete;
             }
             E::ShopOrderExpired {} | E::ShopOrderCancelled { .. } | E::ShopOrderCompleted { .. } => order.over = true,
-            E::ShopOrderPaid { .. } | E::ShopOrderDelivered { .. } | E::ReturnRequested { .. } => {}
+            E::ShopOrderPaid { .. }
+            | E::ShopOrderDelivered { .. }
+            | E::ReturnRequested { .. }
+            | E::ReturnDeclined { .. }
+            | E::ReturnWithdrawn { .. } => {}
         }
         if order.over {
             self.ended.insert(id);
@@ -103,7 +110,8 @@ impl ShopAudit {
     pub fn pause(&self, findings: &mut Findings) {
         for (sku, shelf) in &self.shelves {
             let of = |units: &Units, product| units.get(product).copied().unwrap_or(0);
-            let promised = |order: &Order| if order.over { 0 } else { of(&order.ordered, sku) - of(&order.shipped, sku) };
+            let waits = |order: &Order| of(&order.ordered, sku) - of(&order.shipped, sku) - of(&order.cut, sku);
+            let promised = |order: &Order| if order.over { 0 } else { waits(order) };
             let (ours, theirs) = (shelf.reserved.values().sum::<i64>(), self.orders.values().map(promised).sum::<i64>());
             findings.hold(Property::S2, ours == theirs, || format!("{ours} units of {sku} are reserved, orders wait for {theirs}"));
             for (id, order) in &self.orders {

@@ -5,6 +5,8 @@ use uuid::Uuid;
 use super::super::world::{ADMIN, PRODUCTS};
 use super::{Capture, DAY, Deal, MINUTE, Model, Pay, Status, Verdict};
 
+mod returns;
+
 /// A product. Units that were promised are not kept: they are counted over all purchases.
 #[derive(Clone, Debug)]
 pub struct Product {
@@ -36,6 +38,8 @@ pub struct Item {
     /// Of one unit.
     pub price: i128,
     pub shipped: i64,
+    /// Never leaves.
+    pub cut: i64,
     pub returned: i64,
 }
 
@@ -50,6 +54,10 @@ pub struct Goods {
     pub delivered: i64,
     /// What the buyer wants to give back, item by item.
     pub returning: Option<Vec<i64>>,
+    /// When that lapses.
+    pub answer_due: i64,
+    /// When what has not left is called off, once something has.
+    pub rest_due: Option<i64>,
 }
 
 /// What a buyer wants to have.
@@ -80,7 +88,9 @@ impl Goods {
     fn had(&self, item: &Item) -> i64 {
         match self.step {
             Step::Cancelled | Step::Expired => 0,
-            Step::Placed | Step::Paid | Step::Shipped | Step::Delivered | Step::Completed | Step::Returned => item.units - item.returned,
+            Step::Placed | Step::Paid | Step::Shipped | Step::Delivered | Step::Completed | Step::Returned => {
+                item.units - item.cut - item.returned
+            }
         }
     }
 
@@ -169,11 +179,12 @@ impl Model {
             units: i64::from(*units),
             price: self.products[*product].price,
             shipped: 0,
+            cut: 0,
             returned: 0,
         };
         let items: Vec<Item> = basket.lines.iter().map(item).collect();
         let seller = self.products[items[0].product].seller;
-        let goods = Goods { seller, items, step: Step::Placed, due, delivered: 0, returning: None };
+        let goods = Goods { seller, items, step: Step::Placed, due, delivered: 0, returning: None, answer_due: 0, rest_due: None };
         let pay = Pay { id: payment, due, capture: Capture::Waiting, attempts: 0, paid_at: 0, released: false, backs: Vec::new() };
         self.deals.push(Deal::of_goods(id, basket.buyer, total, goods, pay));
     }
@@ -195,8 +206,9 @@ impl Model {
         let (guest, seller) = (self.deals[deal].guest, self.host(deal));
         let side = if buyer { guest } else { seller };
         match who {
-            _ if who == side || (office && who == ADMIN) => Ok(()),
+            _ if who == side => Ok(()),
             _ if who == guest || who == seller => Err("AUTH010"),
+            _ if office && who == ADMIN => Ok(()),
             _ => Err("SYS007"),
         }
     }
@@ -206,12 +218,16 @@ impl Model {
         if ![self.deals[deal].guest, self.host(deal), ADMIN].contains(&who) {
             return Err("SYS007");
         }
-        let untouched = self.goods(deal).is_some_and(|goods| goods.items.iter().all(|item| item.shipped == 0));
-        if untouched && matches!(self.step(deal), Some(Step::Placed | Step::Paid)) { Ok(()) } else { Err("SHOP005") }
+        let rest_due = self.goods(deal).and_then(|goods| goods.rest_due);
+        let in_time = rest_due.is_none_or(|due| who != self.deals[deal].guest || self.now >= due);
+        if in_time && matches!(self.step(deal), Some(Step::Placed | Step::Paid)) { Ok(()) } else { Err("SHOP005") }
     }
 
     /// A purchase that was called off, with the id of the refund if one was needed.
     pub fn call_back(&mut self, deal: usize, refund: Option<Uuid>) {
+        if self.goods(deal).is_some_and(|goods| goods.rest_due.is_some()) {
+            return self.cut_rest(deal, refund);
+        }
         let (paid, left) = (self.step(deal) == Some(Step::Paid), self.left(deal));
         if let Some(goods) = self.goods_mut(deal) {
             goods.step = Step::Cancelled;
@@ -250,7 +266,9 @@ impl Model {
             self.products[item.product].on_hand -= units;
         }
         if goods.items.iter().all(|item| item.shipped == item.units) {
-            (goods.step, goods.due) = (Step::Shipped, now + 7 * DAY);
+            (goods.step, goods.due, goods.rest_due) = (Step::Shipped, now + 7 * DAY, None);
+        } else {
+            goods.rest_due.get_or_insert(now + 7 * DAY);
         }
     }
 
@@ -272,59 +290,6 @@ impl Model {
     pub fn assume_delivery(&mut self, deal: usize) {
         if self.goods(deal).is_some_and(|goods| goods.step == Step::Shipped && self.now >= goods.due) {
             self.deliver(deal);
-        }
-    }
-
-    /// What a return must be answered.
-    pub fn may_return(&self, deal: usize, who: usize, lines: &Lines) -> Verdict {
-        self.for_side(deal, who, true, false)?;
-        let Some(goods) = self.goods(deal) else { return Err("SHOP005") };
-        let malformed = lines.iter().any(|(_, units)| *units < 0);
-        match goods.step {
-            _ if malformed => Err("SYS003"),
-            Step::Completed => Err("SHOP006"),
-            Step::Delivered if goods.returning.is_none() && self.now > goods.delivered + 7 * DAY => Err("SHOP006"),
-            Step::Delivered if goods.returning.is_none() => self.may_take(deal, lines, Step::Delivered, |item| item.returned),
-            _ => Err("SHOP005"),
-        }
-    }
-
-    /// A return that was asked for.
-    pub fn ask_back(&mut self, deal: usize, lines: &Lines) {
-        if let Some(goods) = self.goods_mut(deal) {
-            goods.returning = goods.take(lines, |item| item.returned);
-        }
-    }
-
-    /// What the approval of a return must be answered.
-    pub fn may_take_back(&self, deal: usize, who: usize) -> Verdict {
-        self.for_side(deal, who, false, true)?;
-        let asked = self.goods(deal).is_some_and(|goods| goods.step == Step::Delivered && goods.returning.is_some());
-        if asked { Ok(()) } else { Err("SHOP005") }
-    }
-
-    /// Units that came back, with the id of their refund.
-    pub fn take_back(&mut self, deal: usize, refund: Option<Uuid>) {
-        let (now, left) = (self.now, self.left(deal));
-        let Some(goods) = self.deals[deal].goods.as_mut() else { return };
-        let (taken, mut worth) = (goods.returning.take().unwrap_or_default(), 0);
-        for (item, units) in goods.items.iter_mut().zip(taken) {
-            item.returned += units;
-            self.products[item.product].on_hand += units;
-            worth += item.price * i128::from(units);
-        }
-        goods.due = goods.due.max(now);
-        let complete = goods.items.iter().all(|item| item.returned == item.units);
-        if complete {
-            goods.step = Step::Returned;
-        }
-        // What was given back before counts.
-        let worth = worth.min(left);
-        if let Some(refund) = refund.filter(|_| worth > 0) {
-            self.give_back(deal, refund, worth);
-        }
-        if complete {
-            self.release(deal);
         }
     }
 

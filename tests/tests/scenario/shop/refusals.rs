@@ -128,7 +128,7 @@ fn strangers(cast: &Cast, ware: &Ware) {
     assert!(cast.guest2.query("query($id: ID!) { node(id: $id) { id } }", json!({ "id": order.id }))["node"].is_null());
     assert_eq!(cast.cancel_order(&cast.guest2, &order).refused(), "SYS007");
     assert_eq!(cast.guest2.command("confirmPayment", PAYMENT, cast.order_payment(&order, "sandbox-ok-card")).refused(), "SYS007");
-    for mutation in ["confirmDelivery", "approveReturn"] {
+    for mutation in ["confirmDelivery", "approveReturn", "withdrawReturn"] {
         assert_eq!(cast.with_order(&cast.guest2, mutation, &order).refused(), "SYS007", "{mutation}");
         let nothing = Order { id: "shoporder-1".to_owned(), total: 0 };
         assert_eq!(cast.with_order(&cast.guest, mutation, &nothing).refused(), "SYS007", "{mutation}");

@@ -82,7 +82,7 @@ pub struct ReactionId {
 }
 
 impl ReactionId {
-    /// `process:position:index`, or `timer:process:key:due` with the time in microseconds: the idempotency key of what is done.
+    /// `process:position:index`, or `timer:process:key:due:position` with the time in microseconds: the idempotency key of what is done.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text

@@ -168,7 +168,8 @@ pub async fn everything_happens_in_a_fixed_order_by_hand(book: &Book) {
     assert_eq!(runtime.next_timer_due().await.unwrap(), Timestamp::from_second(10).ok());
     set.clock.0.store(20, SeqCst);
     runtime.settle().await.unwrap();
-    let fired = ["timer:echo:toy-c:10000000", "timer:echo:toy-e:15000000", "timer:echo:toy-a:20000000", "timer:echo:toy-b:20000000"];
+    let fired =
+        ["timer:echo:toy-c:10000000:3", "timer:echo:toy-e:15000000:7", "timer:echo:toy-a:20000000:2", "timer:echo:toy-b:20000000:1"];
     assert_eq!(answers(book).await[3..], fired);
     assert_eq!(runtime.next_timer_due().await.unwrap(), None);
     runtime.settle().await.unwrap();
@@ -276,7 +277,7 @@ pub async fn a_command_that_cannot_work_is_parked(book: &Book) {
     runtime.settle().await.unwrap();
     assert_eq!(answers(book).await, ["echo:3:0"]);
     let letters: Vec<_> = runtime.dead_letters(10).await.unwrap().into_iter().map(|letter| letter.id).collect();
-    assert_eq!(letters, ["echo:1:0", "timer:echo:toy-b:0"]);
+    assert_eq!(letters, ["echo:1:0", "timer:echo:toy-b:0:2"]);
     runtime.stop().await;
 }
 

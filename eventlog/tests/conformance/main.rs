@@ -6,6 +6,7 @@
 
 mod append;
 mod book;
+mod cache;
 mod cqrs;
 mod damage;
 mod durable;

@@ -1,7 +1,7 @@
 //! The suite on PostgreSQL.
 
 use crate::book::on_postgres;
-use crate::{append, cqrs, durable, immutable, import, race, reading, receipts, verify};
+use crate::{append, cache, cqrs, durable, immutable, import, race, reading, receipts, verify};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_streams_at_once() {
@@ -226,4 +226,14 @@ async fn the_application_owns_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_table_is_granted() {
     on_postgres(immutable::every_table_is_granted).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_counts_only_when_it_fits() {
+    on_postgres(cache::a_snapshot_counts_only_when_it_fits).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_taken_for_fresh_is_found_out() {
+    on_postgres(cache::a_stream_taken_for_fresh_is_found_out).await;
 }

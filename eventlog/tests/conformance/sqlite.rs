@@ -1,7 +1,7 @@
 //! The suite on SQLite.
 
 use crate::book::on_sqlite;
-use crate::{append, cqrs, durable, immutable, import, race, reading, receipts, verify};
+use crate::{append, cache, cqrs, durable, immutable, import, race, reading, receipts, verify};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_streams_at_once() {
@@ -216,4 +216,14 @@ async fn what_does_not_fit_is_named() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_replaced() {
     on_sqlite(immutable::nothing_is_replaced).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_counts_only_when_it_fits() {
+    on_sqlite(cache::a_snapshot_counts_only_when_it_fits).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_taken_for_fresh_is_found_out() {
+    on_sqlite(cache::a_stream_taken_for_fresh_is_found_out).await;
 }

@@ -14,7 +14,7 @@ use crate::tail::PAGE;
 use crate::tasks::{stopped, supervise};
 use crate::views::error::ViewError;
 use crate::views::fold::Batch;
-use crate::views::lead::{self, Advance, Lead, RENEW};
+use crate::views::lead::{self, Advance, Lead, RENEW, Which};
 use crate::views::sql::Rows;
 use crate::views::{Installed, Views, schema};
 
@@ -108,11 +108,12 @@ impl<E: Send + Sync + 'static> Projector<E> {
         }
         if self.lead.is_none() {
             let (db, definition) = (self.views.db(), &self.model.definition);
-            let Some(lead) = lead::take(db, definition, &self.holder).await? else { return Ok(None) };
+            let Some(lead) = lead::take(db, definition, &self.holder, Which::Live).await? else { return Ok(None) };
             let head = self.views.log().head().await?;
             if lead.position > head {
                 return Err(ViewError::AheadOfLog { projection: definition.name, position: lead.position, head });
             }
+            self.model.progress.switched(lead.generation);
             self.model.progress.reached(lead.position);
             self.model.progress.lead(true);
             self.renewed = Instant::now();
@@ -123,8 +124,8 @@ impl<E: Send + Sync + 'static> Projector<E> {
 
     async fn apply(&mut self, mut batch: Batch<E>) -> Result<Step, ViewError> {
         let (db, definition) = (self.views.db(), &self.model.definition);
-        let docs = stored(&self.views, &self.model, &batch.keys()).await?;
         let Some(lead) = self.lead.as_mut() else { return Ok(Step::Denied) };
+        let docs = stored(&self.views, &self.model, lead.generation, &batch.keys()).await?;
         let changes = batch.fold(definition, &docs, &lead.parked)?;
         for poison in changes.parked.iter().filter(|parked| parked.reason.is_some()) {
             tracing::error!(projection = definition.name, key = poison.key, position = poison.position, reason = poison.reason, "parked");
@@ -146,10 +147,9 @@ impl<E: Send + Sync + 'static> Projector<E> {
     }
 
     async fn let_readers_in(&mut self) -> Result<(), ViewError> {
-        schema::make_ready(self.views.db(), &self.model.definition).await?;
-        if let Some(lead) = &mut self.lead {
-            lead.ready = true;
-        }
+        let Some(lead) = &mut self.lead else { return Ok(()) };
+        schema::make_ready(self.views.db(), &self.model.definition, lead.generation).await?;
+        lead.ready = true;
         self.model.progress.set_ready();
         Ok(())
     }
@@ -224,14 +224,20 @@ impl<E: Send + Sync + 'static> Projector<E> {
 }
 
 /// The stored rows of these keys.
-async fn stored<E>(views: &Views<E>, model: &Installed<E>, keys: &[String]) -> Result<HashMap<String, String>, ViewError>
+pub(crate) async fn stored<E>(
+    views: &Views<E>,
+    model: &Installed<E>,
+    generation: u32,
+    keys: &[String],
+) -> Result<HashMap<String, String>, ViewError>
 where
     E: Send + Sync + 'static,
 {
-    let rows = Rows::new(views.db().dialect(), &model.definition);
+    let rows = Rows::new(views.db().dialect(), &model.definition, generation);
     let mut docs = HashMap::with_capacity(keys.len());
     for keys in keys.chunks(KEYS) {
-        docs.extend(views.db().all::<(String, String)>(rows.by_keys(keys)).await?);
+        let found = views.db().all::<(String, String, i64)>(rows.by_keys(keys)).await?;
+        docs.extend(found.into_iter().map(|(key, doc, _)| (key, doc)));
     }
     Ok(docs)
 }

@@ -11,5 +11,6 @@ mod on_postgres;
 mod on_sqlite;
 mod processes;
 mod reading;
+mod rebuilding;
 mod toy;
 mod upcasts;

@@ -150,23 +150,26 @@ pub(crate) struct Found {
 pub(crate) async fn install<E: 'static>(db: &Db, definition: &Definition<E>) -> Result<Found, ViewError> {
     let mut tx = begin_locked(db).await?;
     let dialect = db.dialect();
-    let live = format!("insert into {} values ($1, $2, 0) on conflict (name, version) do nothing", table(dialect, "live"));
-    tx.execute(named(live, definition)).await?;
     let live = format!("select generation from {} where name = $1 and version = $2", table(dialect, "live"));
-    let found = tx.first::<(i64,)>(named(live, definition)).await?;
-    let generation = found.map_or(0, |(generation,)| small(generation));
-    let rows = rows_of(definition, generation);
-    tx.execute(Sql::new(create_table(dialect, &rows, definition.columns))).await?;
-    for index in create_indexes(dialect, &rows, definition.columns) {
-        tx.execute(Sql::new(index)).await?;
-    }
-    begin_checkpoint(&mut tx, dialect, definition, generation).await?;
+    let generation = match tx.first::<(i64,)>(named(live, definition)).await? {
+        Some((generation,)) => small(generation),
+        None => {
+            tx.execute(named(format!("insert into {} values ($1, $2, 0)", table(dialect, "live")), definition)).await?;
+            0
+        }
+    };
     let found = format!(
         "select shape, position, ready from {} where name = $1 and version = $2 and generation = {generation}",
         table(dialect, "projections")
     );
-    let Some((stored, position, ready)) = tx.first::<(String, i64, bool)>(named(found, definition)).await? else {
-        return Err(ViewError::Store(sqlx::Error::RowNotFound));
+    let found = tx.first::<(String, i64, bool)>(named(found, definition)).await?;
+    // Asked first: making what is there takes locks that a projector at work waits for, and the other way round.
+    let (stored, position, ready) = match found {
+        Some(found) => found,
+        None => {
+            make(&mut tx, dialect, definition, generation).await?;
+            (definition.shape(), 0, false)
+        }
     };
     if stored != definition.shape() {
         let reason = format!("its columns changed within version {}: raise the version", definition.version);
@@ -178,6 +181,15 @@ pub(crate) async fn install<E: 'static>(db: &Db, definition: &Definition<E>) -> 
     }
     tx.commit().await?;
     Ok(Found { position: unsigned(position), generation, ready })
+}
+
+async fn make<E: 'static>(tx: &mut Tx, dialect: Dialect, definition: &Definition<E>, generation: u32) -> Result<(), sqlx::Error> {
+    let rows = rows_of(definition, generation);
+    tx.execute(Sql::new(create_table(dialect, &rows, definition.columns))).await?;
+    for index in create_indexes(dialect, &rows, definition.columns) {
+        tx.execute(Sql::new(index)).await?;
+    }
+    begin_checkpoint(tx, dialect, definition, generation).await
 }
 
 /// A checkpoint row at the log's beginning, unless there is one.

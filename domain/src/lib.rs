@@ -23,6 +23,7 @@ pub mod session;
 pub mod settings;
 pub mod settlement;
 pub mod shop_order;
+pub mod state;
 pub mod stock;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

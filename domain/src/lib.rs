@@ -6,6 +6,7 @@ pub mod booking;
 pub mod cancellation;
 pub mod catalogue;
 pub mod claim;
+pub mod deadletter;
 pub mod event;
 pub mod geo;
 pub mod ids;

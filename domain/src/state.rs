@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::settlement::guard;
 use crate::{
-    booking, claim, payable, payment, payout, pending, product, session, settlement, shop_order, stock, upload, user, vehcal, vehicle,
+    booking, claim, deadletter, payable, payment, payout, pending, product, session, settlement, shop_order, stock, upload, user, vehcal, vehicle,
 };
 
 /// A stored event, as far as its state needs it.
@@ -43,6 +43,7 @@ pub fn of(kind: &str, events: &[Stored<'_>]) -> Result<Option<Value>, Unreadable
         settlement::Settlement::KIND => fold::<settlement::Settlement>(events),
         guard::SettlementGuard::KIND => fold::<guard::SettlementGuard>(events),
         payout::Payout::KIND => fold::<payout::Payout>(events),
+        deadletter::DeadLetter::KIND => fold::<deadletter::DeadLetter>(events),
         _ => Ok(None),
     }
 }

@@ -9,7 +9,9 @@ mod error;
 mod fold;
 mod keyed;
 mod lead;
+mod left_out;
 mod paging;
+mod parked;
 mod projector;
 mod query;
 pub mod rebuild;
@@ -26,6 +28,7 @@ use eventlog::Log;
 use sqlx::sqlite::SqliteSynchronous;
 
 pub use error::{PageError, ViewError};
+pub use parked::ParkedKey;
 pub use projector::{Projector, Step, Workers};
 pub use query::{DEFAULT_PAGE, Direction, Filter, MAX_IN, MAX_PAGE, Op, Page, PageArgs, PageItem, Query};
 pub use status::{ProjectionState, ProjectionStatus};

@@ -38,6 +38,7 @@ impl From<ViewError> for Failed {
             ViewError::Lagging { .. }
             | ViewError::Parked { .. }
             | ViewError::NotInstalled(_)
+            | ViewError::Unknown(_)
             | ViewError::Row { .. }
             | ViewError::Query { .. }
             | ViewError::Page(_) => Self::new(Exit::Failure, error, ""),

@@ -59,6 +59,7 @@ pub enum Command {
     /// Compare a live read model with a fresh fold of the log at the same position; ends with 3 when rows differ.
     Diff(diff::Options),
     /// What a stream's events add up to, now or at a moment of the past.
+    #[command(disable_version_flag = true)]
     State(state::Options),
     /// The newest events, or those that the filters find.
     Events(events::Options),

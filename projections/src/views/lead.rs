@@ -124,6 +124,33 @@ impl Lead {
         Ok(true)
     }
 
+    /// Writes what became of a parked key's events, and parks what is still in the way; false when the lead is lost.
+    pub(crate) async fn unpark<E>(&mut self, db: &Db, definition: &Definition<E>, key: &str, advance: Advance) -> Result<bool, ViewError> {
+        let Advance { upto, changes, .. } = advance;
+        let error = changes.parked.iter().find_map(|parked| parked.reason.clone());
+        let mut tx = db.begin().await?;
+        if !self.move_checkpoint(&mut tx, db, definition, upto, false, error).await? {
+            return Ok(false);
+        }
+        let gone = format!(
+            "delete from {} where name = $1 and version = $2 and generation = {} and key = $3",
+            table(db.dialect(), "parked"),
+            self.generation
+        );
+        tx.execute(named(gone, definition).bind(key)).await?;
+        let rows = Rows::new(db.dialect(), definition, self.generation);
+        for statement in rows.upserts(changes.upserts)? {
+            tx.execute(statement).await?;
+        }
+        if !changes.deletes.is_empty() {
+            tx.execute(rows.delete(&changes.deletes)).await?;
+        }
+        for parked in changes.parked.chunks(PARK_ROWS) {
+            tx.execute(park(db.dialect(), definition, self.generation, parked)).await?;
+        }
+        Ok(tx.commit().await.map(|()| true)?)
+    }
+
     /// First of all, so that the checkpoint's row lock keeps everybody else out until the end.
     async fn move_checkpoint<E>(
         &self,

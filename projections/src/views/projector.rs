@@ -15,11 +15,14 @@ use crate::tasks::{stopped, supervise};
 use crate::views::error::ViewError;
 use crate::views::fold::Batch;
 use crate::views::lead::{self, Advance, Lead, RENEW, Which};
+use crate::views::left_out::LeftOut;
 use crate::views::sql::Rows;
 use crate::views::{Installed, Views, schema};
 
 /// How often a worker tries for a model that another one holds.
 const DENIED: Duration = Duration::from_secs(1);
+/// How often a halted model is looked at.
+const HALTED: Duration = Duration::from_secs(2);
 /// A pause before looking again for an event that was announced and not found.
 const NOT_YET: Duration = Duration::from_millis(5);
 /// Keys of one query.
@@ -34,7 +37,7 @@ pub enum Step {
     Idle,
     /// Another worker holds the model; nothing was written.
     Denied,
-    /// The model stands before an event that it cannot pass, until the program is started again.
+    /// The model stands before an event that it cannot pass, until an operator has it looked at again or the program is started again.
     Halted,
 }
 
@@ -44,6 +47,7 @@ pub struct Projector<E = crate::Event> {
     model: Arc<Installed<E>>,
     holder: String,
     lead: Option<Lead>,
+    left_out: LeftOut,
     renewed: Instant,
     halted: bool,
 }
@@ -59,7 +63,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
     }
 
     fn of(views: &Views<E>, model: Arc<Installed<E>>, holder: String) -> Self {
-        Self { views: views.clone(), model, holder, lead: None, renewed: Instant::now(), halted: false }
+        Self { views: views.clone(), model, holder, lead: None, left_out: LeftOut::default(), renewed: Instant::now(), halted: false }
     }
 
     /// Applies the next events, at most `limit` and at most 1,000: reads them, folds them in memory over the rows that they touch,
@@ -87,7 +91,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
         // What this process has heard of is enough to let readers in; those who need more wait for a position.
         let reached = stretch.after + stretch.events.len() as u64;
         let caught_up = stretch.events.is_empty() || reached >= *self.views.tail().news().borrow();
-        let step = if stretch.events.is_empty() { Step::Idle } else { self.apply(Batch::gather(&self.model.definition, &stretch)).await? };
+        let step = if stretch.events.is_empty() { Step::Idle } else { self.apply(Batch::gather(&self.model.definition, &stretch, &self.left_out)).await? };
         if caught_up && !ready && matches!(step, Step::Idle | Step::Advanced(_)) {
             self.let_readers_in().await?;
         }
@@ -116,6 +120,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
             self.model.progress.switched(lead.generation);
             self.model.progress.reached(lead.position);
             self.model.progress.lead(true);
+            self.left_out = LeftOut::read(self.views.log(), definition.name, definition.version).await?;
             self.renewed = Instant::now();
             self.lead = Some(lead);
         }
@@ -127,7 +132,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
         let Some(lead) = self.lead.as_mut() else { return Ok(Step::Denied) };
         let docs = stored(&self.views, &self.model, lead.generation, &batch.keys()).await?;
         let changes = batch.fold(definition, &docs, &lead.parked)?;
-        for poison in changes.parked.iter().filter(|parked| parked.reason.is_some()) {
+        for poison in changes.parked.iter().filter(|parked| parked.is_poison()) {
             tracing::error!(projection = definition.name, key = poison.key, position = poison.position, reason = poison.reason, "parked");
         }
         let (upto, halt) = (batch.upto, batch.halt.take());
@@ -188,7 +193,10 @@ impl<E: Send + Sync + 'static> Projector<E> {
                 Ok(Step::Idle) if *news.borrow() > self.position() => NOT_YET,
                 Ok(Step::Idle) => RENEW,
                 Ok(Step::Denied) => DENIED,
-                Ok(Step::Halted) => break,
+                Ok(Step::Halted) => {
+                    self.stand_still(stop).await;
+                    continue;
+                }
                 Err(error) => {
                     tracing::warn!(projection = self.model.definition.name, %error, "a step failed, trying again");
                     backoff.next()
@@ -201,6 +209,27 @@ impl<E: Send + Sync + 'static> Projector<E> {
         }
         if let Err(error) = self.let_go().await {
             tracing::debug!(projection = self.model.definition.name, %error, "the lease was not released, it will expire");
+        }
+    }
+
+    /// Waits until an operator has the halt looked at again, or a rebuild has passed it.
+    async fn stand_still(&mut self, stop: &mut watch::Receiver<bool>) {
+        if let Err(error) = self.let_go().await {
+            tracing::debug!(projection = self.model.definition.name, %error, "the lease was not released, it will expire");
+        }
+        while !*stop.borrow() {
+            tokio::select! {
+                () = stopped(stop) => {}
+                () = tokio::time::sleep(HALTED) => {}
+            }
+            match self.views.is_halted(&self.model).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.halted = false;
+                    return;
+                }
+                Err(error) => tracing::debug!(projection = self.model.definition.name, %error, "cannot ask whether it is still halted"),
+            }
         }
     }
 

@@ -7,6 +7,7 @@
 mod book;
 mod folding;
 mod hot;
+mod letters;
 mod on_postgres;
 mod on_sqlite;
 mod processes;

@@ -1,7 +1,7 @@
 //! The suite on SQLite.
 
 use crate::book::on_sqlite;
-use crate::{folding, processes, reading, rebuilding, upcasts};
+use crate::{folding, letters, processes, reading, rebuilding, upcasts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_equal_the_naive_fold_at_every_checkpoint() {
@@ -171,4 +171,19 @@ async fn a_model_without_readers_is_built_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rebuild_halts_where_the_model_does() {
     on_sqlite(rebuilding::a_rebuild_halts_where_the_model_does).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_skipped_is_left_out_of_every_rebuild() {
+    on_sqlite(letters::what_is_skipped_is_left_out_of_every_rebuild).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_resolved_leaves_all_that_waits_out() {
+    on_sqlite(letters::what_is_resolved_leaves_all_that_waits_out).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_halted_model_is_a_letter_too() {
+    on_sqlite(letters::a_halted_model_is_a_letter_too).await;
 }

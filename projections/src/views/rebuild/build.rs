@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{Comparison, RebuildError, Rebuilt};
 use crate::db::{Sql, Tx, unsigned};
 use crate::views::lead::{self, LEASE, Lead, RENEW, Which};
+use crate::views::left_out::LeftOut;
 use crate::views::schema::{self, named, small, table};
 use crate::views::{Installed, Views};
 
@@ -21,6 +22,7 @@ pub(super) struct Build<E: Send + Sync + 'static> {
     pub model: Arc<Installed<E>>,
     pub lead: Lead,
     pub live: Live,
+    pub left_out: Arc<LeftOut>,
     pub holder: String,
     keeper: Keeper,
 }
@@ -104,8 +106,10 @@ impl<E: Send + Sync + 'static> Build<E> {
 
     async fn of(views: &Views<E>, model: &Arc<Installed<E>>, lead: Lead) -> Result<Self, RebuildError> {
         let live = live(views, model).await?;
+        let definition = &model.definition;
+        let left_out = Arc::new(LeftOut::read(views.log(), definition.name, definition.version).await?);
         let keeper = keep(views, model, &lead);
-        Ok(Self { views: views.clone(), model: Arc::clone(model), lead, live, holder: Uuid::new_v4().to_string(), keeper })
+        Ok(Self { views: views.clone(), model: Arc::clone(model), lead, live, left_out, holder: Uuid::new_v4().to_string(), keeper })
     }
 
     pub(super) const fn position(&self) -> u64 {

@@ -11,6 +11,7 @@ use super::load::{Deal, Dealt, hash, pages};
 use super::{RebuildError, Stage, Watch};
 use crate::db::{Sql, unsigned};
 use crate::views::Views;
+use crate::views::left_out::LeftOut;
 use crate::views::schema::{self, table};
 
 /// Rows folded in one pass, about.
@@ -66,7 +67,8 @@ impl<E: Send + Sync + 'static> Views<E> {
         let definition = &model.definition;
         let mut keyed = (definition.keyed)();
         let mut parked = std::collections::HashSet::new();
-        let mut pages = pin!(pages(self, model, (0, upto), Deal { parts: passes, only: Some(pass), page: eventlog::MAX_READ }));
+        let left_out = LeftOut::read(self.log(), definition.name, definition.version).await?;
+        let mut pages = pin!(pages(self, model, &std::sync::Arc::new(left_out), (0, upto), Deal { parts: passes, only: Some(pass), page: eventlog::MAX_READ }));
         while let Some(page) = pages.next().await {
             let Dealt { upto: reached, lanes } = page?;
             for touch in lanes.into_iter().flatten() {

@@ -16,6 +16,7 @@ use crate::known::{Decode, Known, Seen};
 use crate::views::definition::Definition;
 use crate::views::fold::Batch;
 use crate::views::lead::Advance;
+use crate::views::left_out::LeftOut;
 use crate::views::projector::stored;
 use crate::views::schema::{self, named, table};
 use crate::views::{Installed, Views};
@@ -80,15 +81,17 @@ pub(super) fn hash(key: &str) -> u64 {
 pub(super) fn pages<E: Send + Sync + 'static>(
     views: &Views<E>,
     model: &Arc<Installed<E>>,
+    left_out: &Arc<LeftOut>,
     (from, upto): (u64, u64),
     deal: Deal,
 ) -> impl futures_util::Stream<Item = Result<Dealt<E>, RebuildError>> + use<E> {
     let (log, decode, model) = (views.log().clone(), views.tail().decode(), Arc::clone(model));
+    let left_out = Arc::clone(left_out);
     let size = deal.page.clamp(1, eventlog::MAX_READ);
     let page = move |after: u64| -> JoinHandle<_> {
-        let (log, model) = (log.clone(), Arc::clone(&model));
+        let (log, model, left_out) = (log.clone(), Arc::clone(&model), Arc::clone(&left_out));
         let limit = usize::try_from(upto - after).unwrap_or(size).min(size);
-        tokio::spawn(async move { read(&log, decode, &model.definition, (after, limit), deal).await })
+        tokio::spawn(async move { read(&log, decode, (&model.definition, &left_out), (after, limit), deal).await })
     };
     let died = |joined: Result<Result<Dealt<E>, RebuildError>, tokio::task::JoinError>| {
         joined.unwrap_or_else(|error| Err(RebuildError::Died(error.to_string())))
@@ -99,7 +102,7 @@ pub(super) fn pages<E: Send + Sync + 'static>(
 async fn read<E: Send + Sync + 'static>(
     log: &Log,
     decode: Decode<E>,
-    definition: &Definition<E>,
+    (definition, left_out): (&Definition<E>, &LeftOut),
     (after, limit): (u64, usize),
     deal: Deal,
 ) -> Result<Dealt<E>, RebuildError> {
@@ -116,19 +119,19 @@ async fn read<E: Send + Sync + 'static>(
             let reason = format!("cannot read event {event_type} at position {position}: {reason}");
             RebuildError::Halted { projection: definition.name, position, reason }
         })?;
-        deal_out(definition, events, &mut lanes, deal.only);
+        deal_out((definition, left_out), events, &mut lanes, deal.only);
     }
     Ok(Dealt { upto: after + limit as u64, lanes })
 }
 
 /// Gives each key that a stored event touches what it says to it.
-fn deal_out<E>(definition: &Definition<E>, events: &[Arc<Known<E>>], lanes: &mut [Vec<Touch<E>>], only: Option<usize>) {
+fn deal_out<E>((definition, left_out): (&Definition<E>, &LeftOut), events: &[Arc<Known<E>>], lanes: &mut [Vec<Touch<E>>], only: Option<usize>) {
     let lane_of = |key: &str| usize::try_from(hash(key) % lanes.len().max(1) as u64).unwrap_or(0);
     let mut touches: Vec<(usize, Touch<E>)> = Vec::new();
     for event in events {
         for key in (definition.keys)(event) {
             let lane = lane_of(&key);
-            if only.is_some_and(|only| only != lane) {
+            if only.is_some_and(|only| only != lane) || left_out.covers(&key, event.position()) {
                 continue;
             }
             // More than one event at one place is rare: then a key gets all of its events at once.
@@ -193,7 +196,7 @@ impl<E: Send + Sync + 'static> Build<E> {
         page: usize,
         watch: &mut dyn Watch,
     ) -> Result<(), RebuildError> {
-        let mut pages = std::pin::pin!(pages(&self.views, &self.model, (from, upto), Deal { parts: lanes.len(), only: None, page }));
+        let mut pages = std::pin::pin!(pages(&self.views, &self.model, &self.left_out, (from, upto), Deal { parts: lanes.len(), only: None, page }));
         while let Some(page) = pages.next().await {
             let Dealt { upto: reached, lanes: dealt } = page?;
             for (lane, touches) in lanes.iter().zip(dealt) {
@@ -265,7 +268,7 @@ impl<E: Send + Sync + 'static> Build<E> {
                 return Err(crate::views::ViewError::AheadOfLog { projection: self.name(), position, head }.into());
             }
             let definition = &self.model.definition;
-            let mut batch = Batch::gather(definition, &stretch);
+            let mut batch = Batch::gather(definition, &stretch, &self.left_out);
             let docs = stored(&self.views, &self.model, self.lead.generation, &batch.keys()).await?;
             let changes = batch.fold(definition, &docs, &self.lead.parked)?;
             let (reached, halt) = (batch.upto, batch.halt.take());

@@ -3,6 +3,7 @@
 //! SQLite: the file `views.db` of the data folder, which may be deleted and is then rebuilt. PostgreSQL: a schema
 //! `views` in the log's database.
 
+mod counts;
 mod current;
 mod definition;
 mod error;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use eventlog::Log;
 use sqlx::sqlite::SqliteSynchronous;
 
+pub use counts::ProjectorCounts;
 pub use error::{PageError, ViewError};
 pub use parked::ParkedKey;
 pub use projector::{Projector, Step, Workers};
@@ -37,6 +39,7 @@ use crate::db::{Db, unsigned};
 use crate::known::{Decode, Event, Known, Seen};
 use crate::model::ReadModel;
 use crate::tail::{SharedTail, Tail};
+use counts::Counts;
 use definition::Definition;
 use wait::Progress;
 
@@ -70,6 +73,7 @@ struct Inner<E> {
 pub(crate) struct Installed<E> {
     pub definition: Definition<E>,
     pub progress: Progress,
+    pub counts: Counts,
 }
 
 impl<E: Send + Sync + 'static> Views<E> {
@@ -96,7 +100,7 @@ impl<E: Send + Sync + 'static> Views<E> {
             schema::make_ready(&self.inner.db, &definition, found.generation).await?;
             found.ready = true;
         }
-        let installed = Arc::new(Installed { definition, progress: Progress::new(&found) });
+        let installed = Arc::new(Installed { definition, progress: Progress::new(&found), counts: Counts::default() });
         self.lock().insert(M::NAME, installed);
         Ok(())
     }

@@ -12,6 +12,7 @@ use crate::backoff::Backoff;
 use crate::model::ReadModel;
 use crate::tail::PAGE;
 use crate::tasks::{stopped, supervise};
+use crate::views::counts::count;
 use crate::views::error::ViewError;
 use crate::views::fold::Batch;
 use crate::views::lead::{self, Advance, Lead, RENEW, Which};
@@ -48,6 +49,7 @@ pub struct Projector<E = crate::Event> {
     holder: String,
     lead: Option<Lead>,
     left_out: LeftOut,
+    was_denied: bool,
     renewed: Instant,
     halted: bool,
 }
@@ -63,7 +65,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
     }
 
     fn of(views: &Views<E>, model: Arc<Installed<E>>, holder: String) -> Self {
-        Self { views: views.clone(), model, holder, lead: None, left_out: LeftOut::default(), renewed: Instant::now(), halted: false }
+        Self { views: views.clone(), model, holder, lead: None, left_out: LeftOut::default(), was_denied: false, renewed: Instant::now(), halted: false }
     }
 
     /// Applies the next events, at most `limit` and at most 1,000: reads them, folds them in memory over the rows that they touch,
@@ -112,7 +114,12 @@ impl<E: Send + Sync + 'static> Projector<E> {
         }
         if self.lead.is_none() {
             let (db, definition) = (self.views.db(), &self.model.definition);
-            let Some(lead) = lead::take(db, definition, &self.holder, Which::Live).await? else { return Ok(None) };
+            let Some(lead) = lead::take(db, definition, &self.holder, Which::Live).await? else {
+                self.denied();
+                return Ok(None);
+            };
+            count(&self.model.counts.taken);
+            self.was_denied = false;
             let head = self.views.log().head().await?;
             if lead.position > head {
                 return Err(ViewError::AheadOfLog { projection: definition.name, position: lead.position, head });
@@ -127,20 +134,32 @@ impl<E: Send + Sync + 'static> Projector<E> {
         Ok(self.lead.as_mut())
     }
 
+    /// Another worker has the model: counted each time, said once.
+    fn denied(&mut self) {
+        count(&self.model.counts.denied);
+        if !self.was_denied {
+            tracing::info!(projection = self.model.definition.name, "another worker holds the lease, waiting for it");
+        }
+        self.was_denied = true;
+    }
+
     async fn apply(&mut self, mut batch: Batch<E>) -> Result<Step, ViewError> {
         let (db, definition) = (self.views.db(), &self.model.definition);
         let Some(lead) = self.lead.as_mut() else { return Ok(Step::Denied) };
         let docs = stored(&self.views, &self.model, lead.generation, &batch.keys()).await?;
         let changes = batch.fold(definition, &docs, &lead.parked)?;
         for poison in changes.parked.iter().filter(|parked| parked.is_poison()) {
+            count(&self.model.counts.parked);
             tracing::error!(projection = definition.name, key = poison.key, position = poison.position, reason = poison.reason, "parked");
         }
         let (upto, halt) = (batch.upto, batch.halt.take());
         if let Some(halt) = &halt {
+            count(&self.model.counts.parked);
             tracing::error!(projection = definition.name, position = halt.position, reason = halt.reason, "halted");
         }
         let halted = halt.is_some();
         if !lead.advance(db, definition, Advance { upto, changes, halt }).await? {
+            count(&self.model.counts.refused);
             tracing::warn!(projection = definition.name, "another worker has taken over: the write was refused");
             self.lose();
             return Ok(Step::Denied);
@@ -198,6 +217,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
                     continue;
                 }
                 Err(error) => {
+                    count(&self.model.counts.failed);
                     tracing::warn!(projection = self.model.definition.name, %error, "a step failed, trying again");
                     backoff.next()
                 }

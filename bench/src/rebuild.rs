@@ -83,7 +83,7 @@ fn story(number: u64) -> Result<(Vec<booking::Event>, Vec<payment::Event>), Fail
     let wrong = |what: &str| Failure::Wrong(format!("{what} of booking {number}"));
     let start = Timestamp::from_second(1_800_000_000 + i64::try_from(number).unwrap_or(0) * 60).map_err(|_| wrong("the time"))?;
     let end = Timestamp::from_second(start.as_second() + 7_200).map_err(|_| wrong("the time"))?;
-    let period = Period::new(start, end).map_err(|_| wrong("the period"))?;
+    let period = Period::new(start, end).ok_or_else(|| wrong("the period"))?;
     let won = |minor| Money::new(minor, Currency::Krw);
     let (total, fee, net) = (won(24_000), won(3_600), won(20_400));
     let (guest, host): (UserId, UserId) = (id(number % 5_000, 1), id(number % 700, 2));

@@ -213,13 +213,7 @@ async fn handle(reader: &Reader<'_>, input: DeadLetterInput, remedy: Remedy) -> 
     reader.mutate(caller, input.client_mutation_id, act).await
 }
 
-async fn record(
-    app: &App,
-    caller: &Caller,
-    letter: String,
-    remedy: Remedy,
-    reason: String,
-) -> Result<Executed<Handled>, ExecuteError> {
+async fn record(app: &App, caller: &Caller, letter: String, remedy: Remedy, reason: String) -> Result<Executed<Handled>, ExecuteError> {
     let found = kept(app, &letter).await.map_err(|_: ApiError| invalid(Refused::code(crate::errors::UNAVAILABLE)))?;
     let left_out = match (found, remedy) {
         (None, _) => return Err(invalid(Refused::at("SYS007", &["id"]))),

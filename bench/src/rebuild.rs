@@ -67,7 +67,8 @@ pub async fn rebuild(server: &Server, printer: Printer, events: u64, peer_events
         let rate = peer(server, replayed).await?;
         let own = rates.first().copied().unwrap_or_default() * BOOKING_EVENTS as f64 / EVENTS as f64;
         let events = (replayed * BOOKING_EVENTS) as f64;
-        let figures = [("events", events), ("events_per_s", rate.round()), ("ours_of_the_same_kind_per_s", own.round()), ("ratio", own / rate)];
+        let figures =
+            [("events", events), ("events_per_s", rate.round()), ("ours_of_the_same_kind_per_s", own.round()), ("ratio", own / rate)];
         printer.figures("postgres-es replay", &figures)?;
     }
     Ok(())
@@ -245,7 +246,8 @@ async fn peer(server: &Server, bookings: u64) -> Result<f64, Failure> {
     let began = Instant::now();
     replay.replay_all().await.map_err(|e| Failure::Peer(e.to_string()))?;
     let took = began.elapsed();
-    let (rows, versions): (i64, i64) = sqlx::query_as("select count(*), coalesce(sum(version), 0)::bigint from booking_view").fetch_one(&mut db).await?;
+    let (rows, versions): (i64, i64) =
+        sqlx::query_as("select count(*), coalesce(sum(version), 0)::bigint from booking_view").fetch_one(&mut db).await?;
     if u64::try_from(rows) != Ok(bookings) || u64::try_from(versions) != Ok(bookings * BOOKING_EVENTS) {
         return Err(Failure::Wrong(format!("the peer has {rows} views of {versions} events")));
     }

@@ -162,7 +162,9 @@ impl Decider for DeadLetter {
     fn evolve(self, event: &Event) -> Self {
         match event {
             Event::DeadLetterRetried { .. } => Self { retried: self.retried.saturating_add(1), ..self },
-            Event::DeadLetterSkipped { .. } | Event::DeadLetterResolved { .. } => Self { left_out: self.left_out.saturating_add(1), ..self },
+            Event::DeadLetterSkipped { .. } | Event::DeadLetterResolved { .. } => {
+                Self { left_out: self.left_out.saturating_add(1), ..self }
+            }
         }
     }
 }
@@ -183,9 +185,7 @@ mod tests {
 
     #[test]
     fn an_empty_range_is_refused_and_anything_else_recorded() {
-        let left_out = |from, upto| {
-            Some(LeftOut { projection: "bookings".into(), version: 1, key: "booking-1".into(), from, upto })
-        };
+        let left_out = |from, upto| Some(LeftOut { projection: "bookings".into(), version: 1, key: "booking-1".into(), from, upto });
         let skip = |left_out| Command::Skip { letter: "a".into(), left_out, reason: reason() };
         let letter = DeadLetter::default();
         assert_eq!(letter.decide(at(skip(left_out(3, 2)))), Err(Refusal::Nothing));

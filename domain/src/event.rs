@@ -5,7 +5,8 @@ use kernel::{Decider, Fact, JournalEntry, Unbalanced};
 
 use crate::settlement::guard;
 use crate::{
-    booking, claim, deadletter, payable, payment, payout, pending, product, session, settlement, shop_order, stock, upload, user, vehcal, vehicle,
+    booking, claim, deadletter, payable, payment, payout, pending, product, session, settlement, shop_order, stock, upload, user, vehcal,
+    vehicle,
 };
 
 /// An event of some module; one variant per kind of stream.

@@ -1,12 +1,13 @@
 //! What a stream's events add up to, for those who look into a book: the state that its aggregate decides on.
 
-use kernel::upcast::{self, Unreadable};
 use kernel::Decider;
+use kernel::upcast::{self, Unreadable};
 use serde_json::Value;
 
 use crate::settlement::guard;
 use crate::{
-    booking, claim, deadletter, payable, payment, payout, pending, product, session, settlement, shop_order, stock, upload, user, vehcal, vehicle,
+    booking, claim, deadletter, payable, payment, payout, pending, product, session, settlement, shop_order, stock, upload, user, vehcal,
+    vehicle,
 };
 
 /// A stored event, as far as its state needs it.

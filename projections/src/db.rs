@@ -174,7 +174,9 @@ impl Db {
     pub(crate) async fn snapshot(&self) -> Result<Tx, sqlx::Error> {
         Ok(match self {
             Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
-            Self::Postgres(pool) => Tx::Postgres(begin_uncancelled(pool.clone(), "begin isolation level repeatable read, read only").await?),
+            Self::Postgres(pool) => {
+                Tx::Postgres(begin_uncancelled(pool.clone(), "begin isolation level repeatable read, read only").await?)
+            }
         })
     }
 

@@ -2,9 +2,9 @@
 
 use eventlog::{Config, KeySource, Log, Recorded};
 use projections::models;
+use projections::views::ViewError;
 use projections::views::Views;
 use projections::views::rebuild::RebuildError;
-use projections::views::ViewError;
 use serde_json::{Value, json};
 
 use crate::cli::{Common, Exit, Failed};
@@ -34,7 +34,9 @@ impl From<ViewError> for Failed {
             ViewError::Log(error) => error.into(),
             ViewError::Store(_) => Self::new(Exit::Unavailable, error, "check the address, and that the database is up and may be written"),
             ViewError::Definition { .. } => Self::new(Exit::Refused, error, "`rebuild NAME --restart` begins anew"),
-            ViewError::AheadOfLog { .. } => Self::new(Exit::Refused, error, "the log has lost its end: restore it, or delete the read models"),
+            ViewError::AheadOfLog { .. } => {
+                Self::new(Exit::Refused, error, "the log has lost its end: restore it, or delete the read models")
+            }
             ViewError::Lagging { .. }
             | ViewError::Parked { .. }
             | ViewError::NotInstalled(_)

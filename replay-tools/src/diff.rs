@@ -31,5 +31,9 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<(), Failed
         return Ok(());
     }
     let message = format!("{} rows of {} are not what the log says", compared.differences, options.name);
-    Err(Failed::new(Exit::Refused, message, format!("`daybook-replay rebuild {} --accept` puts the log's rows in their place", options.name)))
+    Err(Failed::new(
+        Exit::Refused,
+        message,
+        format!("`daybook-replay rebuild {} --accept` puts the log's rows in their place", options.name),
+    ))
 }

@@ -114,10 +114,7 @@ mod tests {
         assert_eq!(progress.line(25, 100, second), "25 of 100 events (25 %), 25/s, 3 s left");
         assert_eq!(progress.line(0, 100, second), "0 of 100 events (0 %), 0/s");
         assert_eq!(progress.line(0, 0, second), "0 of 0 events (100 %), 0/s");
-        assert_eq!(
-            progress.object(25, 100, second),
-            r#"{"all":100,"done":25,"per_second":25,"progress":"events","seconds_left":3}"#
-        );
+        assert_eq!(progress.object(25, 100, second), r#"{"all":100,"done":25,"per_second":25,"progress":"events","seconds_left":3}"#);
         assert_eq!((bar(5, 10), bar(0, 0)), ("##########..........".to_owned(), "#".repeat(20)));
     }
 }

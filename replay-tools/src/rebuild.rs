@@ -184,8 +184,7 @@ mod tests {
     #[test]
     fn keys_are_stable() {
         let zero = [0; 32];
-        let comparison =
-            Comparison { position: 9, live_rows: 2, built_rows: 3, live_digest: zero, built_digest: zero, differences: 1 };
+        let comparison = Comparison { position: 9, live_rows: 2, built_rows: 3, live_digest: zero, built_digest: zero, differences: 1 };
         let (load, total) = (Duration::from_millis(500), Duration::from_millis(700));
         let rebuilt = Rebuilt {
             name: "bookings",

@@ -40,9 +40,8 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<(), Failed
         .map(|event| Stored { event_type: &event.event_type, version: event.schema_version, payload: &event.payload })
         .collect();
     let folded = state::of(options.stream.kind(), &stored).map_err(|error| Failed::new(Exit::Failure, error, ""))?;
-    let state = folded.ok_or_else(|| {
-        Failed::new(Exit::Failure, format!("nothing here knows what streams of kind {} mean", options.stream.kind()), "")
-    })?;
+    let state = folded
+        .ok_or_else(|| Failed::new(Exit::Failure, format!("nothing here knows what streams of kind {} mean", options.stream.kind()), ""))?;
     let whole = json!({
         "stream": options.stream.to_string(),
         "version": last.version,

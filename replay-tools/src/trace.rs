@@ -94,7 +94,8 @@ fn step_text(step: &Step<'_>) -> String {
     let first = step.events.first();
     let who = first.map_or_else(String::new, |event| format!(" by {} at {}", event.actor, event.recorded_at));
     let cause = step.cause.map_or_else(String::new, |position| format!(", because of {position}"));
-    let events = step.events.iter().map(|event| format!("\n{indent}  {} {}@{} {}", event.position, event.stream, event.version, event.event_type));
+    let events =
+        step.events.iter().map(|event| format!("\n{indent}  {} {}@{} {}", event.position, event.stream, event.version, event.event_type));
     format!("{indent}command {}{who}{cause}{}", step.command, events.collect::<String>())
 }
 

@@ -180,7 +180,8 @@ pub(crate) fn park<E>(dialect: Dialect, definition: &Definition<E>, generation: 
         format!("($1, $2, {generation}, ${n}, ${}, ${}, ${})", n + 1, n + 2, n + 3)
     });
     let places = places.collect::<Vec<_>>().join(", ");
-    let sql = format!("insert into {} (name, version, generation, key, position, event_type, reason) values {places}", table(dialect, "parked"));
+    let sql =
+        format!("insert into {} (name, version, generation, key, position, event_type, reason) values {places}", table(dialect, "parked"));
     parked.iter().fold(named(sql, definition), |sql, parked| {
         sql.bind(parked.key.as_str()).bind(signed(parked.position)).bind(parked.event_type.as_str()).bind(parked.reason.clone())
     })

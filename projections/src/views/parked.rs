@@ -84,7 +84,8 @@ impl<E: Send + Sync + 'static> Views<E> {
             "select c.name, c.version, c.position, c.last_error from {projections} c
              join {live} l on l.name = c.name and l.version = c.version and l.generation = c.generation where c.halted"
         );
-        for (projection, version, position, reason) in self.db().all::<(String, i64, i64, Option<String>)>(crate::db::Sql::new(sql)).await? {
+        for (projection, version, position, reason) in self.db().all::<(String, i64, i64, Option<String>)>(crate::db::Sql::new(sql)).await?
+        {
             let at = unsigned(position) + 1;
             let halted = ParkedKey {
                 projection,
@@ -173,11 +174,8 @@ impl<E: Send + Sync + 'static> Views<E> {
         for position in positions.into_iter().map(|(position,)| unsigned(position)).filter(|position| !left_out.covers(key, *position)) {
             let Some(recorded) = self.log().read(position.saturating_sub(1), 1).await?.pop() else { continue };
             let seen = Seen::of(recorded, self.tail().decode());
-            let wrong = |(_, reason): (&str, &str)| ViewError::Row {
-                projection: definition.name,
-                key: key.to_owned(),
-                reason: reason.to_owned(),
-            };
+            let wrong =
+                |(_, reason): (&str, &str)| ViewError::Row { projection: definition.name, key: key.to_owned(), reason: reason.to_owned() };
             let mine = |event: &&Arc<Known<E>>| (definition.keys)(event).iter().any(|touched| touched == key);
             events.extend(seen.events().map_err(wrong)?.iter().filter(mine).cloned());
         }

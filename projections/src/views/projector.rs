@@ -65,7 +65,16 @@ impl<E: Send + Sync + 'static> Projector<E> {
     }
 
     fn of(views: &Views<E>, model: Arc<Installed<E>>, holder: String) -> Self {
-        Self { views: views.clone(), model, holder, lead: None, left_out: LeftOut::default(), was_denied: false, renewed: Instant::now(), halted: false }
+        Self {
+            views: views.clone(),
+            model,
+            holder,
+            lead: None,
+            left_out: LeftOut::default(),
+            was_denied: false,
+            renewed: Instant::now(),
+            halted: false,
+        }
     }
 
     /// Applies the next events, at most `limit` and at most 1,000: reads them, folds them in memory over the rows that they touch,
@@ -93,7 +102,11 @@ impl<E: Send + Sync + 'static> Projector<E> {
         // What this process has heard of is enough to let readers in; those who need more wait for a position.
         let reached = stretch.after + stretch.events.len() as u64;
         let caught_up = stretch.events.is_empty() || reached >= *self.views.tail().news().borrow();
-        let step = if stretch.events.is_empty() { Step::Idle } else { self.apply(Batch::gather(&self.model.definition, &stretch, &self.left_out)).await? };
+        let step = if stretch.events.is_empty() {
+            Step::Idle
+        } else {
+            self.apply(Batch::gather(&self.model.definition, &stretch, &self.left_out)).await?
+        };
         if caught_up && !ready && matches!(step, Step::Idle | Step::Advanced(_)) {
             self.let_readers_in().await?;
         }

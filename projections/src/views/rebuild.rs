@@ -19,8 +19,8 @@ use eventlog::LogError;
 
 pub use compare::{Comparison, Difference};
 
-use crate::views::error::ViewError;
 use crate::views::Views;
+use crate::views::error::ViewError;
 use build::Build;
 
 /// Most parts of a load.
@@ -222,7 +222,11 @@ impl<E: Send + Sync + 'static> Views<E> {
         }
         let rebuilt = build.report(events, load, began.elapsed(), comparison, switched);
         let forget = options.dry_run && !options.keep;
-        if forget { build.forget().await? } else { build.release().await? }
+        if forget {
+            build.forget().await?
+        } else {
+            build.release().await?
+        }
         Ok(rebuilt)
     }
 

@@ -99,7 +99,11 @@ async fn workers_outlive_their_server() {
         for tick in 0..20 {
             append(views.log(), tick % 4, 1).await;
         }
-        if round % 2 == 0 { cluster.kill_all() } else { cluster.stop_immediately() }
+        if round % 2 == 0 {
+            cluster.kill_all()
+        } else {
+            cluster.stop_immediately()
+        }
         cluster.restart().await;
         ends_equal(&views).await;
     }

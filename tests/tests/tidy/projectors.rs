@@ -35,8 +35,7 @@ fn found() -> BTreeMap<String, String> {
     for source in &models {
         let code = definition(&source.text);
         let Some((_, model)) = code.split_once("impl ReadModel for ") else { continue };
-        let (Some(name), Some(version)) =
-            (value_after(model, "const NAME: &'static str ="), value_after(model, "const VERSION: u32 ="))
+        let (Some(name), Some(version)) = (value_after(model, "const NAME: &'static str ="), value_after(model, "const VERSION: u32 ="))
         else {
             panic!("{}: NAME and VERSION are not plain constants", source.path);
         };

@@ -79,9 +79,7 @@ impl<E: Send + Sync + 'static> Build<E> {
         let model = views.named(name).ok_or_else(|| RebuildError::Unknown(name.to_owned()))?;
         let (dialect, definition) = (views.db().dialect(), &model.definition);
         let (projections, live) = (table(dialect, "projections"), schema::live_generation(dialect, definition));
-        let sql = format!(
-            "select max(generation) from {projections} where name = $1 and version = $2 and ready and generation <> {live}"
-        );
+        let sql = format!("select max(generation) from {projections} where name = $1 and version = $2 and ready and generation <> {live}");
         let found = views.db().first::<(Option<i64>,)>(named(sql, definition)).await?;
         let previous = found.and_then(|(found,)| found).ok_or(RebuildError::NoPrevious(definition.name))?;
         // A retired one is leased to nobody for ever: the pointer says who may have it.
@@ -120,14 +118,7 @@ impl<E: Send + Sync + 'static> Build<E> {
         self.model.definition.name
     }
 
-    pub(super) fn report(
-        &self,
-        events: u64,
-        load: Duration,
-        total: Duration,
-        comparison: Option<Comparison>,
-        switched: bool,
-    ) -> Rebuilt {
+    pub(super) fn report(&self, events: u64, load: Duration, total: Duration, comparison: Option<Comparison>, switched: bool) -> Rebuilt {
         let (name, version) = (self.model.definition.name, self.model.definition.version);
         let (before, generation, position) = (self.live.generation, self.lead.generation, self.lead.position);
         Rebuilt { name, version, before, generation, position, events, load, total, comparison, switched }

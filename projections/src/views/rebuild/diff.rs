@@ -68,7 +68,13 @@ impl<E: Send + Sync + 'static> Views<E> {
         let mut keyed = (definition.keyed)();
         let mut parked = std::collections::HashSet::new();
         let left_out = LeftOut::read(self.log(), definition.name, definition.version).await?;
-        let mut pages = pin!(pages(self, model, &std::sync::Arc::new(left_out), (0, upto), Deal { parts: passes, only: Some(pass), page: eventlog::MAX_READ }));
+        let mut pages = pin!(pages(
+            self,
+            model,
+            &std::sync::Arc::new(left_out),
+            (0, upto),
+            Deal { parts: passes, only: Some(pass), page: eventlog::MAX_READ }
+        ));
         while let Some(page) = pages.next().await {
             let Dealt { upto: reached, lanes } = page?;
             for touch in lanes.into_iter().flatten() {

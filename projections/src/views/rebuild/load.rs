@@ -125,7 +125,12 @@ async fn read<E: Send + Sync + 'static>(
 }
 
 /// Gives each key that a stored event touches what it says to it.
-fn deal_out<E>((definition, left_out): (&Definition<E>, &LeftOut), events: &[Arc<Known<E>>], lanes: &mut [Vec<Touch<E>>], only: Option<usize>) {
+fn deal_out<E>(
+    (definition, left_out): (&Definition<E>, &LeftOut),
+    events: &[Arc<Known<E>>],
+    lanes: &mut [Vec<Touch<E>>],
+    only: Option<usize>,
+) {
     let lane_of = |key: &str| usize::try_from(hash(key) % lanes.len().max(1) as u64).unwrap_or(0);
     let mut touches: Vec<(usize, Touch<E>)> = Vec::new();
     for event in events {
@@ -196,7 +201,8 @@ impl<E: Send + Sync + 'static> Build<E> {
         page: usize,
         watch: &mut dyn Watch,
     ) -> Result<(), RebuildError> {
-        let mut pages = std::pin::pin!(pages(&self.views, &self.model, &self.left_out, (from, upto), Deal { parts: lanes.len(), only: None, page }));
+        let mut pages =
+            std::pin::pin!(pages(&self.views, &self.model, &self.left_out, (from, upto), Deal { parts: lanes.len(), only: None, page }));
         while let Some(page) = pages.next().await {
             let Dealt { upto: reached, lanes: dealt } = page?;
             for (lane, touches) in lanes.iter().zip(dealt) {
@@ -213,7 +219,8 @@ impl<E: Send + Sync + 'static> Build<E> {
     async fn parts(&self, jobs: usize) -> Result<Vec<(u32, u64)>, RebuildError> {
         let (db, definition, generation) = (self.views.db(), &self.model.definition, self.lead.generation);
         let parts = table(db.dialect(), "parts");
-        let sql = format!("select part, position from {parts} where name = $1 and version = $2 and generation = {generation} order by part");
+        let sql =
+            format!("select part, position from {parts} where name = $1 and version = $2 and generation = {generation} order by part");
         let found = db.all::<(i64, i64)>(named(sql, definition)).await?;
         if !found.is_empty() {
             return Ok(found.into_iter().map(|(part, position)| (schema::small(part), unsigned(position))).collect());
@@ -237,7 +244,10 @@ impl<E: Send + Sync + 'static> Build<E> {
         }
         let sql = format!("delete from {} where name = $1 and version = $2 and generation = {generation}", table(db.dialect(), "parts"));
         tx.execute(named(sql, definition)).await?;
-        let sql = format!("select distinct key from {} where name = $1 and version = $2 and generation = {generation}", table(db.dialect(), "parked"));
+        let sql = format!(
+            "select distinct key from {} where name = $1 and version = $2 and generation = {generation}",
+            table(db.dialect(), "parked")
+        );
         let parked = tx.all::<(String,)>(named(sql, definition)).await?;
         tx.commit().await?;
         self.lead.position = upto;

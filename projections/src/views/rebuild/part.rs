@@ -6,10 +6,10 @@ use std::sync::Arc;
 use eventlog::Recorded;
 use tokio::sync::mpsc;
 
-use super::{Pace, RebuildError};
 use super::build::Build;
 use super::copy;
 use super::load::{Lane, Touch, hash};
+use super::{Pace, RebuildError};
 use crate::db::{Dialect, Sql};
 use crate::views::fold::Parked;
 use crate::views::keyed::Keyed;

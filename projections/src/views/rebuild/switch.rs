@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::build::{Build, drop_generation, live};
 use super::RebuildError;
+use super::build::{Build, drop_generation, live};
 use crate::db::{Dialect, Sql, Tx};
 use crate::views::lead::{self, Lead, Which};
 use crate::views::schema::{self, named, table};
@@ -78,10 +78,7 @@ impl<E: Send + Sync + 'static> Build<E> {
         let retired = tx.execute(of(seized.generation, &retire).bind(seized.epoch)).await? == 1;
         let begin = "holder = null, leased_until = 0, ready = true";
         let begun = tx.execute(of(self.lead.generation, begin).bind(self.lead.epoch)).await? == 1;
-        let pointer = format!(
-            "update {} set generation = $4 where name = $1 and version = $2 and generation = $3",
-            table(dialect, "live")
-        );
+        let pointer = format!("update {} set generation = $4 where name = $1 and version = $2 and generation = $3", table(dialect, "live"));
         let pointer = named(pointer, definition).bind(i64::from(seized.generation)).bind(i64::from(self.lead.generation));
         let pointed = tx.execute(pointer).await? == 1;
         if !(retired && begun && pointed) {

@@ -69,7 +69,7 @@ fn a_changed_projector_has_a_new_version() {
     if same.is_some() || std::env::var_os(ADD).is_some() {
         std::fs::write(&path, list.iter().map(|(model, digest)| format!("{digest}  {model}\n")).collect::<String>()).unwrap();
     }
-    let changed: Vec<_> =
+    let changed =
         found.iter().filter(|(model, digest)| list.get(*model).is_some_and(|listed| listed != *digest)).map(|(model, _)| model.clone());
     none(
         &changed.collect::<Vec<_>>(),

@@ -19,6 +19,8 @@ pub struct App {
     pub ctx: Context,
     /// Read models.
     pub views: Views,
+    /// Reactions that do not go through.
+    pub letters: projections::process::Letters,
     /// What is hot and may be lost.
     pub hot: Arc<dyn Hot>,
     /// Signs and verifies.

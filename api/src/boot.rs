@@ -215,6 +215,7 @@ impl Book {
         let tokens = Tokens::new(&options.secret);
         let app = App {
             ctx,
+            letters: projections::process::Letters::open(views.log().url()).await?,
             views,
             hot,
             tokens: if options.endless_tokens { tokens.with_endless() } else { tokens },
@@ -236,6 +237,7 @@ impl Book {
         if let Some(workers) = self.workers {
             workers.stop().await;
         }
+        self.app.letters.close().await;
         self.app.views.close().await;
         self.app.ctx.log.close().await;
     }

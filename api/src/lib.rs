@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod connection;
 pub mod console;
+pub mod deadletter;
 pub mod demo;
 pub mod errors;
 pub mod event;

@@ -6,6 +6,7 @@ use futures_util::stream::BoxStream;
 
 use crate::app::App;
 use crate::booking::{BookingMutation, BookingQuery};
+use crate::deadletter::{DeadLetterMutation, DeadLetterQuery};
 use crate::errors::ApiError;
 use crate::event::{EventQuery, EventSubscription};
 use crate::ledger::LedgerQuery;
@@ -37,6 +38,7 @@ pub struct Query(
     LedgerQuery,
     EventQuery,
     ProjectionQuery,
+    DeadLetterQuery,
 );
 
 /// Everything that can be done.
@@ -50,6 +52,7 @@ pub struct Mutation(
     ShopOrderMutation,
     PaymentMutation,
     SettlementMutation,
+    DeadLetterMutation,
     ClockMutation,
 );
 

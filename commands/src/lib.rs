@@ -3,6 +3,7 @@
 pub mod access;
 pub mod booking;
 pub mod context;
+pub mod deadletter;
 pub mod escrow;
 pub mod payment;
 pub mod product;

@@ -6,6 +6,7 @@ pub mod booking;
 pub mod cancellation;
 pub mod catalogue;
 pub mod claim;
+pub mod deadletter;
 pub mod event;
 pub mod geo;
 pub mod ids;
@@ -23,6 +24,7 @@ pub mod session;
 pub mod settings;
 pub mod settlement;
 pub mod shop_order;
+pub mod state;
 pub mod stock;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -2,9 +2,15 @@
 //!
 //! Data goes to standard output, everything else to standard error. A subcommand reads unless it says otherwise.
 
+mod book;
 pub mod cli;
+mod diff;
+mod events;
 mod import;
 pub mod progress;
+mod rebuild;
+mod state;
+mod trace;
 mod verify;
 
 use cli::{Cli, Command, Exit, Failed};
@@ -17,7 +23,12 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
     let Cli { common, command } = cli;
     let work = async {
         match command {
+            Command::Diff(options) => diff::run(&common, &options).await,
+            Command::Events(options) => events::run(&common, &options).await,
             Command::ImportPostgresEs(options) => import::run(&common, &options).await,
+            Command::Rebuild(options) => rebuild::run(&common, &options).await,
+            Command::State(options) => state::run(&common, &options).await,
+            Command::Trace(options) => trace::run(&common, &options).await,
             Command::Verify(options) => verify::run(&common, &options).await,
         }
     };

@@ -49,10 +49,12 @@ impl<E: Send + Sync + 'static> Views<E> {
         let table = |name: &str| schema::table(self.db().dialect(), name);
         let sql = Sql::new(format!(
             "select c.name, c.version, c.position, c.ready, c.halted, c.last_error,
-                 (select count(distinct p.key) from {} p where p.name = c.name and p.version = c.version)
-             from {} c order by c.name, c.version",
+                 (select count(distinct p.key) from {} p where p.name = c.name and p.version = c.version and p.generation = c.generation)
+             from {} c join {} l on l.name = c.name and l.version = c.version and l.generation = c.generation
+             order by c.name, c.version",
             table("parked"),
-            table("projections")
+            table("projections"),
+            table("live")
         ));
         let rows = self.db().all::<StatusRow>(sql).await?;
         let head = self.log().head().await?;

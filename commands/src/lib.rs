@@ -4,6 +4,7 @@ pub mod access;
 pub mod booking;
 pub mod context;
 pub mod escrow;
+pub mod export;
 pub mod payment;
 pub mod product;
 pub mod purchase;

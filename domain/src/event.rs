@@ -5,7 +5,8 @@ use kernel::{Decider, Fact, JournalEntry, Unbalanced};
 
 use crate::settlement::guard;
 use crate::{
-    booking, claim, payable, payment, payout, pending, product, session, settlement, shop_order, stock, upload, user, vehcal, vehicle,
+    booking, claim, export, payable, payment, payout, pending, product, session, settlement, shop_order, stock, upload, user, vehcal,
+    vehicle,
 };
 
 /// An event of some module; one variant per kind of stream.
@@ -43,6 +44,8 @@ pub enum Event {
     SettlementGuard(guard::Event),
     /// `payout-…`
     Payout(payout::Event),
+    /// `export-…`
+    Export(export::Event),
 }
 
 impl Event {
@@ -82,6 +85,7 @@ impl Event {
             settlement::Settlement::KIND => from.event()?.map(Self::Settlement),
             guard::SettlementGuard::KIND => from.event()?.map(Self::SettlementGuard),
             payout::Payout::KIND => from.event()?.map(Self::Payout),
+            export::Export::KIND => from.event()?.map(Self::Export),
             _ => return Ok(None),
         }))
     }
@@ -108,6 +112,7 @@ impl Event {
             Self::Settlement(event) => event.entry(),
             Self::SettlementGuard(event) => event.entry(),
             Self::Payout(event) => event.entry(),
+            Self::Export(event) => event.entry(),
         }
     }
 }

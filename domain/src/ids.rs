@@ -40,6 +40,10 @@ pub enum Settlement {}
 #[derive(Debug)]
 pub enum Payout {}
 
+/// A copy of the books that somebody took.
+#[derive(Debug)]
+pub enum Export {}
+
 impl Kind for User {
     const PREFIX: &'static str = "user";
 }
@@ -76,6 +80,9 @@ impl Kind for Settlement {
 impl Kind for Payout {
     const PREFIX: &'static str = "payout";
 }
+impl Kind for Export {
+    const PREFIX: &'static str = "export";
+}
 
 /// Id of a [`User`].
 pub type UserId = Id<User>;
@@ -101,6 +108,8 @@ pub type RefundId = Id<Refund>;
 pub type SettlementId = Id<Settlement>;
 /// Id of a [`Payout`].
 pub type PayoutId = Id<Payout>;
+/// Id of an [`Export`].
+pub type ExportId = Id<Export>;
 
 /// The user behind an actor, if it is one.
 #[must_use]

@@ -7,6 +7,7 @@ pub mod cancellation;
 pub mod catalogue;
 pub mod claim;
 pub mod event;
+pub mod export;
 pub mod geo;
 pub mod ids;
 pub mod ledger;

@@ -23,6 +23,8 @@ const TODAY: &[(&str, u32)] = &[
     ("EmailClaimed", 1),
     ("EmailVerified", 1),
     ("EscrowReleased", 1),
+    ("ExportFinished", 1),
+    ("ExportStarted", 1),
     ("HostSkipped", 1),
     ("LineAdded", 1),
     ("LinesClaimed", 1),

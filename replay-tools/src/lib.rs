@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything else to standard error. A subcommand reads unless it says otherwise.
 
 pub mod cli;
+mod export;
 mod import;
 pub mod progress;
 mod verify;
@@ -18,6 +19,7 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
     let work = async {
         match command {
             Command::ImportPostgresEs(options) => import::run(&common, &options).await,
+            Command::Export(options) => export::run(&common, &options).await,
             Command::Verify(options) => verify::run(&common, &options).await,
         }
     };

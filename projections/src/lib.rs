@@ -5,6 +5,7 @@
 //! [`process::Process`], [`process::Work`] and [`process::Runtime`]: reactions, timers and outside calls.
 
 mod backoff;
+pub mod books;
 mod db;
 pub mod export;
 pub mod hot;

@@ -7,6 +7,7 @@ mod export;
 mod import;
 pub mod progress;
 mod verify;
+mod verify_ledger;
 
 use cli::{Cli, Command, Exit, Failed};
 

@@ -117,6 +117,18 @@ impl Event {
     }
 }
 
+impl Event {
+    /// The provider's or bank's own key of what it did, when the event says so: what a reconciliation goes by.
+    #[must_use]
+    pub fn provider_reference(&self) -> Option<&str> {
+        match self {
+            Self::Payment(payment::Event::PaymentCompleted { reference, .. } | payment::Event::RefundCompleted { reference, .. })
+            | Self::Payout(payout::Event::PayoutCompleted { reference, .. }) => Some(reference),
+            _ => None,
+        }
+    }
+}
+
 /// Where an event is read from.
 trait Source {
     fn event<E: Fact>(&self) -> Result<Decoded<E>, Unreadable>;

@@ -75,10 +75,16 @@ pub const CHART: [(&str, AccountClass); 9] = [
     (FEE_REVENUE, AccountClass::Income),
 ];
 
+/// What the chart knows an account by: the part of its name before a colon.
+#[must_use]
+pub fn family_of(account: &str) -> &str {
+    account.split(':').next().unwrap_or_default()
+}
+
 /// The class of an account by name; `None` when the chart has no such account.
 #[must_use]
 pub fn class_of(account: &str) -> Option<AccountClass> {
-    let family = account.split(':').next().unwrap_or_default();
+    let family = family_of(account);
     CHART.into_iter().find(|(name, _)| *name == family).map(|(_, class)| class)
 }
 

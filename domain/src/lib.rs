@@ -3,6 +3,7 @@
 //! Every module has the same shape: the story, Event, State, Command, Refusal, `decide` and `evolve`.
 
 pub mod booking;
+pub mod calendar;
 pub mod cancellation;
 pub mod catalogue;
 pub mod claim;

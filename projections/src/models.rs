@@ -1,12 +1,14 @@
 //! The read models of the book, each a pure fold in a file of its own. Keys are the ids that clients see.
 //!
-//! [`search`] and [`balances`] are no models: they ask questions of one that no filter on its columns can express.
+//! [`search`], [`balances`] and [`statements`] are no models: they ask questions that no filter on columns can express.
 
 pub mod account_balances;
 pub mod balances;
 pub mod bookings;
 pub mod journal;
+pub mod ledger_blocks;
 pub mod ledger_lines;
+pub mod ledger_totals;
 pub mod payments;
 pub mod payouts;
 pub mod products;
@@ -14,6 +16,7 @@ pub mod search;
 pub mod settlement_lines;
 pub mod settlements;
 pub mod shop_orders;
+pub mod statements;
 pub mod stock_levels;
 #[cfg(test)]
 mod testing;
@@ -23,7 +26,9 @@ pub mod vehicles;
 pub use account_balances::{AccountBalances, BalanceRow};
 pub use bookings::{BookingRow, Bookings};
 pub use journal::{Journal, JournalRow};
+pub use ledger_blocks::{BlockRow, LedgerBlocks};
 pub use ledger_lines::{LedgerLineRow, LedgerLines};
+pub use ledger_totals::LedgerTotals;
 pub use payments::{PaymentRow, Payments};
 pub use payouts::{PayoutRow, Payouts};
 pub use products::{ProductRow, Products};
@@ -58,6 +63,8 @@ pub async fn install_all(views: &Views) -> Result<(), ViewError> {
     views.install::<ShopOrders>().await?;
     views.install::<Journal>().await?;
     views.install::<LedgerLines>().await?;
+    views.install::<LedgerBlocks>().await?;
+    views.install::<LedgerTotals>().await?;
     views.install::<AccountBalances>().await
 }
 

@@ -54,10 +54,10 @@ async fn books_that_hold_are_compared_at_their_checkpoint() {
 #[tokio::test(flavor = "multi_thread")]
 async fn books_that_were_altered_are_found_with_their_position() {
     for (sql, position, word) in [
-        ("update account_balances_v1 set doc = replace(doc, '\"minor\":\"0\"', '\"minor\":\"7\"') where key like 'bank%'", 40, "bank"),
-        ("delete from account_balances_v1 where key like 'bank%'", 40, "bank"),
-        ("update journal_v1 set doc = replace(doc, '\"10003\"', '\"99999\"') where key like '%05'", 5, "journal"),
-        ("delete from journal_v1 where key like '%12'", 12, "journal"),
+        ("update account_balances_v2 set doc = replace(doc, '\"minor\":\"0\"', '\"minor\":\"7\"') where key like 'bank%'", 40, "bank"),
+        ("delete from account_balances_v2 where key like 'bank%'", 40, "bank"),
+        ("update journal_v2 set doc = replace(doc, '\"10003\"', '\"99999\"') where key like '%05'", 5, "journal"),
+        ("delete from journal_v2 where key like '%12'", 12, "journal"),
         ("delete from ledger_lines_v1 where key like '%40/001'", 40, "ledger_lines"),
         ("update ledger_lines_v1 set doc = replace(doc, 'bank', 'escrow') where key like '%02/001'", 2, "ledger_lines"),
     ] {

@@ -32,7 +32,7 @@ impl Balances {
                 Some(row) => row,
                 None => BalanceRow::opened(account, currency, position).ok_or_else(|| format!("the chart has no account {account}"))?,
             };
-            row.post(posting.side, posting.amount).map_err(|error| error.to_string())?;
+            row.post(position, posting.side, posting.amount).map_err(|error| error.to_string())?;
             self.sums.insert(key, row);
         }
         Ok(())

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::booking::{BookingMutation, BookingQuery};
 use crate::errors::ApiError;
 use crate::event::{EventQuery, EventSubscription};
-use crate::ledger::LedgerQuery;
+use crate::ledger::{ExplainQuery, LedgerQuery, StatementQuery};
 use crate::node::{Node, NodeQuery};
 use crate::payment::{PaymentMutation, PaymentQuery};
 use crate::product::{ProductMutation, ProductQuery};
@@ -35,6 +35,8 @@ pub struct Query(
     PaymentQuery,
     SettlementQuery,
     LedgerQuery,
+    StatementQuery,
+    ExplainQuery,
     EventQuery,
     ProjectionQuery,
 );

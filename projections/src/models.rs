@@ -5,6 +5,7 @@
 pub mod account_balances;
 pub mod balances;
 pub mod bookings;
+pub mod host_statements;
 pub mod journal;
 pub mod ledger_blocks;
 pub mod ledger_lines;

@@ -87,7 +87,7 @@ async fn ready(reader: &Reader<'_>, limit: &balances::AsOf) -> Result<(), ApiErr
 }
 
 /// The entries that post to one account: paged by the first line of each on it, so that every entry is there once.
-async fn of_account(
+pub(super) async fn of_account(
     reader: &Reader<'_>,
     account: &str,
     limit: &balances::AsOf,

@@ -48,6 +48,15 @@ impl From<Booked> for Side {
     }
 }
 
+impl From<Side> for Booked {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Debit => Self::Debit,
+            Side::Credit => Self::Credit,
+        }
+    }
+}
+
 /// One line of a journal entry.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Posting {

@@ -4,6 +4,7 @@ use async_graphql::{Context, MergedObject, MergedSubscription, Object, Request, 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
+use crate::adjustment::{AdjustmentMutation, AdjustmentQuery};
 use crate::app::App;
 use crate::booking::{BookingMutation, BookingQuery};
 use crate::errors::ApiError;
@@ -11,9 +12,11 @@ use crate::event::{EventQuery, EventSubscription};
 use crate::ledger::{ExplainQuery, LedgerQuery, StatementQuery};
 use crate::node::{Node, NodeQuery};
 use crate::payment::{PaymentMutation, PaymentQuery};
+use crate::period::{PeriodMutation, PeriodQuery};
 use crate::product::{ProductMutation, ProductQuery};
 use crate::projection::ProjectionQuery;
 use crate::reading::{Reader, Sight};
+use crate::recon::{ReconMutation, ReconQuery};
 use crate::scalars::DateTime;
 use crate::settlement::{SettlementMutation, SettlementQuery};
 use crate::shop_order::{ShopOrderMutation, ShopOrderQuery, ShopOrderSubscription};
@@ -37,6 +40,9 @@ pub struct Query(
     LedgerQuery,
     StatementQuery,
     ExplainQuery,
+    AdjustmentQuery,
+    PeriodQuery,
+    ReconQuery,
     EventQuery,
     ProjectionQuery,
 );
@@ -52,6 +58,9 @@ pub struct Mutation(
     ShopOrderMutation,
     PaymentMutation,
     SettlementMutation,
+    AdjustmentMutation,
+    PeriodMutation,
+    ReconMutation,
     ClockMutation,
 );
 

@@ -152,7 +152,10 @@ mod tests {
     #[test]
     fn months_are_those_of_seoul() {
         let month = Month::of(moment("2026-10-31T15:00:00Z"));
-        assert_eq!((month.to_string().as_str(), month.start(), month.end()), ("2026-11", moment("2026-10-31T15:00:00Z"), moment("2026-11-30T15:00:00Z")));
+        assert_eq!(
+            (month.to_string().as_str(), month.start(), month.end()),
+            ("2026-11", moment("2026-10-31T15:00:00Z"), moment("2026-11-30T15:00:00Z"))
+        );
         assert_eq!(month.day(10), moment("2026-11-09T15:00:00Z"));
         assert_eq!("2026-12".parse::<Month>().map(Month::next).map(|next| next.to_string()), Ok("2027-01".to_owned()));
         for wrong in ["", "2026", "2026-13", "2026-1", "26-01", "2026-11-01", "+2026-11"] {

@@ -5,8 +5,8 @@ use kernel::{Decider, Fact, JournalEntry, Unbalanced};
 
 use crate::settlement::guard;
 use crate::{
-    booking, claim, export, payable, payment, payout, pending, product, session, settlement, shop_order, stock, upload, user, vehcal,
-    vehicle,
+    adjustment, booking, claim, export, payable, payment, payout, pending, period, product, recon, session, settlement, shop_order,
+    statement, stock, upload, user, vehcal, vehicle,
 };
 
 /// An event of some module; one variant per kind of stream.
@@ -44,6 +44,14 @@ pub enum Event {
     SettlementGuard(guard::Event),
     /// `payout-…`
     Payout(payout::Event),
+    /// `ledgertx-…`
+    Adjustment(adjustment::Event),
+    /// `period-…`
+    Period(period::Event),
+    /// `recon-…`
+    Recon(recon::Event),
+    /// `statement-…`
+    Statement(statement::Event),
     /// `export-…`
     Export(export::Event),
 }
@@ -85,6 +93,10 @@ impl Event {
             settlement::Settlement::KIND => from.event()?.map(Self::Settlement),
             guard::SettlementGuard::KIND => from.event()?.map(Self::SettlementGuard),
             payout::Payout::KIND => from.event()?.map(Self::Payout),
+            adjustment::Adjustment::KIND => from.event()?.map(Self::Adjustment),
+            period::AccountingPeriod::KIND => from.event()?.map(Self::Period),
+            recon::Recon::KIND => from.event()?.map(Self::Recon),
+            statement::Statement::KIND => from.event()?.map(Self::Statement),
             export::Export::KIND => from.event()?.map(Self::Export),
             _ => return Ok(None),
         }))
@@ -112,6 +124,10 @@ impl Event {
             Self::Settlement(event) => event.entry(),
             Self::SettlementGuard(event) => event.entry(),
             Self::Payout(event) => event.entry(),
+            Self::Adjustment(event) => event.entry(),
+            Self::Period(event) => event.entry(),
+            Self::Recon(event) => event.entry(),
+            Self::Statement(event) => event.entry(),
             Self::Export(event) => event.entry(),
         }
     }
@@ -124,6 +140,7 @@ impl Event {
         match self {
             Self::Payment(payment::Event::PaymentCompleted { reference, .. } | payment::Event::RefundCompleted { reference, .. })
             | Self::Payout(payout::Event::PayoutCompleted { reference, .. }) => Some(reference),
+            Self::Recon(recon::Event::ProviderRowRecorded { row, .. }) => Some(&row.transaction_key),
             _ => None,
         }
     }

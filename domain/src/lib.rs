@@ -2,6 +2,7 @@
 //!
 //! Every module has the same shape: the story, Event, State, Command, Refusal, `decide` and `evolve`.
 
+pub mod adjustment;
 pub mod booking;
 pub mod calendar;
 pub mod cancellation;
@@ -16,15 +17,18 @@ pub mod payable;
 pub mod payment;
 pub mod payout;
 pub mod pending;
+pub mod period;
 pub mod pricing;
 pub mod product;
 pub mod purpose;
+pub mod recon;
 pub mod sabotage;
 pub mod schedule;
 pub mod session;
 pub mod settings;
 pub mod settlement;
 pub mod shop_order;
+pub mod statement;
 pub mod stock;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -6,6 +6,7 @@
 
 mod backoff;
 pub mod books;
+pub mod closing;
 mod db;
 pub mod export;
 pub mod hot;

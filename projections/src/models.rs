@@ -3,6 +3,7 @@
 //! [`search`], [`balances`] and [`statements`] are no models: they ask questions that no filter on columns can express.
 
 pub mod account_balances;
+pub mod adjustments;
 pub mod balances;
 pub mod bookings;
 pub mod host_statements;
@@ -12,7 +13,9 @@ pub mod ledger_lines;
 pub mod ledger_totals;
 pub mod payments;
 pub mod payouts;
+pub mod periods;
 pub mod products;
+pub mod recon_lines;
 pub mod search;
 pub mod settlement_lines;
 pub mod settlements;
@@ -25,6 +28,7 @@ pub mod users;
 pub mod vehicles;
 
 pub use account_balances::{AccountBalances, BalanceRow};
+pub use adjustments::{AdjustmentRow, Adjustments};
 pub use bookings::{BookingRow, Bookings};
 pub use journal::{Journal, JournalRow};
 pub use ledger_blocks::{BlockRow, LedgerBlocks};
@@ -32,7 +36,9 @@ pub use ledger_lines::{LedgerLineRow, LedgerLines};
 pub use ledger_totals::LedgerTotals;
 pub use payments::{PaymentRow, Payments};
 pub use payouts::{PayoutRow, Payouts};
+pub use periods::{PeriodRow, Periods};
 pub use products::{ProductRow, Products};
+pub use recon_lines::{ReconLineRow, ReconLines};
 pub use settlement_lines::{SettlementLineRow, SettlementLines};
 pub use settlements::{SettlementRow, Settlements};
 pub use shop_orders::{ShopOrderRow, ShopOrders};
@@ -65,6 +71,9 @@ pub async fn install_all(views: &Views) -> Result<(), ViewError> {
     views.install::<Journal>().await?;
     views.install::<LedgerLines>().await?;
     views.install::<LedgerBlocks>().await?;
+    views.install::<Periods>().await?;
+    views.install::<Adjustments>().await?;
+    views.install::<ReconLines>().await?;
     views.install::<LedgerTotals>().await?;
     views.install::<AccountBalances>().await
 }

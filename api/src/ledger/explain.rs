@@ -45,7 +45,9 @@ impl ExplainQuery {
         }
         moment::ready::<Journal>(&reader, &limit).await?;
         let Some(query) = entries_of(&reader, &id).await? else { return Ok(Connection::empty()) };
-        reader.page::<Journal, _>(limit.limit(query).order_by("entry_position", Direction::Asc), &page, |_, row| JournalEntryNode(row)).await
+        reader
+            .page::<Journal, _>(limit.limit(query).order_by("entry_position", Direction::Asc), &page, |_, row| JournalEntryNode(row))
+            .await
     }
 }
 

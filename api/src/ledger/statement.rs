@@ -192,7 +192,12 @@ pub struct HostStatementNode {
 impl HostStatementNode {
     fn sum(&self, kind: Kind) -> Result<HostStatementSum, ApiError> {
         let of = |of: fn(&HostLine) -> kernel::Money| self.found.total(kind, of).map(Money::from).map_err(ApiError::internal);
-        Ok(HostStatementSum { gross: of(|line| line.gross)?, fee: of(|line| line.fee)?, vat: of(|line| line.vat)?, net: of(|line| line.net)? })
+        Ok(HostStatementSum {
+            gross: of(|line| line.gross)?,
+            fee: of(|line| line.fee)?,
+            vat: of(|line| line.vat)?,
+            net: of(|line| line.net)?,
+        })
     }
 }
 

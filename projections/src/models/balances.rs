@@ -109,7 +109,9 @@ pub async fn balances_at(views: &Views, as_of: &AsOf, account: Option<&str>) -> 
     }
     match (account, as_of.only_position()) {
         // An account that is a family of its own is the one that grows with the business; its stretches are summed up already.
-        (Some(account), Some(position)) if !account.contains(':') => Ok(families(views, position, Some(account)).await?.into_values().collect()),
+        (Some(account), Some(position)) if !account.contains(':') => {
+            Ok(families(views, position, Some(account)).await?.into_values().collect())
+        }
         _ => sum(views, as_of, account, PAGE).await,
     }
 }

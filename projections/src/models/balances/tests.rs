@@ -50,7 +50,10 @@ async fn current_balances_equal_the_sum_of_all_lines() {
     }
     let trial = trial_balance(&store.views, &AsOf::default()).await.unwrap();
     assert_eq!(trial.position, store.views.log().head().await.unwrap());
-    assert_eq!(by_family(rows.clone()).unwrap().into_values().map(sums_of).collect::<Vec<_>>(), trial.rows.into_iter().map(sums_of).collect::<Vec<_>>());
+    assert_eq!(
+        by_family(rows.clone()).unwrap().into_values().map(sums_of).collect::<Vec<_>>(),
+        trial.rows.into_iter().map(sums_of).collect::<Vec<_>>()
+    );
     let trial = trial_balance(&store.views, &AsOf::default()).await.unwrap();
     let totals = trial.totals().unwrap();
     assert_eq!(totals.keys().collect::<Vec<_>>(), [&Currency::Krw]);

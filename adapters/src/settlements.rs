@@ -29,7 +29,7 @@ pub struct SettlementRow {
     /// The provider's key of the payment.
     pub payment_key: String,
     /// The provider's key of this capture or cancellation.
-    pub transaction_key: String,
+    pub movement_key: String,
     /// Our order number.
     pub order_id: String,
     /// What the payer paid or got back.
@@ -134,7 +134,7 @@ fn row_of(json: &str) -> Result<SettlementRow, String> {
         paid_out_on: row.paid_out_date,
         parts_add_up,
         payment_key: row.payment_key,
-        transaction_key: row.transaction_key,
+        movement_key: row.transaction_key,
         order_id: row.order_id,
     })
 }

@@ -118,8 +118,8 @@ impl ReconLineNode {
     }
 
     /// The provider's key of the movement, or the bank's reference.
-    async fn transaction_key(&self) -> Option<&str> {
-        self.0.transaction_key.as_deref()
+    async fn movement_key(&self) -> Option<&str> {
+        self.0.movement_key.as_deref()
     }
 
     /// Our payment.

@@ -64,7 +64,7 @@ pub async fn import_provider(ctx: &Context, caller: &Caller, report: &ProviderRe
     let mut commands = Vec::with_capacity(report.rows.len());
     for row in &report.rows {
         let ours = ours_of(ctx, row).await.map_err(ExecuteError::Log)?;
-        let recon = ProviderRow::id(&row.payment_key, &row.transaction_key);
+        let recon = ProviderRow::id(&row.payment_key, &row.movement_key);
         let fee = row.amount.basis_points(ctx.settings.provider_fee_bps);
         let expected_fee =
             fee.map_err(|_| ExecuteError::Refused { refused: kernel::Refused::at("SYS003", &["content"]), replayed: false })?;
@@ -173,7 +173,7 @@ async fn ours_of(ctx: &Context, row: &ProviderRow) -> Result<Option<Ours>, LogEr
         for happened in event.events::<payment::Event>()?.into_vec() {
             same_payment |=
                 matches!(&happened, payment::Event::PaymentConfirmStarted { attempt } if attempt.payment_key == row.payment_key);
-            found = found.or(movement(payment, &happened).filter(|(reference, _)| *reference == row.transaction_key).map(|(_, ours)| ours));
+            found = found.or(movement(payment, &happened).filter(|(reference, _)| *reference == row.movement_key).map(|(_, ours)| ours));
         }
     }
     Ok(found.filter(|_| same_payment))

@@ -140,7 +140,7 @@ impl Event {
         match self {
             Self::Payment(payment::Event::PaymentCompleted { reference, .. } | payment::Event::RefundCompleted { reference, .. })
             | Self::Payout(payout::Event::PayoutCompleted { reference, .. }) => Some(reference),
-            Self::Recon(recon::Event::ProviderRowRecorded { row, .. }) => Some(&row.transaction_key),
+            Self::Recon(recon::Event::ProviderRowRecorded { row, .. }) => Some(&row.movement_key),
             _ => None,
         }
     }

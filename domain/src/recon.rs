@@ -1,6 +1,6 @@
 //! One movement of money as the provider or the bank reports it, beside what our books say of it.
 //!
-//! The stream of a provider's row is found by (paymentKey, transactionKey), that of a bank's line by its file and number, so that
+//! The stream of a provider's row is found by its payment's key and its own, that of a bank's line by its file and number, so that
 //! whatever is imported twice meets itself. A row posts when it is first recorded: what is left on `psp_clearing` and what is on
 //! `psp_variance` is what nobody has explained yet.
 
@@ -19,7 +19,7 @@ pub struct ProviderRow {
     /// The provider's key of the payment.
     pub payment_key: String,
     /// The provider's key of this capture or cancellation.
-    pub transaction_key: String,
+    pub movement_key: String,
     /// Our order number.
     pub order_id: String,
     /// What the payer paid or got back.
@@ -196,9 +196,9 @@ impl Fact for Event {
 impl ProviderRow {
     /// The id of the movement with these keys; the same for everybody who imports it.
     #[must_use]
-    pub fn id(payment_key: &str, transaction_key: &str) -> ReconId {
+    pub fn id(payment_key: &str, movement_key: &str) -> ReconId {
         // Lengths keep one pair of keys from being another's.
-        let name = format!("daybook recon {}:{payment_key}|{transaction_key}", payment_key.len());
+        let name = format!("daybook recon {}:{payment_key}|{movement_key}", payment_key.len());
         ReconId::new(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()))
     }
 

@@ -27,7 +27,7 @@ pub(super) fn provider(bytes: &[u8], complete: Option<(Date, Date)>) -> Result<P
     let rows = settlements::read(bytes).map_err(|error| bad(error.row))?;
     let row = |row: settlements::SettlementRow| ProviderRow {
         payment_key: row.payment_key,
-        transaction_key: row.transaction_key,
+        movement_key: row.movement_key,
         order_id: row.order_id,
         amount: row.amount,
         fee: row.fee,

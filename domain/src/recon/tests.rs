@@ -12,7 +12,7 @@ fn row(amount: i128, fee: i128) -> ProviderRow {
     let vat = fee - fee * 10 / 11;
     ProviderRow {
         payment_key: "key".into(),
-        transaction_key: "t1".into(),
+        movement_key: "t1".into(),
         order_id: "order-1".into(),
         amount: won(amount),
         fee: won(fee),

@@ -36,7 +36,7 @@ pub struct ReconLineRow {
     /// The provider's key of the payment.
     pub payment_key: Option<String>,
     /// The provider's key of the movement, or the bank's reference.
-    pub transaction_key: Option<String>,
+    pub movement_key: Option<String>,
     /// Our payment.
     pub payment: Option<PaymentId>,
     /// Our payout.
@@ -71,7 +71,7 @@ impl ReadModel for ReconLines {
             outcome: ReconOutcome::Matched,
             open: false,
             payment_key: None,
-            transaction_key: None,
+            movement_key: None,
             payment: None,
             payout: None,
             ours: None,
@@ -83,12 +83,12 @@ impl ReadModel for ReconLines {
         match happened {
             recon::Event::ProviderRowRecorded { row: reported, ours, .. } => {
                 row.payment_key = Some(reported.payment_key.clone());
-                row.transaction_key = Some(reported.transaction_key.clone());
+                row.movement_key = Some(reported.movement_key.clone());
                 row.payment = ours.map(|ours| ours.payment);
                 (row.ours, row.theirs) = (ours.map(|ours| ours.amount), Some(reported.amount));
             }
             recon::Event::BankLineRecorded { line, side, .. } => {
-                row.transaction_key = Some(line.reference.clone());
+                row.movement_key = Some(line.reference.clone());
                 row.theirs = Some(line.amount);
                 match side {
                     BankSide::ProviderDay { expected, .. } => row.ours = Some(*expected),

@@ -11,7 +11,7 @@ use crate::cast::{Cast, scenario, text, won};
 
 const ADJUSTMENT: &str = "adjustment { id status lines { account side amount { amount } } proposedBy { id } decidedBy { id } }";
 const RECON: &str =
-    "reconLines(first: 100) { nodes { id outcome open ageDays ours { amount } theirs { amount } transactionKey payment { id } } }";
+    "reconLines(first: 100) { nodes { id outcome open ageDays ours { amount } theirs { amount } movementKey payment { id } } }";
 
 #[test]
 fn embedded() {

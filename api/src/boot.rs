@@ -198,10 +198,12 @@ impl Book {
             keys: Keys::new(options.secret),
         };
         let movable = MovableClock::new(clock.clone());
-        let (mut runtime, mut workers) = (None, None);
+        let (mut runtime, mut workers, mut reports) = (None, None, None);
         if options.workers {
             workers = Some(Workers::start(&views));
-            let desk = desk(&ctx, &sandbox(&options.provider_book, &clock).await?, !options.advance_clock);
+            let sandbox = sandbox(&options.provider_book, &clock).await?;
+            reports = Some(Arc::new(sandbox.clone()) as Arc<dyn adapters::SettlementReports>);
+            let desk = desk(&ctx, &sandbox, !options.advance_clock);
             runtime = Some(Arc::new(processes(&views, desk, movable.clone()).start().await?));
         }
         let advance = runtime.clone().filter(|_| options.advance_clock).map(|runtime| {
@@ -221,6 +223,7 @@ impl Book {
             tokens: if options.endless_tokens { tokens.with_endless() } else { tokens },
             passwords: Passwords::new()?,
             objects: Arc::new(FolderStore::open(options.data.join("photos"), adapters::objects::DEFAULT_MAX_BYTES)?),
+            reports,
             messenger: Arc::new(ConsoleMessenger::new()),
             public_url: options.public_url.as_str().into(),
             lockout: !options.endless_tokens,

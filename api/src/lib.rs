@@ -2,6 +2,7 @@
 //!
 //! Thin on purpose: it parses, asks `commands` and `projections`, and prints.
 
+pub mod adjustment;
 pub mod app;
 pub mod booking;
 pub mod boot;
@@ -13,6 +14,7 @@ pub mod deadletter;
 pub mod demo;
 pub mod errors;
 pub mod event;
+pub mod exports;
 pub mod input;
 pub mod ledger;
 pub mod month;
@@ -21,9 +23,11 @@ pub mod node;
 pub mod observe;
 pub mod password;
 pub mod payment;
+pub mod period;
 pub mod product;
 pub mod projection;
 pub mod reading;
+pub mod recon;
 pub mod run;
 pub mod scalars;
 pub mod schema;

@@ -4,17 +4,20 @@ use async_graphql::{Context, MergedObject, MergedSubscription, Object, Request, 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
+use crate::adjustment::{AdjustmentMutation, AdjustmentQuery};
 use crate::app::App;
 use crate::booking::{BookingMutation, BookingQuery};
 use crate::deadletter::{DeadLetterMutation, DeadLetterQuery};
 use crate::errors::ApiError;
 use crate::event::{EventQuery, EventSubscription};
-use crate::ledger::LedgerQuery;
+use crate::ledger::{ExplainQuery, LedgerQuery, StatementQuery};
 use crate::node::{Node, NodeQuery};
 use crate::payment::{PaymentMutation, PaymentQuery};
+use crate::period::{PeriodMutation, PeriodQuery};
 use crate::product::{ProductMutation, ProductQuery};
 use crate::projection::ProjectionQuery;
 use crate::reading::{Reader, Sight};
+use crate::recon::{ReconMutation, ReconQuery};
 use crate::scalars::DateTime;
 use crate::settlement::{SettlementMutation, SettlementQuery};
 use crate::shop_order::{ShopOrderMutation, ShopOrderQuery, ShopOrderSubscription};
@@ -36,6 +39,11 @@ pub struct Query(
     PaymentQuery,
     SettlementQuery,
     LedgerQuery,
+    StatementQuery,
+    ExplainQuery,
+    AdjustmentQuery,
+    PeriodQuery,
+    ReconQuery,
     EventQuery,
     ProjectionQuery,
     DeadLetterQuery,
@@ -52,7 +60,7 @@ pub struct Mutation(
     ShopOrderMutation,
     PaymentMutation,
     SettlementMutation,
-    DeadLetterMutation,
+    AdjustmentMutation, DeadLetterMutation, PeriodMutation, ReconMutation,
     ClockMutation,
 );
 

@@ -5,8 +5,7 @@ use kernel::{Decider, Fact, JournalEntry, Unbalanced};
 
 use crate::settlement::guard;
 use crate::{
-    booking, claim, deadletter, payable, payment, payout, pending, product, session, settlement, shop_order, stock, upload, user, vehcal,
-    vehicle,
+    adjustment, booking, claim, deadletter, export, payable, payment, payout, pending, period, product, recon, session, settlement, shop_order, statement, stock, upload, user, vehcal, vehicle,
 };
 
 /// An event of some module; one variant per kind of stream.
@@ -46,6 +45,16 @@ pub enum Event {
     Payout(payout::Event),
     /// `deadletter-…`
     DeadLetter(deadletter::Event),
+    /// `ledgertx-…`
+    Adjustment(adjustment::Event),
+    /// `period-…`
+    Period(period::Event),
+    /// `recon-…`
+    Recon(recon::Event),
+    /// `statement-…`
+    Statement(statement::Event),
+    /// `export-…`
+    Export(export::Event),
 }
 
 impl Event {
@@ -86,6 +95,11 @@ impl Event {
             guard::SettlementGuard::KIND => from.event()?.map(Self::SettlementGuard),
             payout::Payout::KIND => from.event()?.map(Self::Payout),
             deadletter::DeadLetter::KIND => from.event()?.map(Self::DeadLetter),
+            adjustment::Adjustment::KIND => from.event()?.map(Self::Adjustment),
+            period::AccountingPeriod::KIND => from.event()?.map(Self::Period),
+            recon::Recon::KIND => from.event()?.map(Self::Recon),
+            statement::Statement::KIND => from.event()?.map(Self::Statement),
+            export::Export::KIND => from.event()?.map(Self::Export),
             _ => return Ok(None),
         }))
     }
@@ -113,6 +127,24 @@ impl Event {
             Self::SettlementGuard(event) => event.entry(),
             Self::Payout(event) => event.entry(),
             Self::DeadLetter(event) => event.entry(),
+            Self::Adjustment(event) => event.entry(),
+            Self::Period(event) => event.entry(),
+            Self::Recon(event) => event.entry(),
+            Self::Statement(event) => event.entry(),
+            Self::Export(event) => event.entry(),
+        }
+    }
+}
+
+impl Event {
+    /// The provider's or bank's own key of what it did, when the event says so: what a reconciliation goes by.
+    #[must_use]
+    pub fn provider_reference(&self) -> Option<&str> {
+        match self {
+            Self::Payment(payment::Event::PaymentCompleted { reference, .. } | payment::Event::RefundCompleted { reference, .. })
+            | Self::Payout(payout::Event::PayoutCompleted { reference, .. }) => Some(reference),
+            Self::Recon(recon::Event::ProviderRowRecorded { row, .. }) => Some(&row.movement_key),
+            _ => None,
         }
     }
 }

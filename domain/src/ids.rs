@@ -40,6 +40,19 @@ pub enum Settlement {}
 #[derive(Debug)]
 pub enum Payout {}
 
+/// A correction of the books.
+#[derive(Debug)]
+pub enum Adjustment {}
+/// A movement of money as provider or bank report it.
+#[derive(Debug)]
+pub enum Recon {}
+/// A report of the provider or the bank.
+#[derive(Debug)]
+pub enum Statement {}
+/// A copy of the books that somebody took.
+#[derive(Debug)]
+pub enum Export {}
+
 impl Kind for User {
     const PREFIX: &'static str = "user";
 }
@@ -76,6 +89,18 @@ impl Kind for Settlement {
 impl Kind for Payout {
     const PREFIX: &'static str = "payout";
 }
+impl Kind for Adjustment {
+    const PREFIX: &'static str = "ledgertx";
+}
+impl Kind for Recon {
+    const PREFIX: &'static str = "recon";
+}
+impl Kind for Statement {
+    const PREFIX: &'static str = "statement";
+}
+impl Kind for Export {
+    const PREFIX: &'static str = "export";
+}
 
 /// Id of a [`User`].
 pub type UserId = Id<User>;
@@ -101,6 +126,14 @@ pub type RefundId = Id<Refund>;
 pub type SettlementId = Id<Settlement>;
 /// Id of a [`Payout`].
 pub type PayoutId = Id<Payout>;
+/// Id of an [`Adjustment`].
+pub type AdjustmentId = Id<Adjustment>;
+/// Id of a [`Recon`].
+pub type ReconId = Id<Recon>;
+/// Id of a [`Statement`].
+pub type StatementId = Id<Statement>;
+/// Id of an [`Export`].
+pub type ExportId = Id<Export>;
 
 /// The user behind an actor, if it is one.
 #[must_use]

@@ -2,12 +2,15 @@
 //!
 //! Every module has the same shape: the story, Event, State, Command, Refusal, `decide` and `evolve`.
 
+pub mod adjustment;
 pub mod booking;
+pub mod calendar;
 pub mod cancellation;
 pub mod catalogue;
 pub mod claim;
 pub mod deadletter;
 pub mod event;
+pub mod export;
 pub mod geo;
 pub mod ids;
 pub mod ledger;
@@ -15,9 +18,11 @@ pub mod payable;
 pub mod payment;
 pub mod payout;
 pub mod pending;
+pub mod period;
 pub mod pricing;
 pub mod product;
 pub mod purpose;
+pub mod recon;
 pub mod sabotage;
 pub mod schedule;
 pub mod session;
@@ -25,6 +30,7 @@ pub mod settings;
 pub mod settlement;
 pub mod shop_order;
 pub mod state;
+pub mod statement;
 pub mod stock;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -107,6 +107,27 @@ impl Db {
         }
     }
 
+    /// Opens what is there, to read only; `None` when there is nothing.
+    pub(crate) async fn open_to_read(url: &StoreUrl, file: &str) -> Result<Option<Self>, sqlx::Error> {
+        match url {
+            StoreUrl::Sqlite(folder) => {
+                let path = folder.join(file);
+                if !path.exists() {
+                    return Ok(None);
+                }
+                let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT);
+                let read = SqlitePoolOptions::new().max_connections(SQLITE_READERS).connect_with(options).await?;
+                Ok(Some(Self::Sqlite { write: read.clone(), read }))
+            }
+            StoreUrl::Postgres(_) => {
+                let db = Self::open(url, file, SqliteSynchronous::Normal).await?;
+                let there = "select cast(1 as bigint) from pg_namespace where nspname = 'views'";
+                let there = db.first::<(i64,)>(Sql::new(there)).await?.is_some();
+                Ok(there.then_some(db))
+            }
+        }
+    }
+
     async fn open_file(path: &Path, synchronous: SqliteSynchronous) -> Result<Self, sqlx::Error> {
         let options = SqliteConnectOptions::new()
             .filename(path)

@@ -1,19 +1,26 @@
 //! The read models of the book, each a pure fold in a file of its own. Keys are the ids that clients see.
 //!
-//! [`search`] and [`balances`] are no models: they ask questions of one that no filter on its columns can express.
+//! [`search`], [`balances`] and [`statements`] are no models: they ask questions that no filter on columns can express.
 
 pub mod account_balances;
+pub mod adjustments;
 pub mod balances;
 pub mod bookings;
+pub mod host_statements;
 pub mod journal;
+pub mod ledger_blocks;
 pub mod ledger_lines;
+pub mod ledger_totals;
 pub mod payments;
 pub mod payouts;
+pub mod periods;
 pub mod products;
+pub mod recon_lines;
 pub mod search;
 pub mod settlement_lines;
 pub mod settlements;
 pub mod shop_orders;
+pub mod statements;
 pub mod stock_levels;
 #[cfg(test)]
 mod testing;
@@ -21,12 +28,17 @@ pub mod users;
 pub mod vehicles;
 
 pub use account_balances::{AccountBalances, BalanceRow};
+pub use adjustments::{AdjustmentRow, Adjustments};
 pub use bookings::{BookingRow, Bookings};
 pub use journal::{Journal, JournalRow};
+pub use ledger_blocks::{BlockRow, LedgerBlocks};
 pub use ledger_lines::{LedgerLineRow, LedgerLines};
+pub use ledger_totals::LedgerTotals;
 pub use payments::{PaymentRow, Payments};
 pub use payouts::{PayoutRow, Payouts};
+pub use periods::{PeriodRow, Periods};
 pub use products::{ProductRow, Products};
+pub use recon_lines::{ReconLineRow, ReconLines};
 pub use settlement_lines::{SettlementLineRow, SettlementLines};
 pub use settlements::{SettlementRow, Settlements};
 pub use shop_orders::{ShopOrderRow, ShopOrders};
@@ -58,6 +70,11 @@ pub async fn install_all(views: &Views) -> Result<(), ViewError> {
     views.install::<ShopOrders>().await?;
     views.install::<Journal>().await?;
     views.install::<LedgerLines>().await?;
+    views.install::<LedgerBlocks>().await?;
+    views.install::<Periods>().await?;
+    views.install::<Adjustments>().await?;
+    views.install::<ReconLines>().await?;
+    views.install::<LedgerTotals>().await?;
     views.install::<AccountBalances>().await
 }
 

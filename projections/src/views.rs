@@ -44,7 +44,7 @@ use definition::Definition;
 use wait::Progress;
 
 /// The name of the SQLite file.
-const FILE: &str = "views.db";
+pub(crate) const FILE: &str = "views.db";
 /// Most events that [`Views::fresh`] folds by itself; beyond it waits for the projector.
 const FRESH_GAP: u64 = 1_000;
 /// How long [`Views::fresh`] waits then.
@@ -219,6 +219,21 @@ impl<E: Send + Sync + 'static> Views<E> {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, Arc<Installed<E>>>> {
         self.inner.installed.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Reads a stored row of a model.
+pub(crate) fn read_row<M: ReadModel>(key: &str, doc: &str) -> Result<M::Row, ViewError> {
+    definition::read::<Event, M>(key, doc)
+}
+
+/// The table of a model's rows, as a statement writes it.
+pub(crate) fn rows_table<M: ReadModel>(db: &Db) -> String {
+    schema::table(db.dialect(), &format!("{}_v{}", M::NAME, M::VERSION))
+}
+
+/// A table of the runtime's own, as a statement writes it.
+pub(crate) fn runtime_table(db: &Db, name: &str) -> String {
+    schema::table(db.dialect(), name)
 }
 
 /// One more event on a row.

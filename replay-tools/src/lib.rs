@@ -6,12 +6,14 @@ mod book;
 pub mod cli;
 mod diff;
 mod events;
+mod export;
 mod import;
 pub mod progress;
 mod rebuild;
 mod state;
 mod trace;
 mod verify;
+mod verify_ledger;
 
 use cli::{Cli, Command, Exit, Failed};
 
@@ -29,6 +31,7 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
             Command::Rebuild(options) => rebuild::run(&common, &options).await,
             Command::State(options) => state::run(&common, &options).await,
             Command::Trace(options) => trace::run(&common, &options).await,
+            Command::Export(options) => export::run(&common, &options).await,
             Command::Verify(options) => verify::run(&common, &options).await,
         }
     };

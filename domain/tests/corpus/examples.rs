@@ -63,6 +63,11 @@ pub fn stored(event: &Event) -> (&'static str, String, u32, String) {
         Event::SettlementGuard(event) => ("settlementguard", encoded(event)),
         Event::Payout(event) => ("payout", encoded(event)),
         Event::DeadLetter(event) => ("deadletter", encoded(event)),
+        Event::Adjustment(event) => ("ledgertx", encoded(event)),
+        Event::Period(event) => ("period", encoded(event)),
+        Event::Recon(event) => ("recon", encoded(event)),
+        Event::Statement(event) => ("statement", encoded(event)),
+        Event::Export(event) => ("export", encoded(event)),
     };
     (kind, event_type, version, payload)
 }

@@ -112,6 +112,11 @@ fn type_of(event: &Event) -> String {
         Event::SettlementGuard(e) => e.event_type(),
         Event::Payout(e) => e.event_type(),
         Event::DeadLetter(e) => e.event_type(),
+        Event::Adjustment(e) => e.event_type(),
+        Event::Period(e) => e.event_type(),
+        Event::Recon(e) => e.event_type(),
+        Event::Statement(e) => e.event_type(),
+        Event::Export(e) => e.event_type(),
     }
 }
 

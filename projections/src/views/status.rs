@@ -80,6 +80,17 @@ impl<E: Send + Sync + 'static> Views<E> {
         Ok(all)
     }
 
+    /// Up to where a model has applied the log, whichever process moves it.
+    ///
+    /// # Errors
+    /// [`ViewError::NotInstalled`]; else the database's.
+    pub async fn checkpoint<M: crate::model::ReadModel<E>>(&self) -> Result<u64, ViewError> {
+        let table = schema::table(self.db().dialect(), "projections");
+        let sql = Sql::new(format!("select position from {table} where name = $1 and version = $2"));
+        let found = self.db().first::<(i64,)>(sql.bind(M::NAME).bind(i64::from(M::VERSION))).await?;
+        found.map(|(position,)| unsigned(position)).ok_or(ViewError::NotInstalled(M::NAME))
+    }
+
     /// How long ago the event after a position was recorded, in milliseconds.
     async fn age_of_next(&self, position: u64) -> Result<u64, ViewError> {
         let next = self.log().read(position, 1).await?;

@@ -2,6 +2,10 @@
 //!
 //! Thin on purpose: it parses, asks `commands` and `projections`, and prints.
 
+// The schema is one type of all its parts, each nested in the next.
+#![recursion_limit = "256"]
+
+pub mod api_key;
 pub mod app;
 pub mod booking;
 pub mod boot;
@@ -9,9 +13,11 @@ pub mod cli;
 pub mod config;
 pub mod connection;
 pub mod console;
+pub mod corporate;
 pub mod demo;
 pub mod errors;
 pub mod event;
+pub mod exchange_key;
 pub mod input;
 pub mod ledger;
 pub mod month;
@@ -27,6 +33,7 @@ pub mod run;
 pub mod scalars;
 pub mod schema;
 pub mod server;
+pub mod session;
 pub mod settlement;
 pub mod shop_order;
 pub mod side;

@@ -1,9 +1,12 @@
 //! One function per intent: load what it needs, decide, commit all of it or nothing.
 
 pub mod access;
+pub mod api_key;
 pub mod booking;
 pub mod context;
+pub mod corporate;
 pub mod escrow;
+pub mod exchange_key;
 pub mod payment;
 pub mod product;
 pub mod purchase;

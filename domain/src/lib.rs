@@ -2,11 +2,15 @@
 //!
 //! Every module has the same shape: the story, Event, State, Command, Refusal, `decide` and `evolve`.
 
+pub mod admins;
+pub mod api_key;
 pub mod booking;
 pub mod cancellation;
 pub mod catalogue;
 pub mod claim;
+pub mod corporate;
 pub mod event;
+pub mod exchange_key;
 pub mod geo;
 pub mod ids;
 pub mod ledger;

@@ -1,16 +1,21 @@
 //! The read models of the book, each a pure fold in a file of its own. Keys are the ids that clients see.
 //!
-//! [`search`] and [`balances`] are no models: they ask questions of one that no filter on its columns can express.
+//! [`search`], [`balances`] and [`obligations`] are no models: they ask questions of one that no filter on its columns can express.
 
 pub mod account_balances;
+pub mod api_keys;
 pub mod balances;
 pub mod bookings;
+pub mod corporate_profiles;
+pub mod exchange_keys;
 pub mod journal;
 pub mod ledger_lines;
+pub mod obligations;
 pub mod payments;
 pub mod payouts;
 pub mod products;
 pub mod search;
+pub mod sessions;
 pub mod settlement_lines;
 pub mod settlements;
 pub mod shop_orders;
@@ -21,12 +26,16 @@ pub mod users;
 pub mod vehicles;
 
 pub use account_balances::{AccountBalances, BalanceRow};
+pub use api_keys::{ApiKeyRow, ApiKeys};
 pub use bookings::{BookingRow, Bookings};
+pub use corporate_profiles::{CorporateProfileRow, CorporateProfiles};
+pub use exchange_keys::{ExchangeKeyRow, ExchangeKeys};
 pub use journal::{Journal, JournalRow};
 pub use ledger_lines::{LedgerLineRow, LedgerLines};
 pub use payments::{PaymentRow, Payments};
 pub use payouts::{PayoutRow, Payouts};
 pub use products::{ProductRow, Products};
+pub use sessions::{SessionRow, Sessions};
 pub use settlement_lines::{SettlementLineRow, SettlementLines};
 pub use settlements::{SettlementRow, Settlements};
 pub use shop_orders::{ShopOrderRow, ShopOrders};
@@ -47,6 +56,10 @@ use crate::views::{ViewError, Views};
 /// As [`Views::install`], of the first model that cannot be.
 pub async fn install_all(views: &Views) -> Result<(), ViewError> {
     views.install::<Users>().await?;
+    views.install::<Sessions>().await?;
+    views.install::<CorporateProfiles>().await?;
+    views.install::<ApiKeys>().await?;
+    views.install::<ExchangeKeys>().await?;
     views.install::<Vehicles>().await?;
     views.install::<Bookings>().await?;
     views.install::<Payments>().await?;

@@ -9,6 +9,7 @@ mod contention;
 mod crash;
 mod dev;
 mod endings;
+mod identity;
 mod main_path;
 mod paying;
 mod production;

@@ -13,7 +13,7 @@ use kernel::jiff::SignedDuration;
 use projections::hot::{Hot, Memory, Redis};
 use projections::models;
 use projections::process::{BusinessClock, Runtime};
-use projections::processes::{BookingDeadlines, Desk, Geocoding, Outside, ProviderCalls, Settlements, ShopOrderDeadlines};
+use projections::processes::{Accounts, BookingDeadlines, Desk, Geocoding, Outside, ProviderCalls, Settlements, ShopOrderDeadlines};
 use projections::views::{Views, Workers};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Notify;
@@ -169,12 +169,13 @@ pub fn desk(ctx: &Context, sandbox: &Sandbox, breakers: bool) -> Desk {
 /// Every process of the business.
 #[must_use]
 pub fn processes(views: &Views, desk: Desk, clock: impl BusinessClock) -> projections::process::Builder<Desk> {
-    Runtime::builder(views, desk, clock)
+    Runtime::builder(views, desk.reading(views), clock)
         .process::<BookingDeadlines>()
         .process::<ShopOrderDeadlines>()
         .process::<ProviderCalls>()
         .process::<Settlements>()
         .process::<Geocoding>()
+        .process::<Accounts>()
 }
 
 impl Book {

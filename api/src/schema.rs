@@ -5,11 +5,14 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use crate::adjustment::{AdjustmentMutation, AdjustmentQuery};
+use crate::api_key::{ApiKeyMutation, ApiKeyQuery};
 use crate::app::App;
 use crate::booking::{BookingMutation, BookingQuery};
+use crate::corporate::{CorporateMutation, CorporateQuery};
 use crate::deadletter::{DeadLetterMutation, DeadLetterQuery};
 use crate::errors::ApiError;
 use crate::event::{EventQuery, EventSubscription};
+use crate::exchange_key::{ExchangeKeyMutation, ExchangeKeyQuery};
 use crate::ledger::{ExplainQuery, LedgerQuery, StatementQuery};
 use crate::node::{Node, NodeQuery};
 use crate::payment::{PaymentMutation, PaymentQuery};
@@ -19,17 +22,35 @@ use crate::projection::ProjectionQuery;
 use crate::reading::{Reader, Sight};
 use crate::recon::{ReconMutation, ReconQuery};
 use crate::scalars::DateTime;
+use crate::session::{SessionMutation, SessionQuery, SessionSubscription};
 use crate::settlement::{SettlementMutation, SettlementQuery};
 use crate::shop_order::{ShopOrderMutation, ShopOrderQuery, ShopOrderSubscription};
 use crate::stock::{StockMutation, StockQuery, StockSubscription};
 use crate::transport::GraphQl;
-use crate::user::{UserMutation, UserQuery};
+use crate::user::{AccountMutation, LicenceMutation, UserAdminMutation, UserMutation, UserQuery};
 use crate::vehicle::{VehicleMutation, VehicleQuery};
+
+/// What can be asked of people and their keys. Merged on its own: each part of a merge nests the types one level deeper.
+#[derive(MergedObject, Default)]
+pub struct IdentityQuery(UserQuery, SessionQuery, CorporateQuery, ApiKeyQuery, ExchangeKeyQuery);
+
+/// What people can do with their accounts and keys, and administrators with others'.
+#[derive(MergedObject, Default)]
+pub struct IdentityMutation(
+    UserMutation,
+    AccountMutation,
+    UserAdminMutation,
+    LicenceMutation,
+    SessionMutation,
+    CorporateMutation,
+    ApiKeyMutation,
+    ExchangeKeyMutation,
+);
 
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
 pub struct Query(
-    UserQuery,
+    IdentityQuery,
     NodeQuery,
     VehicleQuery,
     BookingQuery,
@@ -52,7 +73,7 @@ pub struct Query(
 /// Everything that can be done.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
-    UserMutation,
+    IdentityMutation,
     VehicleMutation,
     BookingMutation,
     ProductMutation,
@@ -66,7 +87,7 @@ pub struct Mutation(
 
 /// Everything that can be watched.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(EventSubscription, ShopOrderSubscription, StockSubscription);
+pub struct Subscription(EventSubscription, SessionSubscription, ShopOrderSubscription, StockSubscription);
 
 /// The business clock, where it can be moved.
 #[derive(Default)]

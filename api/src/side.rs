@@ -14,6 +14,7 @@ use commands::{Caller, ExecuteError};
 use domain::ids::UploadId;
 use domain::upload::MAX_BYTES;
 use kernel::Refused;
+use projections::models::Users;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
@@ -34,6 +35,7 @@ pub fn router(app: Arc<App>, draining: watch::Receiver<bool>) -> Router {
     let limit = usize::try_from(MAX_BYTES).unwrap_or(usize::MAX);
     Router::new()
         .route("/uploads/{ticket}", put(store_photo).layer(DefaultBodyLimit::max(limit)))
+        .route("/documents/{code}", get(show_document))
         .route("/photos/{upload}", get(show_photo))
         .route("/livez", get(async || "ok"))
         .route("/readyz", get(ready))
@@ -83,30 +85,51 @@ const fn object_type(content_type: domain::upload::ContentType) -> ContentType {
     }
 }
 
-/// A vehicle's photo, for everybody; photos of trips are not served here.
+/// A vehicle's photo or a person's picture, for everybody; photos of trips and papers are not served here.
 async fn show_photo(State(side): State<Side>, Path(upload): Path<String>) -> Response {
-    match photo(&side.app, &upload).await {
+    shown(photo(&side.app, &upload).await, "/photos/…", "public, max-age=31536000, immutable")
+}
+
+/// A paper, for whoever was given its address not long ago.
+async fn show_document(State(side): State<Side>, Path(code): Path<String>) -> Response {
+    let named = side.app.tokens.verify_code(Purpose::Document, &code, real_now().as_second());
+    let found = match named {
+        Ok(upload) => object(&side.app, UploadId::new(upload)).await,
+        Err(_) => Err(Refused::code("AUTH008")),
+    };
+    shown(found, "/documents/…", "private, no-store")
+}
+
+fn shown(found: Result<Option<Object>, Refused>, path: &str, cache: &'static str) -> Response {
+    match found {
         Ok(Some(Object { content_type, bytes })) => {
-            let headers = [
-                (header::CONTENT_TYPE, content_type.mime()),
-                (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            ];
+            let headers =
+                [(header::CONTENT_TYPE, content_type.mime()), (header::CACHE_CONTROL, cache), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
             (headers, bytes).into_response()
         }
-        Ok(None) => failure(&Refused::code("SYS007"), "/photos/…"),
-        Err(refused) => failure(&refused, "/photos/…"),
+        Ok(None) => failure(&Refused::code("SYS007"), path),
+        Err(refused) => failure(&refused, path),
     }
 }
 
 async fn photo(app: &App, upload: &str) -> Result<Option<Object>, Refused> {
     let Ok(id) = upload.parse::<UploadId>() else { return Ok(None) };
     let (known, _) = app.ctx.log.load::<domain::upload::Upload>(id.uuid()).await.map_err(internal)?;
-    let public = matches!(known.ticket().map(|ticket| ticket.target), Some(domain::upload::Target::Vehicle(_)));
-    if !public {
-        return Ok(None);
-    }
-    match app.objects.get(upload.parse().map_err(internal)?).await {
+    let public = match known.ticket().map(|ticket| ticket.target) {
+        Some(domain::upload::Target::Vehicle(_)) => true,
+        // Their papers are uploaded the same way: only the picture that they show is for everybody.
+        Some(domain::upload::Target::Person(user)) => {
+            let head = app.ctx.log.head().await.map_err(internal)?;
+            let row = app.views.fresh::<Users>(&user.to_string(), head).await.map_err(internal)?;
+            row.and_then(|row| row.image).is_some_and(|image| image.upload == id)
+        }
+        Some(domain::upload::Target::Booking(_)) | None => false,
+    };
+    if public { object(app, id).await } else { Ok(None) }
+}
+
+async fn object(app: &App, upload: UploadId) -> Result<Option<Object>, Refused> {
+    match app.objects.get(upload.to_string().parse().map_err(internal)?).await {
         Ok(object) => Ok(Some(object)),
         Err(ObjectError::NotFound) => Ok(None),
         Err(error) => Err(internal(error)),

@@ -2,10 +2,13 @@
 
 pub mod access;
 pub mod adjustment;
+pub mod api_key;
 pub mod booking;
 pub mod context;
+pub mod corporate;
 pub mod deadletter;
 pub mod escrow;
+pub mod exchange_key;
 pub mod export;
 pub mod payment;
 pub mod period;

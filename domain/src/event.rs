@@ -5,7 +5,7 @@ use kernel::{Decider, Fact, JournalEntry, Unbalanced};
 
 use crate::settlement::guard;
 use crate::{
-    adjustment, booking, claim, deadletter, export, payable, payment, payout, pending, period, product, recon, session, settlement, shop_order, statement, stock, upload, user, vehcal, vehicle,
+    adjustment, admins, api_key, booking, claim, corporate, deadletter, exchange_key, export, payable, payment, payout, pending, period, product, recon, session, settlement, shop_order, statement, stock, upload, user, vehcal, vehicle,
 };
 
 /// An event of some module; one variant per kind of stream.
@@ -15,6 +15,14 @@ pub enum Event {
     User(user::Event),
     /// `session-…`
     Session(session::Event),
+    /// `roles-…`
+    Admins(admins::Event),
+    /// `corp-…`
+    Corporate(corporate::Event),
+    /// `apikey-…`
+    ApiKey(api_key::Event),
+    /// `xkey-…`
+    ExchangeKey(exchange_key::Event),
     /// `claim-…`
     Claim(claim::Event),
     /// `vehicle-…`
@@ -80,6 +88,10 @@ impl Event {
         Ok(Some(match kind {
             user::User::KIND => from.event()?.map(Self::User),
             session::Session::KIND => from.event()?.map(Self::Session),
+            admins::Admins::KIND => from.event()?.map(Self::Admins),
+            corporate::Corporate::KIND => from.event()?.map(Self::Corporate),
+            api_key::ApiKey::KIND => from.event()?.map(Self::ApiKey),
+            exchange_key::ExchangeKey::KIND => from.event()?.map(Self::ExchangeKey),
             claim::Claim::KIND => from.event()?.map(Self::Claim),
             vehicle::Vehicle::KIND => from.event()?.map(Self::Vehicle),
             vehcal::VehicleCalendar::KIND => from.event()?.map(Self::Vehcal),
@@ -112,6 +124,10 @@ impl Event {
         match self {
             Self::User(event) => event.entry(),
             Self::Session(event) => event.entry(),
+            Self::Admins(event) => event.entry(),
+            Self::Corporate(event) => event.entry(),
+            Self::ApiKey(event) => event.entry(),
+            Self::ExchangeKey(event) => event.entry(),
             Self::Claim(event) => event.entry(),
             Self::Vehicle(event) => event.entry(),
             Self::Vehcal(event) => event.entry(),

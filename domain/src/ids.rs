@@ -53,6 +53,25 @@ pub enum Statement {}
 #[derive(Debug)]
 pub enum Export {}
 
+/// A business that a person acts for.
+#[derive(Debug)]
+pub enum Corporate {}
+/// A key by which a program acts for a person.
+#[derive(Debug)]
+pub enum ApiKey {}
+/// A person's key of an exchange.
+#[derive(Debug)]
+pub enum ExchangeKey {}
+
+impl Kind for Corporate {
+    const PREFIX: &'static str = "corp";
+}
+impl Kind for ApiKey {
+    const PREFIX: &'static str = "apikey";
+}
+impl Kind for ExchangeKey {
+    const PREFIX: &'static str = "xkey";
+}
 impl Kind for User {
     const PREFIX: &'static str = "user";
 }
@@ -104,6 +123,12 @@ impl Kind for Export {
 
 /// Id of a [`User`].
 pub type UserId = Id<User>;
+/// Id of a [`Corporate`] profile; it shares the UUID of its person.
+pub type CorporateId = Id<Corporate>;
+/// Id of an [`ApiKey`].
+pub type ApiKeyId = Id<ApiKey>;
+/// Id of an [`ExchangeKey`].
+pub type ExchangeKeyId = Id<ExchangeKey>;
 /// Id of a [`Session`].
 pub type SessionId = Id<Session>;
 /// Id of a [`Vehicle`]; its calendar stream `vehcal-…` shares the UUID.

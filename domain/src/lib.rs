@@ -3,13 +3,17 @@
 //! Every module has the same shape: the story, Event, State, Command, Refusal, `decide` and `evolve`.
 
 pub mod adjustment;
+pub mod admins;
+pub mod api_key;
 pub mod booking;
 pub mod calendar;
 pub mod cancellation;
 pub mod catalogue;
 pub mod claim;
+pub mod corporate;
 pub mod deadletter;
 pub mod event;
+pub mod exchange_key;
 pub mod export;
 pub mod geo;
 pub mod ids;

@@ -215,6 +215,12 @@ impl Client {
         Some((response.status().as_u16(), response.body_mut().read_to_string().ok()?))
     }
 
+    /// The status of a GET, whatever the body is; nothing when the server is not there.
+    #[must_use]
+    pub fn status(&self, path: &str) -> Option<u16> {
+        Some(self.agent.get(format!("{}{path}", self.url)).call().ok()?.status().as_u16())
+    }
+
     /// PUTs bytes to an address that the server gave.
     ///
     /// # Panics

@@ -10,6 +10,7 @@ mod crash;
 mod dev;
 mod endings;
 mod finance;
+mod identity;
 mod main_path;
 mod paying;
 mod production;

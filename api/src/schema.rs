@@ -81,7 +81,10 @@ pub struct Mutation(
     ShopOrderMutation,
     PaymentMutation,
     SettlementMutation,
-    AdjustmentMutation, DeadLetterMutation, PeriodMutation, ReconMutation,
+    AdjustmentMutation,
+    DeadLetterMutation,
+    PeriodMutation,
+    ReconMutation,
     ClockMutation,
 );
 

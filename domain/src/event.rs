@@ -5,7 +5,8 @@ use kernel::{Decider, Fact, JournalEntry, Unbalanced};
 
 use crate::settlement::guard;
 use crate::{
-    adjustment, admins, api_key, booking, claim, corporate, deadletter, exchange_key, export, payable, payment, payout, pending, period, product, recon, session, settlement, shop_order, statement, stock, upload, user, vehcal, vehicle,
+    adjustment, admins, api_key, booking, claim, corporate, deadletter, exchange_key, export, payable, payment, payout, pending, period,
+    product, recon, session, settlement, shop_order, statement, stock, upload, user, vehcal, vehicle,
 };
 
 /// An event of some module; one variant per kind of stream.

@@ -89,7 +89,8 @@ impl Door for FrontDoor {
                 return Err(TurnedAway::Unauthenticated);
             }
             let expires_at = claims.exp.and_then(|exp| kernel::Timestamp::from_second(exp).ok());
-            Ok(Admitted::new(viewer, expires_at))
+            let payer = claims.sub.to_string();
+            Ok(Admitted::new(viewer, expires_at).paying_as(payer))
         })
     }
 }

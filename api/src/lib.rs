@@ -12,6 +12,7 @@ pub mod console;
 pub mod demo;
 pub mod errors;
 pub mod event;
+pub mod graphiql;
 pub mod input;
 pub mod ledger;
 pub mod month;

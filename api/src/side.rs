@@ -5,8 +5,9 @@ use std::sync::Arc;
 use adapters::{ContentType, Object, ObjectError, ObjectName};
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use commands::upload::StoreUpload;
@@ -20,8 +21,9 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::app::{App, real_now};
-use crate::errors::{Language, facts, text, timestamp};
+use crate::errors::{Language, MALFORMED, facts, text, timestamp};
 use crate::tokens::Purpose;
+use crate::transport::preferred_language;
 
 #[derive(Clone)]
 struct Side {
@@ -41,11 +43,23 @@ pub fn router(app: Arc<App>, draining: watch::Receiver<bool>) -> Router {
 }
 
 /// Keeps the bytes that belong to a ticket; the same bytes again change nothing.
-async fn store_photo(State(side): State<Side>, Path(ticket): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+async fn store_photo(
+    State(side): State<Side>,
+    Path(ticket): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
     let path = "/uploads/…";
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            return Failure { status: Some(rejection.status()), ..Failure::of(Refused::code("FILE001"), path, &headers) }.into_response();
+        }
+        Err(_) => return Failure::of(Refused::code(MALFORMED), path, &headers).into_response(),
+    };
     match store(&side.app, &ticket, &headers, body).await {
         Ok(upload) => success(json!({ "uploadId": upload.to_string() })),
-        Err(refused) => failure(&refused, path),
+        Err(refused) => Failure::of(refused, path, &headers).into_response(),
     }
 }
 
@@ -84,7 +98,8 @@ const fn object_type(content_type: domain::upload::ContentType) -> ContentType {
 }
 
 /// A vehicle's photo, for everybody; photos of trips are not served here.
-async fn show_photo(State(side): State<Side>, Path(upload): Path<String>) -> Response {
+async fn show_photo(State(side): State<Side>, Path(upload): Path<String>, headers: HeaderMap) -> Response {
+    let failure = |refused: Refused| Failure::of(refused, "/photos/…", &headers).into_response();
     match photo(&side.app, &upload).await {
         Ok(Some(Object { content_type, bytes })) => {
             let headers = [
@@ -94,8 +109,8 @@ async fn show_photo(State(side): State<Side>, Path(upload): Path<String>) -> Res
             ];
             (headers, bytes).into_response()
         }
-        Ok(None) => failure(&Refused::code("SYS007"), "/photos/…"),
-        Err(refused) => failure(&refused, "/photos/…"),
+        Ok(None) => failure(Refused::code("SYS007")),
+        Err(refused) => failure(refused),
     }
 }
 
@@ -134,15 +149,49 @@ fn success(data: serde_json::Value) -> Response {
     axum::Json(json!({ "success": true, "data": data, "message": null, "timestamp": timestamp() })).into_response()
 }
 
-fn failure(refused: &Refused, path: &str) -> Response {
-    let status = facts(&refused.code).status;
-    let message = text(refused, Language::Ko);
-    let body = json!({
-        "success": false,
-        "error": { "code": refused.code, "message": message, "details": null },
-        "path": path,
-        "status": status,
-        "timestamp": timestamp(),
-    });
-    (StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), axum::Json(body)).into_response()
+/// Whatever path nobody serves.
+pub async fn not_found(uri: Uri, headers: HeaderMap) -> Response {
+    Failure::of(Refused::code("SYS007"), uri.path(), &headers).into_response()
 }
+
+/// A path that is served, but not by this method; the header `Allow` names those that it is.
+pub async fn wrong_method(uri: Uri, headers: HeaderMap) -> Response {
+    let failure = Failure::of(Refused::code(MALFORMED), uri.path(), &headers);
+    Failure { status: Some(StatusCode::METHOD_NOT_ALLOWED), ..failure }.into_response()
+}
+
+/// Bytes of a path that are repeated in an answer.
+const MAX_PATH: usize = 200;
+
+/// A failure as every endpoint beside GraphQL answers it (api.md §5).
+struct Failure<'f> {
+    refused: Refused,
+    path: &'f str,
+    language: Language,
+    /// Where it is not the code's own.
+    status: Option<StatusCode>,
+}
+
+impl<'f> Failure<'f> {
+    fn of(refused: Refused, path: &'f str, headers: &HeaderMap) -> Self {
+        Self { refused, path, language: preferred_language(headers), status: None }
+    }
+}
+
+impl IntoResponse for Failure<'_> {
+    fn into_response(self) -> Response {
+        let own = StatusCode::from_u16(facts(&self.refused.code).status).unwrap_or(StatusCode::BAD_REQUEST);
+        let status = self.status.unwrap_or(own);
+        let body = json!({
+            "success": false,
+            "error": { "code": self.refused.code, "message": text(&self.refused, self.language), "details": null },
+            "path": self.path.chars().take(MAX_PATH).collect::<String>(),
+            "status": status.as_u16(),
+            "timestamp": timestamp(),
+        });
+        (status, axum::Json(body)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -140,7 +140,13 @@ impl Fault {
     fn response(self, media: Media, meta: &RequestMeta) -> Response {
         let status = self.status(media);
         let header = self.header();
-        let mut response = written(status, media, &errors::finished(self.error(), meta));
+        let of_document = matches!(self, Self::Request(_));
+        let mut said = errors::finished(self.error(), meta);
+        if !of_document {
+            // The code of a malformed request is one for many statuses.
+            said.errors.iter_mut().filter_map(|error| error.extensions.as_mut()).for_each(|e| e.set("status", status.as_u16()));
+        }
+        let mut response = written(status, media, &said);
         response.headers_mut().extend(header);
         response
     }

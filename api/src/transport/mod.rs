@@ -39,7 +39,7 @@ use crate::errors;
 
 pub use budget::Budget;
 pub use limits::Limits;
-pub use meta::{CONSISTENCY_HEADER, CORRELATION_HEADER, RequestMeta, bearer, bearer_token};
+pub use meta::{CONSISTENCY_HEADER, CORRELATION_HEADER, RequestMeta, bearer, bearer_token, preferred_language};
 pub use negotiation::{Events, Media};
 pub use persisted::{Documents, ListError, Listed};
 pub use websocket::SocketLimits;

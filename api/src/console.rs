@@ -104,7 +104,9 @@ mod tests {
             fills: BTreeMap::new(),
         };
         let html = page(&facts);
-        for part in ["http://127.0.0.1:4480/graphql", "/graphiql", "/livez", "/readyz", "dev &lt;SQLite&gt;", "/tmp/&quot;x&quot;", "curl -s"] {
+        for part in
+            ["http://127.0.0.1:4480/graphql", "/graphiql", "/livez", "/readyz", "dev &lt;SQLite&gt;", "/tmp/&quot;x&quot;", "curl -s"]
+        {
             assert!(html.contains(part), "{part}");
         }
         assert!(!html.contains("<script") && !html.contains("https://") && !html.contains("4480//"));

@@ -93,7 +93,7 @@ mod tests {
         assert!(!html.contains("http:") && !html.contains("https:") && !html.contains("<script>"), "{html}");
         let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self';") && !policy.contains("unsafe-eval"));
-        let named = html.split(['"']).filter(|part| part.starts_with("/graphiql/")).collect::<Vec<_>>();
+        let named = html.split('"').filter(|part| part.starts_with("/graphiql/")).collect::<Vec<_>>();
         assert_eq!(named.len(), 5);
         for path in named {
             let (status, headers, text) = got(path).await;

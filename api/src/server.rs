@@ -33,13 +33,7 @@ pub struct Setup {
 ///
 /// # Errors
 /// The listener's.
-pub async fn serve(
-    listener: TcpListener,
-    app: App,
-    facts: &Facts,
-    setup: Setup,
-    stop: impl Future<Output = ()>,
-) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup, stop: impl Future<Output = ()>) -> std::io::Result<()> {
     let (drain, draining) = watch::channel(false);
     let endpoint = Endpoint::new(Served::new(app.clone()), FrontDoor(Arc::new(app.clone())), draining.clone())
         .introspection(setup.introspection)

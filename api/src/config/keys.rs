@@ -57,7 +57,12 @@ pub const KEYS: [Key; 17] = [
     key("migrate", "DAYBOOK_MIGRATE", Some("on"), "on or off: migrate the database at start"),
     key("workers", "DAYBOOK_WORKERS", Some("on"), "on or off: run projectors, processes, timers and effects here"),
     key("introspection", "DAYBOOK_INTROSPECTION", Some("off"), "on or off: answer questions about the schema"),
-    key("cost_per_minute", "DAYBOOK_COST_PER_MINUTE", Some("60000"), "the points that one caller's operations may cost in a minute, 0 for no end"),
+    key(
+        "cost_per_minute",
+        "DAYBOOK_COST_PER_MINUTE",
+        Some("60000"),
+        "the points that one caller's operations may cost in a minute, 0 for no end",
+    ),
     key("documents", "DAYBOOK_DOCUMENTS", None, "a JSON file with the only documents that are executed (without it, any)"),
     key("log", "DAYBOOK_LOG", Some("info"), "a filter of log lines, as info,sqlx=warn"),
     key("origin", "DAYBOOK_ORIGIN", Some("daybook.local/dev"), "the name of this log in its signed tree heads"),

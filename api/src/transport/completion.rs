@@ -4,9 +4,7 @@
 //! and where the type forbids `null`, the nearest value around it that may be null has to be: clients with generated types
 //! rely on both. Only responses with errors are touched.
 
-use async_graphql::parser::types::{
-    BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, Selection, SelectionSet, Type,
-};
+use async_graphql::parser::types::{BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, Selection, SelectionSet, Type};
 use async_graphql::{Name, PathSegment, Response, Value};
 
 use super::types::{Types, innermost};

@@ -95,7 +95,7 @@ pub(super) fn prepare(params: Params, types: &Types, limits: &Limits) -> Result<
     let variables = Variables::from_json(Json::Object(params.variables));
     let asked = Asked { document: &document, operation, variables: &variables };
     let price = limits.check_document(types, &asked, params.bytes).map_err(too_much)?;
-    require_variables(operation, &variables)?;
+    require_variables(operation, &variables, types)?;
     let mut request = Request::new(params.query.clone()).variables(variables);
     request.operation_name.clone_from(&params.operation_name);
     request.set_parsed_query(document);
@@ -107,9 +107,8 @@ fn too_much(error: TooMuch) -> RequestError {
     match error {
         TooMuch::Of { .. } => RequestError::new(QUERY_TOO_EXPENSIVE, error.to_string()),
         TooMuch::Cycle(_) => RequestError::new(VALIDATION_FAILED, error.to_string()),
-        TooMuch::Page { max, at } => {
-            RequestError { locations: vec![at], ..Refused::code(PAGE_SIZE_OUT_OF_RANGE).with("max", max).into() }
-        }
+        TooMuch::Misfit { at, .. } => RequestError { locations: vec![at], ..RequestError::new(VALIDATION_FAILED, error.to_string()) },
+        TooMuch::Page { max, at } => RequestError { locations: vec![at], ..Refused::code(PAGE_SIZE_OUT_OF_RANGE).with("max", max).into() },
     }
 }
 
@@ -129,14 +128,18 @@ fn selected<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Result<
     }
 }
 
-/// async-graphql notices a missing variable only when a field asks for it, in the middle of the execution.
-fn require_variables(operation: &OperationDefinition, variables: &Variables) -> Result<(), RequestError> {
+/// async-graphql notices a missing variable, or one that is no object, only when a field asks for it, in the middle of the execution.
+fn require_variables(operation: &OperationDefinition, variables: &Variables, types: &Types) -> Result<(), RequestError> {
     for definition in &operation.variable_definitions {
         let (name, ty) = (&definition.node.name.node, &definition.node.var_type.node);
         let value = variables.get(name);
         let missing = value.is_none() && definition.node.default_value.is_none();
         if !ty.nullable && (missing || value == Some(&Value::Null)) {
             let reason = format!("variable \"${name}\" of required type \"{ty}\" was not provided");
+            return Err(RequestError { locations: vec![definition.pos], ..RequestError::new(VALIDATION_FAILED, reason) });
+        }
+        if let Some(of) = value.and_then(|value| types.misfit(ty, &value.clone().into_value())) {
+            let reason = format!("variable \"${name}\": expected an object of type \"{of}\"");
             return Err(RequestError { locations: vec![definition.pos], ..RequestError::new(VALIDATION_FAILED, reason) });
         }
     }

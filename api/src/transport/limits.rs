@@ -86,6 +86,14 @@ pub enum TooMuch {
     /// A fragment that contains itself has no end when written out.
     #[error("cannot spread fragment \"{0}\" within itself")]
     Cycle(String),
+    /// A value that is no object, where an object is wanted.
+    #[error("expected an object of type \"{of}\"")]
+    Misfit {
+        /// The input type.
+        of: String,
+        /// Where the value is.
+        at: Pos,
+    },
     /// A page of more items than the limit, of fewer than none, or counted from both ends.
     #[error("a page has 0 to {max} items, from one end")]
     Page {

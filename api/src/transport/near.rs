@@ -5,8 +5,10 @@ use super::types::Types;
 use crate::config::nearest;
 
 /// The library's words around a name that it does not know and the type that does not have it.
-const FORMS: [(&str, Order); 2] =
-    [("enumeration type \"|\" does not contain the value \"|\"", Order::TypeFirst), ("unknown field \"|\" of type \"|\"", Order::NameFirst)];
+const FORMS: [(&str, Order); 2] = [
+    ("enumeration type \"|\" does not contain the value \"|\"", Order::TypeFirst),
+    ("unknown field \"|\" of type \"|\"", Order::NameFirst),
+];
 
 #[derive(Clone, Copy)]
 enum Order {

@@ -127,6 +127,7 @@ impl Events {
             biased;
             () = turned_true(&mut self.draining), if self.subscription => None,
             () = tokio::time::sleep_until(self.deadline), if self.subscription => Some(self.signed_out()),
+            _ = self.alive.tick() => Some(if self.is_welcome().await { ALIVE.to_owned() } else { self.signed_out() }),
             response = self.responses.next() => Some(match response {
                 Some(mut response) => {
                     let cursor = self.numbered.as_ref().and_then(|key| take_cursor(&mut response, key));
@@ -137,7 +138,6 @@ impl Events {
                     COMPLETE.to_owned()
                 }
             }),
-            _ = self.alive.tick() => Some(if self.is_welcome().await { ALIVE.to_owned() } else { self.signed_out() }),
         }
     }
 
@@ -181,6 +181,8 @@ fn number(prepared: &mut Prepared, types: &Types, resumed: Option<&str>) -> Opti
     let field = root_field(&mut document, prepared.source.operation_name.as_deref())?;
     let shape = types.field(root, &field.node.name.node)?;
     types.field(innermost(&shape.ty), "cursor")?;
+    // A document that asks for nothing stays as wrong as it is.
+    field.node.selection_set.node.items.first()?;
     let (key, pos) = (field.node.response_key().node.clone(), field.pos);
     let cursor = Field {
         alias: Some(Positioned::new(Name::new(CURSOR), pos)),

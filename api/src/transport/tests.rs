@@ -167,9 +167,10 @@ impl Door for Gate {
             Some("limited") => Err(TurnedAway::Limited { retry_after: Duration::from_secs(7) }),
             Some("banned") => Err(TurnedAway::Forbidden),
             Some("unsure") => Err(TurnedAway::Unavailable),
-            Some(token) => {
-                token.strip_prefix("good-").map(|name| Admitted::new(Viewer(name.to_owned()), None).paying_as(name)).ok_or(TurnedAway::Unauthenticated)
-            }
+            Some(token) => token
+                .strip_prefix("good-")
+                .map(|name| Admitted::new(Viewer(name.to_owned()), None).paying_as(name))
+                .ok_or(TurnedAway::Unauthenticated),
         };
         Box::pin(std::future::ready(outcome))
     }

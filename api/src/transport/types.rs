@@ -6,6 +6,7 @@ use async_graphql::Name;
 use async_graphql::parser::types::{
     BaseType, FieldDefinition, OperationType, SchemaDefinition, Type, TypeDefinition, TypeKind, TypeSystemDefinition,
 };
+use async_graphql_value::Value;
 
 /// A field of an object or interface.
 #[derive(Debug)]
@@ -32,7 +33,8 @@ impl Field {
 #[derive(Debug, Default)]
 pub(super) struct Types {
     fields: HashMap<Name, HashMap<Name, Field>>,
-    names: HashMap<Name, Vec<Name>>,
+    values: HashMap<Name, Vec<Name>>,
+    inputs: HashMap<Name, HashMap<Name, Type>>,
     roots: HashMap<&'static str, Name>,
 }
 
@@ -69,10 +71,11 @@ impl Types {
             TypeKind::Interface(interface) => self.add_fields(name, interface.fields.into_iter().map(|field| field.node)),
             TypeKind::Union(_) => self.add_fields(name, std::iter::empty()),
             TypeKind::Enum(of) => {
-                self.names.insert(name, of.values.into_iter().map(|value| value.node.value.node).collect());
+                self.values.insert(name, of.values.into_iter().map(|value| value.node.value.node).collect());
             }
             TypeKind::InputObject(input) => {
-                self.names.insert(name, input.fields.into_iter().map(|field| field.node.name.node).collect());
+                let fields = input.fields.into_iter().map(|field| (field.node.name.node, field.node.ty.node));
+                self.inputs.insert(name, fields.collect());
             }
             TypeKind::Scalar => {}
         }
@@ -107,7 +110,23 @@ impl Types {
 
     /// The values of an enumeration, or the fields of an input object.
     pub(super) fn names(&self, of: &str) -> impl Iterator<Item = &str> {
-        self.names.get(of).into_iter().flatten().map(Name::as_str)
+        let values = self.values.get(of).into_iter().flatten();
+        values.chain(self.inputs.get(of).into_iter().flat_map(HashMap::keys)).map(Name::as_str)
+    }
+
+    /// The input type that a value is to be of, where the value is no object at all. The library lets it pass, and stumbles over
+    /// it in the middle of the execution.
+    pub(super) fn misfit<'t>(&'t self, ty: &'t Type, value: &Value) -> Option<&'t Name> {
+        match (&ty.base, value) {
+            (_, Value::Null | Value::Variable(_)) => None,
+            (BaseType::List(inner), Value::List(items)) => items.iter().find_map(|item| self.misfit(inner, item)),
+            (BaseType::List(inner), single) => self.misfit(inner, single),
+            (BaseType::Named(name), value) => {
+                let fields = self.inputs.get(name)?;
+                let Value::Object(given) = value else { return Some(name) };
+                given.iter().find_map(|(field, value)| self.misfit(fields.get(field)?, value))
+            }
+        }
     }
 }
 

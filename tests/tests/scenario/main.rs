@@ -9,6 +9,8 @@ mod contention;
 mod crash;
 mod dev;
 mod endings;
+mod examples;
+mod hostile;
 mod main_path;
 mod paying;
 mod production;

@@ -120,6 +120,10 @@ impl<'d> Pass<'d> {
     fn field(&mut self, field: &'d Field, of: Option<&'d Name>, nesting: usize) -> Result<Sum, TooMuch> {
         let name = &field.name.node;
         let shape = of.and_then(|of| self.types.field(of, name));
+        let typed = field.arguments.iter().filter_map(|(name, value)| Some((shape?.arguments.get(&name.node)?, value)));
+        if let Some((of, at)) = typed.into_iter().find_map(|(ty, value)| Some((self.types.misfit(ty, &value.node)?, value.pos))) {
+            return Err(TooMuch::Misfit { of: of.to_string(), at });
+        }
         let gives = shape.map(|shape| innermost(&shape.ty));
         let inner = self.selection_set(&field.selection_set.node, gives, nesting + 1)?;
         let (price, once) = self.price(field, shape, &inner)?;
@@ -155,7 +159,9 @@ impl<'d> Pass<'d> {
             Some(shape) if list(shape) && shape.arguments.is_empty() && PAGE_LISTS.contains(&field.name.node.as_str()) => {
                 Ok((OBJECT.saturating_add(inner.price), inner.once))
             }
-            Some(shape) if list(shape) => Ok((OBJECT.saturating_add(inner.total().saturating_add(OBJECT).saturating_mul(self.items(field))), 0)),
+            Some(shape) if list(shape) => {
+                Ok((OBJECT.saturating_add(inner.total().saturating_add(OBJECT).saturating_mul(self.items(field))), 0))
+            }
             Some(_) | None => Ok((OBJECT.saturating_add(inner.price), inner.once)),
         }
     }

@@ -5,7 +5,7 @@
 use super::*;
 
 const SDL: &str = "type Query { me: User users(first: Int, after: String, last: Int, before: String): UserConnection! \
-                   nodes(ids: [ID!]!): [User]! } \
+                   nodes(ids: [ID!]!): [User]! find(where: Where, all: [Where!]): Int } input Where { a: Int sub: Where } \
                    type Mutation { change: Payload! } type Payload { user: User } \
                    type User { id: ID! name: String friends(first: Int, after: String): UserConnection! tags: [Tag!]! } \
                    type Tag { text: String } \
@@ -36,6 +36,7 @@ fn refused_for(document: &str) -> &'static str {
         Err(TooMuch::Of { what, .. }) => what,
         Err(TooMuch::Cycle(_)) => "cycle",
         Err(TooMuch::Page { .. }) => "page",
+        Err(TooMuch::Misfit { .. }) => "misfit",
         Ok(_) => "nothing",
     }
 }
@@ -130,5 +131,15 @@ fn pages_are_measured_before_anything_is_read() {
     }
     for page in ["first: 0", "last: 100", "first: null", "first: 1, last: null", "first: \"many\""] {
         assert_eq!(refused_for(&format!("{{ users({page}) {{ nodes {{ name }} }} }}")), "nothing", "{page}");
+    }
+}
+
+#[test]
+fn only_objects_are_objects() {
+    for good in ["where: {a: 1}", "where: null", "where: {sub: {}}", "all: [{a: 1}]", "all: {a: 1}", "other: 5", "where: $v"] {
+        assert_eq!(refused_for(&format!("query Q($v: Int) {{ find({good}) }}")), "nothing", "{good}");
+    }
+    for bad in ["where: 5", "where: \"x\"", "where: [1]", "where: {sub: 5}", "all: [{a: 1}, 5]", "all: true"] {
+        assert_eq!(refused_for(&format!("{{ find({bad}) }}")), "misfit", "{bad}");
     }
 }

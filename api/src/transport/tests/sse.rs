@@ -25,7 +25,8 @@ fn post(query: &str) -> Request<Body> {
 }
 
 fn get(query: &str) -> Request<Body> {
-    let escaped: String = query.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect();
+    let escaped: String =
+        query.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect();
     request(Method::GET, &format!("/graphql?query={escaped}"), Body::empty())
 }
 
@@ -98,6 +99,7 @@ async fn what_is_wrong_is_said_in_the_stream() {
         ("subscription { count }", "GRAPHQL_VALIDATION_FAILED"),
         ("{ pages(first: 1000) { me } }", "PAGE_SIZE_OUT_OF_RANGE"),
         ("subscription { forbidden }", "AUTH010"),
+        ("subscription { ticks(to: 1) }", "GRAPHQL_VALIDATION_FAILED"),
         ("subscription { ticks(to: 1, after: \"x\") { number } }", "SYS003"),
     ] {
         let (status, heard) = events(&toy, post(document)).await;

@@ -64,7 +64,7 @@ async fn show(State(exports): State<Exports>, Path(kind): Path<String>, request:
     };
     match given {
         Ok(response) => response,
-        Err(refused) => failure(&refused, "/exports/…"),
+        Err(refused) => failure(refused, "/exports/…", &parts.headers),
     }
 }
 

@@ -21,6 +21,7 @@ pub mod errors;
 pub mod event;
 pub mod exchange_key;
 pub mod exports;
+pub mod graphiql;
 pub mod input;
 pub mod ledger;
 pub mod month;

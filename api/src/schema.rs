@@ -129,8 +129,22 @@ pub fn definition() -> async_graphql::SchemaBuilder<Query, Mutation, Subscriptio
 /// The schema as SDL.
 #[must_use]
 pub fn sdl() -> String {
-    definition().finish().sdl()
+    let mut sdl = definition().finish().sdl();
+    // The library describes the arguments of its directives, but does not print what it says.
+    for (bare, described) in DIRECTIVES {
+        sdl = sdl.replace(bare, described);
+    }
+    sdl
 }
+
+const DIRECTIVES: [(&str, &str); 3] = [
+    ("directive @include(if: Boolean!)", "directive @include(\n\t\"\"\"\n\tIncluded when true.\n\t\"\"\"\n\tif: Boolean!\n)"),
+    ("directive @skip(if: Boolean!)", "directive @skip(\n\t\"\"\"\n\tSkipped when true.\n\t\"\"\"\n\tif: Boolean!\n)"),
+    (
+        "directive @specifiedBy(url: String!)",
+        "directive @specifiedBy(\n\t\"\"\"\n\tWhere the scalar type is specified.\n\t\"\"\"\n\turl: String!\n)",
+    ),
+];
 
 /// The schema over a book, answering where its reads stood.
 #[derive(Clone)]

@@ -86,7 +86,15 @@ pub struct FrontDoor(pub Arc<App>);
 
 impl Door for FrontDoor {
     fn enter<'a>(&'a self, bearer: Option<&'a str>, _meta: &'a RequestMeta) -> BoxFuture<'a, Result<Admitted, TurnedAway>> {
-        Box::pin(async move { self.admitted(bearer).await.map(|(viewer, expires_at)| Admitted::new(viewer, expires_at)) })
+        Box::pin(async move {
+            let (viewer, expires_at) = self.admitted(bearer).await?;
+            let payer = viewer.user.map(|user| user.uuid().to_string());
+            let admitted = Admitted::new(viewer, expires_at);
+            Ok(match payer {
+                Some(payer) => admitted.paying_as(payer),
+                None => admitted,
+            })
+        })
     }
 }
 

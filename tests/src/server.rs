@@ -125,6 +125,7 @@ impl Daybook {
             .env("DAYBOOK_OWNER_DATABASE_URL", database.url())
             .env("REDIS_URL", redis.expect("DAYBOOK_TEST_REDIS_URL is set; scripts/test starts a Redis and sets it"))
             .env("DAYBOOK_SECRET", SECRET)
+            .env("DAYBOOK_COST_PER_MINUTE", "0")
             .env("DAYBOOK_KEYS_DIR", self.folder.path().join("keys"))
             .env("DAYBOOK_DATA", self.folder.path());
         command

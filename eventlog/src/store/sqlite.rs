@@ -10,7 +10,7 @@ use std::time::Duration;
 use fail::fail_point;
 use kernel::StreamName;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, Connection, QueryBuilder, Sqlite as Db, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, QueryBuilder, Sqlite as Db, SqliteConnection, Transaction};
 use uuid::Uuid;
 
 use super::{
@@ -135,6 +135,11 @@ impl Sqlite {
         fail_point!("append::after_commit", |what: Option<String>| Err(crate::failpoint::failed(what.as_deref())));
         memory.committed(&plan);
         Ok(plan.outcomes)
+    }
+
+    /// A database transaction of what is written beside the log; appends wait for its end.
+    pub(crate) async fn begin_beside(&self) -> Result<Transaction<'static, Db>, sqlx::Error> {
+        self.writer.begin_with("begin immediate").await
     }
 
     /// Writes what is only a cache.

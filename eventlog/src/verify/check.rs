@@ -46,6 +46,7 @@ pub(super) struct Checker {
     begun: u64,
     complete: u64,
     tree: Option<Frontier>,
+    leaf: [u8; 32],
     buffer: Vec<u8>,
 }
 
@@ -60,6 +61,7 @@ impl Checker {
             begun: 0,
             complete: 0,
             tree: (from == 1).then(Frontier::default),
+            leaf: [0; 32],
             buffer: Vec::with_capacity(MAX_LEAF_BYTES),
         }
     }
@@ -92,6 +94,11 @@ impl Checker {
     /// Root over all events, when the first was among them.
     pub(super) fn root(&self) -> Option<[u8; 32]> {
         self.tree.as_ref().map(Frontier::root)
+    }
+
+    /// Leaf hash of the last event that holds.
+    pub(super) const fn leaf(&self) -> [u8; 32] {
+        self.leaf
     }
 
     /// Takes the next event; gives it as the log commits to it, and its payload.
@@ -140,6 +147,7 @@ impl Checker {
         }
         let last = u64::try_from(last).map_err(|_| Wrong::Number("the version of its stream's row"))?;
         self.version(row.stream_id, stream, record.version, last)?;
+        self.leaf = leaf;
         if let Some(tree) = &mut self.tree {
             tree.push(leaf);
         }

@@ -13,6 +13,7 @@ use crate::node::{Node, NodeQuery};
 use crate::payment::{PaymentMutation, PaymentQuery};
 use crate::product::{ProductMutation, ProductQuery};
 use crate::projection::ProjectionQuery;
+use crate::proof::ProofQuery;
 use crate::reading::{Reader, Sight};
 use crate::scalars::DateTime;
 use crate::settlement::{SettlementMutation, SettlementQuery};
@@ -36,6 +37,7 @@ pub struct Query(
     SettlementQuery,
     LedgerQuery,
     EventQuery,
+    ProofQuery,
     ProjectionQuery,
 );
 

@@ -125,7 +125,7 @@ async fn ready(State(side): State<Side>) -> Response {
     (status, axum::Json(json!({ "ready": ok, "checks": checks }))).into_response()
 }
 
-fn internal(error: impl std::fmt::Display) -> Refused {
+pub(crate) fn internal(error: impl std::fmt::Display) -> Refused {
     tracing::error!(%error, "a request beside GraphQL failed");
     Refused::code(crate::errors::INTERNAL)
 }
@@ -134,7 +134,7 @@ fn success(data: serde_json::Value) -> Response {
     axum::Json(json!({ "success": true, "data": data, "message": null, "timestamp": timestamp() })).into_response()
 }
 
-fn failure(refused: &Refused, path: &str) -> Response {
+pub(crate) fn failure(refused: &Refused, path: &str) -> Response {
     let status = facts(&refused.code).status;
     let message = text(refused, Language::Ko);
     let body = json!({

@@ -2,10 +2,15 @@
 //!
 //! Data goes to standard output, everything else to standard error. A subcommand reads unless it says otherwise.
 
+mod audit;
 pub mod cli;
+mod event_file;
 mod import;
+mod kept;
 pub mod progress;
+mod prove;
 mod verify;
+mod verify_proof;
 
 use cli::{Cli, Command, Exit, Failed};
 
@@ -19,6 +24,9 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
         match command {
             Command::ImportPostgresEs(options) => import::run(&common, &options).await,
             Command::Verify(options) => verify::run(&common, &options).await,
+            Command::Prove(options) => prove::run(&common, &options).await,
+            Command::VerifyProof(options) => verify_proof::run(&common, &options),
+            Command::Audit(options) => audit::run(&common, &options),
         }
     };
     tokio::select! {

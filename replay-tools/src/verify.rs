@@ -5,6 +5,7 @@ use eventlog::verify::{Fault, Observer, Range, Verdict, Verified};
 use serde_json::json;
 
 use crate::cli::{Common, Exit, Failed};
+use crate::kept;
 use crate::progress::Progress;
 
 const HINT: &str = "compare with a backup or a replica: `daybook-replay verify` there tells which of them holds";
@@ -18,6 +19,9 @@ pub struct Options {
     /// The last position to look at; without it the head, as it is at the start.
     #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(u64).range(1..))]
     pub to: Option<u64>,
+    /// Heads that were kept outside of the database, to compare the tree with.
+    #[command(flatten)]
+    pub kept: kept::Options,
 }
 
 struct Watching(Progress);
@@ -34,7 +38,7 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<(), Failed
         return Err(Failed::new(Exit::Usage, "--to lies before --from", "positions count from 1, oldest first"));
     }
     let mut watching = Watching(Progress::new("events", common.quiet));
-    let verdict = eventlog::verify::verify(&store, Range { from: options.from, to: options.to }, &mut watching).await?;
+    let verdict = eventlog::verify::verify_against(&store, Range { from: options.from, to: options.to }, &kept::heads(&store, &options.kept)?, &mut watching).await?;
     let millis = watching.0.elapsed().as_millis();
     drop(watching);
     match verdict {
@@ -52,9 +56,9 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<(), Failed
 }
 
 fn holds_text(verified: &Verified) -> String {
-    let Verified { from, to, streams, receipts, .. } = verified;
+    let Verified { from, to, streams, receipts, heads, .. } = verified;
     let root = verified.root.map_or_else(String::new, |root| format!("\nroot     {}", hex(root)));
-    format!("the log holds\nevents   {from} to {to}\nstreams  {streams}\nreceipts {receipts}{root}")
+    format!("the log holds\nevents   {from} to {to}\nstreams  {streams}\nreceipts {receipts}\nheads    {heads}{root}")
 }
 
 fn holds_json(verified: &Verified, millis: u128) -> String {
@@ -65,6 +69,7 @@ fn holds_json(verified: &Verified, millis: u128) -> String {
         "head": verified.head,
         "streams": verified.streams,
         "receipts": verified.receipts,
+        "heads": verified.heads,
         "root": verified.root.map(hex),
         "milliseconds": u64::try_from(millis).unwrap_or(u64::MAX),
     })
@@ -87,13 +92,13 @@ mod tests {
 
     #[test]
     fn keys_are_stable() {
-        let verified = Verified { from: 1, to: 2, head: 3, streams: 1, receipts: 2, root: Some([0xab; 32]) };
+        let verified = Verified { from: 1, to: 2, head: 3, streams: 1, receipts: 2, heads: 1, root: Some([0xab; 32]) };
         let root = "ab".repeat(32);
         assert_eq!(
             holds_json(&verified, 5),
-            format!(r#"{{"from":1,"head":3,"holds":true,"milliseconds":5,"receipts":2,"root":"{root}","streams":1,"to":2}}"#)
+            format!(r#"{{"from":1,"head":3,"heads":1,"holds":true,"milliseconds":5,"receipts":2,"root":"{root}","streams":1,"to":2}}"#)
         );
-        assert_eq!(holds_text(&verified), format!("the log holds\nevents   1 to 2\nstreams  1\nreceipts 2\nroot     {root}"));
+        assert_eq!(holds_text(&verified), format!("the log holds\nevents   1 to 2\nstreams  1\nreceipts 2\nheads    1\nroot     {root}"));
         let fault = Fault { position: Some(7), wrong: Wrong::Missing };
         assert_eq!(broken_json(&fault), r#"{"holds":false,"position":7,"wrong":"there is no event"}"#);
     }

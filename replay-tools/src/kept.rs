@@ -13,7 +13,7 @@ const KEY_HINT: &str = "--vkey takes NAME+HEX+BASE64, as the log serves it under
 
 /// Which heads to compare a book's tree with, besides those in its database.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Options {
+pub struct KeptHeads {
     /// A signed head that you have kept (a file with the note); may be given several times.
     #[arg(long = "signed-head", value_name = "FILE")]
     pub signed_heads: Vec<PathBuf>,
@@ -26,7 +26,7 @@ pub struct Options {
 }
 
 /// The heads to compare with.
-pub(crate) fn heads(store: &StoreUrl, options: &Options) -> Result<Vec<Kept>, Failed> {
+pub(crate) fn heads(store: &StoreUrl, options: &KeptHeads) -> Result<Vec<Kept>, Failed> {
     let keys = keys(&options.vkeys)?;
     let mut kept = Vec::new();
     for path in &options.signed_heads {

@@ -21,7 +21,7 @@ pub struct Options {
     pub to: Option<u64>,
     /// Heads that were kept outside of the database, to compare the tree with.
     #[command(flatten)]
-    pub kept: kept::Options,
+    pub kept: kept::KeptHeads,
 }
 
 struct Watching(Progress);

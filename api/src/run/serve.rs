@@ -68,9 +68,10 @@ async fn migrate_now(config: &Config) -> Result<(), Failed> {
 }
 
 async fn open(config: &Config, workers: bool) -> Result<Book, Failed> {
+    let options = options(config, workers)?;
     bring_up_to_date(config).await?;
     let hint = "run `daybook migrate up` with DAYBOOK_OWNER_DATABASE_URL set, and check DATABASE_URL, REDIS_URL and the data folder";
-    Book::open(&options(config, workers)?).await.map_err(|error| unavailable(error, hint))
+    Book::open(&options).await.map_err(|error| unavailable(error, hint))
 }
 
 /// Opens a book for a command that only issues commands: no workers.

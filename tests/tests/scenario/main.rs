@@ -12,6 +12,7 @@ mod endings;
 mod main_path;
 mod paying;
 mod production;
+mod proofs;
 mod refunds;
 mod schema;
 mod sealing;

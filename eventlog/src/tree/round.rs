@@ -82,30 +82,39 @@ impl Signer {
         Self { store, sealing, current: None }
     }
 
-    /// Seals what is committed by now. Whatever goes wrong, the next round begins with what the store and the file say.
+    /// Seals what is committed by now.
     pub(super) async fn seal(&mut self, lease: &Lease) -> Result<TreeHead, SealError> {
+        loop {
+            let (head, more) = self.step(lease).await?;
+            if !more {
+                return Ok(head);
+            }
+        }
+    }
+
+    /// Seals the next events, as many as one head may add; says whether there are more. Whatever goes wrong, the next step begins with
+    /// what the store and the file say.
+    pub(super) async fn step(&mut self, lease: &Lease) -> Result<(TreeHead, bool), SealError> {
         let current = self.current.take();
         let mut current = self.looked_up(current).await?;
-        let log = self.store.head().await?;
-        let head = loop {
-            let size = current.tiler.size();
-            if log < size {
-                return Err(self.shorter(size, log).into());
+        let (log, size) = (self.store.head().await?, current.tiler.size());
+        if log < size {
+            return Err(self.shorter(size, log).into());
+        }
+        let head = match current.last.as_ref().filter(|last| size == log && self.signed_by_all(last)) {
+            Some(last) => last.signed.head.clone(),
+            None => {
+                let mut tiles = Vec::new();
+                for leaf in store::leaves(&self.store, size, log.min(size + STEP)).await? {
+                    tiles.extend(current.tiler.push(leaf));
+                }
+                let last = self.publish(lease, &current.tiler, &tiles).await?;
+                current.last.insert(last).signed.head.clone()
             }
-            if size == log
-                && let Some(last) = current.last.as_ref().filter(|last| self.signed_by_all(last))
-            {
-                break last.signed.head.clone();
-            }
-            let goal = log.min(size + STEP);
-            let mut tiles = Vec::new();
-            for leaf in store::leaves(&self.store, size, goal).await? {
-                tiles.extend(current.tiler.push(leaf));
-            }
-            current.last = Some(self.publish(lease, &current.tiler, &tiles).await?);
         };
+        let more = head.size < log;
         self.current = Some(current);
-        Ok(head)
+        Ok((head, more))
     }
 
     /// What was remembered, if nobody has signed since; else what can be read and agrees with itself.

@@ -216,9 +216,14 @@ async fn round(
         Some((at, size)) => at.elapsed() >= worker.sealing.every || *worker.head.borrow() >= size.saturating_add(worker.sealing.events),
     };
     if due {
-        let head = signer.seal(held).await?;
-        *sealed = Some((Instant::now(), head.size));
+        let (head, more) = signer.step(held).await?;
         worker.told.send_replace(SealingState::Sealed(head.size));
+        if more {
+            // Between two steps the worker may be told to stop.
+            *sealed = None;
+            return Ok(Duration::ZERO);
+        }
+        *sealed = Some((Instant::now(), head.size));
     }
     Ok(worker.sealing.every.min(RENEW))
 }

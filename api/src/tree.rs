@@ -82,8 +82,7 @@ async fn proof(State(app): State<Arc<App>>, Path(name): Path<String>) -> Respons
 fn answer<B: IntoResponse>(found: Result<Option<B>, LogError>, content: &'static str, cache: &'static str, path: &str) -> Response {
     match found {
         Ok(Some(bytes)) => {
-            let headers =
-                [(header::CONTENT_TYPE, content), (header::CACHE_CONTROL, cache), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+            let headers = [(header::CONTENT_TYPE, content), (header::CACHE_CONTROL, cache), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
             (headers, bytes).into_response()
         }
         Ok(None) => failure(&Refused::code("SYS007"), path),

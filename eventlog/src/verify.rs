@@ -203,7 +203,15 @@ impl Run {
             whole::streams(&mut self.events, &checker).await?;
             whole::pages(&mut self.events).await?;
         }
-        Ok(Verified { from, to, head: head.position, streams: checker.streams(), receipts: keyed.seen(), heads: self.sealed.seen(), root: checker.root() })
+        Ok(Verified {
+            from,
+            to,
+            head: head.position,
+            streams: checker.streams(),
+            receipts: keyed.seen(),
+            heads: self.sealed.seen(),
+            root: checker.root(),
+        })
     }
 }
 

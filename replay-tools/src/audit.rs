@@ -39,7 +39,10 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), Failed> {
                 let line = json!({ "holds": true, "origin": head.origin, "size": head.size, "entries": found.entries, "tiles": found.tiles, "signedHeads": kept });
                 println!("{line}");
             } else {
-                println!("the copy holds\norigin   {}\nevents   {}\nentries  {}\nkept     {kept} signed heads are beginnings of it", head.origin, head.size, found.entries);
+                println!(
+                    "the copy holds\norigin   {}\nevents   {}\nentries  {}\nkept     {kept} signed heads are beginnings of it",
+                    head.origin, head.size, found.entries
+                );
             }
             Ok(())
         }

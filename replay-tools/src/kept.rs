@@ -43,7 +43,8 @@ pub(crate) fn heads(store: &StoreUrl, options: &KeptHeads) -> Result<Vec<Kept>, 
     };
     if let Some(folder) = options.folder.clone().or(beside) {
         let found = HeadsFolder::new(folder).all();
-        let found = found.map_err(|error| Failed::new(Exit::Failure, error, "the folder has one signed head for each origin (docs/tree.md)"))?;
+        let found =
+            found.map_err(|error| Failed::new(Exit::Failure, error, "the folder has one signed head for each origin (docs/tree.md)"))?;
         kept.extend(found.into_iter().map(|signed| Kept { head: signed.head, by: Keeper::Server }));
     }
     Ok(kept)

@@ -49,9 +49,11 @@ async fn prove(tree: &Tree, position: u64) -> Result<TlogProof, Failed> {
             let why = format!("position {position} is not sealed: the signed head covers {signed} events");
             Err(Failed::new(Exit::Refused, why, "a running server seals every second; `daybook doctor` says how far it is"))
         }
-        Err(LogError::Damaged(what)) => {
-            Err(Failed::new(Exit::Refused, format!("nothing can be proved: {what}"), "`daybook-replay verify` says where the log does not hold"))
-        }
+        Err(LogError::Damaged(what)) => Err(Failed::new(
+            Exit::Refused,
+            format!("nothing can be proved: {what}"),
+            "`daybook-replay verify` says where the log does not hold",
+        )),
         Err(error) => Err(error.into()),
     }
 }

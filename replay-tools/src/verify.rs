@@ -38,7 +38,13 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<(), Failed
         return Err(Failed::new(Exit::Usage, "--to lies before --from", "positions count from 1, oldest first"));
     }
     let mut watching = Watching(Progress::new("events", common.quiet));
-    let verdict = eventlog::verify::verify_against(&store, Range { from: options.from, to: options.to }, &kept::heads(&store, &options.kept)?, &mut watching).await?;
+    let verdict = eventlog::verify::verify_against(
+        &store,
+        Range { from: options.from, to: options.to },
+        &kept::heads(&store, &options.kept)?,
+        &mut watching,
+    )
+    .await?;
     let millis = watching.0.elapsed().as_millis();
     drop(watching);
     match verdict {

@@ -220,7 +220,11 @@ async fn a_head_that_was_kept_counts() {
     let (url, head) = (kept.url(), kept.path("head-9"));
     ends(&["verify", "--database-url", &url, "--signed-head", &head, "--vkey", &kept.vkey], 0, "heads    4");
     let longer = kept.write("longer", &std::fs::read_to_string(&head).unwrap().replace("\n9\n", "\n11\n"));
-    ends(&["verify", "--database-url", &url, "--signed-head", &longer], 3, "position 11: there is no event, and books.example/test was signed with 11");
+    ends(
+        &["verify", "--database-url", &url, "--signed-head", &longer],
+        3,
+        "position 11: there is no event, and books.example/test was signed with 11",
+    );
     ends(&["verify", "--database-url", &url, "--signed-head", &longer, "--vkey", &kept.vkey], 3, "does not hold");
     ends(&["verify", "--database-url", &url, "--signed-head", "/nowhere"], 1, "/nowhere");
 }

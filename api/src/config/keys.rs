@@ -60,10 +60,20 @@ pub const KEYS: [Key; 19] = [
     key("log", "DAYBOOK_LOG", Some("info"), "a filter of log lines, as info,sqlx=warn"),
     key("origin", "DAYBOOK_ORIGIN", Some("daybook.local/dev"), "the name of this log in its signed tree heads"),
     masked(
-        key("tree_key", "DAYBOOK_TREE_KEY", None, "the key that signs tree heads, as `daybook tree new-key` makes it; older keys on further lines"),
+        key(
+            "tree_key",
+            "DAYBOOK_TREE_KEY",
+            None,
+            "the key that signs tree heads, as `daybook tree new-key` makes it; older keys on further lines",
+        ),
         Sensitivity::Secret,
     ),
-    key("heads_dir", "DAYBOOK_HEADS_DIR", None, "the folder of the last signed head, outside of the database and its backups (heads in the data folder)"),
+    key(
+        "heads_dir",
+        "DAYBOOK_HEADS_DIR",
+        None,
+        "the folder of the last signed head, outside of the database and its backups (heads in the data folder)",
+    ),
     key("seal_every_ms", "DAYBOOK_SEAL_EVERY_MS", Some("1000"), "milliseconds between two signed tree heads"),
     key("seal_events", "DAYBOOK_SEAL_EVENTS", Some("10000"), "so many new events are sealed without waiting"),
 ];

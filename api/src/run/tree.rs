@@ -28,9 +28,10 @@ pub(super) async fn check(log: &Log, config: &Config) -> Result<String, String> 
     let (events, newest) = (log.head().await.map_err(|e| e.to_string())?, log.tree().head().await.map_err(|e| e.to_string())?);
     let kept = HeadsFolder::new(&config.heads_dir).read(&config.origin).map_err(|e| e.to_string())?;
     match (newest, kept) {
-        (_, Some(kept)) if kept.head.size > events => {
-            Err(format!("{} was signed with {} events, and there are {events}: an old backup? see docs/tree.md", config.origin, kept.head.size))
-        }
+        (_, Some(kept)) if kept.head.size > events => Err(format!(
+            "{} was signed with {} events, and there are {events}: an old backup? see docs/tree.md",
+            config.origin, kept.head.size
+        )),
         (Some(newest), _) => Ok(format!("{} of {events} events signed as {}", newest.head.size, newest.head.origin)),
         (None, _) => Ok("nothing signed yet".to_owned()),
     }

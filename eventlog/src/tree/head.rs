@@ -125,8 +125,15 @@ mod tests {
     #[test]
     fn what_is_no_tree_head_is_refused() {
         let good = head().to_string();
-        for (from, to) in [("12", "012"), ("12", "+12"), ("12", ""), ("12", "99999999999999999999"), ("Bwc=", "Bwc"), ("\n12", "\n"), ("daybook.local/dev", "")]
-        {
+        for (from, to) in [
+            ("12", "012"),
+            ("12", "+12"),
+            ("12", ""),
+            ("12", "99999999999999999999"),
+            ("Bwc=", "Bwc"),
+            ("\n12", "\n"),
+            ("daybook.local/dev", ""),
+        ] {
             let bad = good.replacen(from, to, 1);
             assert!(matches!(bad.parse::<TreeHead>(), Err(HeadError::Malformed(_))), "{bad:?}");
         }

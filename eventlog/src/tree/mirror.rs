@@ -84,7 +84,8 @@ pub fn audit(folder: &Path, keys: &[VerifierKey], kept: &[String], mut progress:
     let path = folder.join("checkpoint");
     let note = std::fs::read_to_string(&path).map_err(|cause| failed(&path, cause))?;
     let head = trusted("checkpoint".to_owned(), &note, keys)?;
-    let mut kept = kept.iter().enumerate().map(|(i, note)| trusted(format!("kept head {}", i + 1), note, keys)).collect::<Result<Vec<_>, _>>()?;
+    let mut kept =
+        kept.iter().enumerate().map(|(i, note)| trusted(format!("kept head {}", i + 1), note, keys)).collect::<Result<Vec<_>, _>>()?;
     kept.sort_by_key(|kept| kept.size);
     if let Some(other) = kept.iter().find(|kept| kept.origin != head.origin) {
         return Err(MirrorError::Origin(other.origin.clone()));
@@ -152,7 +153,8 @@ impl<K: Iterator<Item = TreeHead>> Audit<'_, K> {
     fn entries(&mut self, after: u64, leaves: &[Hash], bundle: &[u8]) -> Result<(), MirrorError> {
         let mut rest = bundle;
         for (position, leaf) in (after + 1..).zip(leaves) {
-            let entry = rest.split_first_chunk::<2>().and_then(|(length, rest)| rest.split_at_checked(usize::from(u16::from_be_bytes(*length))));
+            let entry =
+                rest.split_first_chunk::<2>().and_then(|(length, rest)| rest.split_at_checked(usize::from(u16::from_be_bytes(*length))));
             let (entry, after) = entry.ok_or(MirrorError::Entry(position))?;
             let hash: Hash = Sha256::new().chain_update([0]).chain_update(entry).finalize().into();
             let says = entry.get(POSITION).is_some_and(|bytes| bytes == position.to_be_bytes());

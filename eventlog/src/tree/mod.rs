@@ -33,6 +33,6 @@ pub use reader::Tree;
 pub use round::{Halt, SealError};
 pub use sealer::{Sealer, Sealing, SealingState, seal_now};
 pub(crate) use store::{HeadRow, hashes, head_row};
-pub use tile::{NoTile, TileKind, TileName};
 pub(crate) use tile::{FullTile, Tiler};
+pub use tile::{NoTile, TileKind, TileName};
 pub use tlog_proof::{ProofError, TlogProof};

@@ -108,7 +108,11 @@ fn deeds() -> [Deed; 6] {
         ),
         // No tile got full since: only the heads tell.
         ("alter a late one", |events| alter(&mut events[269]), since),
-        ("cut the end", |events| events.truncate(290), Fault { position: Some(291), wrong: Wrong::Ahead { origin: ORIGIN.into(), size: 300 } }),
+        (
+            "cut the end",
+            |events| events.truncate(290),
+            Fault { position: Some(291), wrong: Wrong::Ahead { origin: ORIGIN.into(), size: 300 } },
+        ),
     ]
 }
 
@@ -189,7 +193,12 @@ async fn altered_heads_and_tiles_are_found(book: &Book) {
         (format!("update signed_heads set root = {} where size = 280", zeros(32)), None, "its note says something else"),
         ("update signed_heads set note = replace(note, 'daybook', 'cookbook') where size = 280".to_owned(), None, "something else"),
         ("update signed_heads set note = 'x' where size = 280".to_owned(), None, "no signed note"),
-        ("update signed_heads set note = substr(note, 1, length(note) - 9) || 'AAAAAAA=' || substr(note, length(note)) where size = 280".to_owned(), None, "of 280 events"),
+        (
+            "update signed_heads set note = substr(note, 1, length(note) - 9) || 'AAAAAAA=' || substr(note, length(note)) where size = 280"
+                .to_owned(),
+            None,
+            "of 280 events",
+        ),
         ("update signed_heads set size = 301 where size = 300".to_owned(), Some(301), "signed with 301"),
         ("delete from tree_keys".to_owned(), None, "none of the keys"),
         (format!("update tree_tiles set hashes = {}", zeros(8_192)), Some(1), "another one"),

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use daybook_eventlog::tree::{
-    HeadsFolder, NoteError, SealError, Sealer, Sealing, SealingState, SignedHead, SigningKey, TileName, TlogProof, Tree, TreeHead, VerifierKey,
-    seal_now, sign,
-};
 use daybook_eventlog::tree::{Halt, HeadError};
+use daybook_eventlog::tree::{
+    HeadsFolder, NoteError, SealError, Sealer, Sealing, SealingState, SignedHead, SigningKey, TileName, TlogProof, Tree, TreeHead,
+    VerifierKey, seal_now, sign,
+};
 use daybook_eventlog::{Frontier, Log};
 use tlog_tiles::{Hash as TheirHash, Tile, TileHashReader, TileReader, check_record, check_tree, prove_record, prove_tree};
 use uuid::Uuid;
@@ -292,7 +292,10 @@ async fn the_database_refuses_changes(book: &Book) {
         attempts.extend(["signed_heads", "tree_tiles", "tree_keys"].map(|table| (format!("truncate {table}"), "append-only")));
     } else {
         attempts.push((head(1, 301, "root").replace("insert", "insert or replace"), "append-only"));
-        attempts.push(("insert or replace into tree_tiles select origin, level, number, root, zeroblob(8192) from tree_tiles".into(), "append-only"));
+        attempts.push((
+            "insert or replace into tree_tiles select origin, level, number, root, zeroblob(8192) from tree_tiles".into(),
+            "append-only",
+        ));
         attempts.push(("insert or replace into tree_keys select vkey, 'x', 0 from tree_keys".into(), "append-only"));
     }
     for (attempt, because) in attempts {

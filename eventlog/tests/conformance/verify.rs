@@ -51,7 +51,10 @@ pub async fn a_log_holds(book: &Book) {
     let missing = verify(&book.address().parse().unwrap(), Range::default(), &mut ()).await;
     assert!(matches!(missing, Err(LogError::Outdated { found: 0, .. })));
     let log = book.open().await;
-    assert_eq!(holds(book).await, Verified { from: 1, to: 0, head: 0, streams: 0, receipts: 0, heads: 0, root: Some(Frontier::default().root()) });
+    assert_eq!(
+        holds(book).await,
+        Verified { from: 1, to: 0, head: 0, streams: 0, receipts: 0, heads: 0, root: Some(Frontier::default().root()) }
+    );
     eight(&log).await;
     let mut tree = Frontier::default();
     for event in log.read(0, 10).await.unwrap() {

@@ -111,8 +111,20 @@ fn head_and_tiles(cast: &Cast, key: &VerifierKey) {
     assert_eq!((status, content.as_str()), (200, "application/octet-stream"));
     assert!(cache.contains("immutable") && hashes.len() as u64 == width * 32, "{cache}");
     let (status, content, _, bundle) = served(cast, "/log/tile/entries/000.p/1");
-    assert_eq!((status, content.as_str(), usize::from(bundle[0]) * 256 + usize::from(bundle[1])), (200, "application/octet-stream", bundle.len() - 2));
-    for absent in ["/log/tile/0/999", "/log/tile/9/000.p/1", "/log/tile/0/0", "/log/tile/x", "/log/proof/0.tlog-proof", "/log/proof/999999.tlog-proof", "/log/proof/01.tlog-proof", "/log/proof/1"] {
+    assert_eq!(
+        (status, content.as_str(), usize::from(bundle[0]) * 256 + usize::from(bundle[1])),
+        (200, "application/octet-stream", bundle.len() - 2)
+    );
+    for absent in [
+        "/log/tile/0/999",
+        "/log/tile/9/000.p/1",
+        "/log/tile/0/0",
+        "/log/tile/x",
+        "/log/proof/0.tlog-proof",
+        "/log/proof/999999.tlog-proof",
+        "/log/proof/01.tlog-proof",
+        "/log/proof/1",
+    ] {
         let (status, _, cache, _) = served(cast, absent);
         assert!(status == 404 && !cache.contains("immutable"), "{absent}: {status}");
     }

@@ -85,7 +85,8 @@ fn answer<B: IntoResponse>(found: Result<Option<B>, LogError>, content: &'static
             let headers = [(header::CONTENT_TYPE, content), (header::CACHE_CONTROL, cache), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
             (headers, bytes).into_response()
         }
-        Ok(None) => failure(&Refused::code("SYS007"), path),
-        Err(error) => failure(&internal(error), path),
+        // It may be there in a second: nobody keeps that it was not.
+        Ok(None) => ([(header::CACHE_CONTROL, "no-store")], failure(&Refused::code("SYS007"), path)).into_response(),
+        Err(error) => ([(header::CACHE_CONTROL, "no-store")], failure(&internal(error), path)).into_response(),
     }
 }

@@ -229,7 +229,7 @@ async fn scan(
     to: u64,
     observer: &mut impl Observer,
 ) -> Result<(), Halt> {
-    beside.sealed.begin().await?;
+    beside.sealed.begin(checker).await?;
     while checker.position() < to {
         let up_to = to.min(checker.position() + PAGE);
         let Err(error) = page(source, beside, checker, up_to, observer).await else {
@@ -274,7 +274,7 @@ async fn page(
             beside.keyed.take(beside.receipts.try_next().await?)?;
         }
         beside.keyed.event(&record)?;
-        beside.sealed.event(checker.leaf()).await?;
+        beside.sealed.event(checker).await?;
         observer.event(&record, payload).map_err(|wrong| Fault::at(record.position, Wrong::Observed(wrong)))?;
     }
     if checker.position() < up_to { Err(Fault::at(checker.position() + 1, Wrong::Missing).into()) } else { Ok(()) }

@@ -187,7 +187,8 @@ mod tests {
     #[test]
     fn every_beginning_of_small_trees_is_proved_and_no_other() {
         let leaves = leaves(41);
-        let of = |size: u64| root(&leaves[..usize::try_from(size).unwrap()]);
+        let roots: Vec<_> = (0..=leaves.len()).map(|size| root(&leaves[..size])).collect();
+        let of = |size: u64| roots[usize::try_from(size).unwrap()];
         for new in 0..=40 {
             for old in 0..=new {
                 let path = hashes(&leaves, consistency(old, new).unwrap());
@@ -201,6 +202,40 @@ mod tests {
                 assert!(!consistency_holds((new + 1, &of(new)), (new, &of(new)), &path));
             }
             assert_eq!(consistency(new + 1, new), None);
+        }
+    }
+
+    /// Inclusion and consistency of the reference implementation's tests (Certificate Transparency), over its eight leaves.
+    #[test]
+    fn the_vectors_of_the_reference_hold() {
+        const LEAVES: [&[u8]; 8] = [
+            b"",
+            b"\x00",
+            b"\x10",
+            b"\x20\x21",
+            b"\x30\x31",
+            b"\x40\x41\x42\x43",
+            b"\x50\x51\x52\x53\x54\x55\x56\x57",
+            b"\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f",
+        ];
+        let leaves = LEAVES.map(|data| Hash::from(Sha256::new().chain_update([0]).chain_update(data).finalize()));
+        let begins = |hashes: Vec<Hash>| {
+            hashes.iter().map(|hash| format!("{:08x}", u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]))).collect::<Vec<_>>()
+        };
+        for (index, size, path) in [
+            (0, 8, &["96a296d2", "5f083f0a", "6b47aaf2"][..]),
+            (5, 8, &["bc1a0643", "ca854ea1", "d37ee418"]),
+            (2, 3, &["fac54203"]),
+            (1, 5, &["6e340b9c", "5f083f0a", "bc1a0643"]),
+        ] {
+            assert_eq!(begins(hashes(&leaves, inclusion(index, size).unwrap())), path, "leaf {index} of {size}");
+        }
+        for (old, size, path) in [
+            (1, 8, &["96a296d2", "5f083f0a", "6b47aaf2"][..]),
+            (6, 8, &["0ebc5d34", "ca854ea1", "d37ee418"]),
+            (2, 5, &["5f083f0a", "bc1a0643"]),
+        ] {
+            assert_eq!(begins(hashes(&leaves, consistency(old, size).unwrap())), path, "{old} of {size}");
         }
     }
 

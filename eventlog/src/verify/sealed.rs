@@ -6,6 +6,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use super::check::Checker;
 use super::source::Source;
 use super::{Fault, Halt, Wrong};
 use crate::error::LogError;
@@ -102,19 +103,19 @@ impl Sealed {
     }
 
     /// Before the first event: the heads of the empty log.
-    pub(super) async fn begin(&mut self) -> Result<(), Halt> {
-        self.heads_at(0).await
+    pub(super) async fn begin(&mut self, checker: &Checker) -> Result<(), Halt> {
+        self.heads_at(0, checker).await
     }
 
-    /// The next event, which agrees with itself, by its leaf.
-    pub(super) async fn event(&mut self, leaf: Hash) -> Result<(), Halt> {
+    /// The next event, which the checker has just taken.
+    pub(super) async fn event(&mut self, checker: &Checker) -> Result<(), Halt> {
         let Some(tiler) = &mut self.tiler else { return Ok(()) };
-        let full = tiler.push(leaf);
+        let full = tiler.push(checker.leaf());
         let size = tiler.size();
         for tile in full {
             self.tile(&tile).await?;
         }
-        self.heads_at(size).await
+        self.heads_at(size, checker).await
     }
 
     /// At the log's head: nothing more was signed.
@@ -130,7 +131,7 @@ impl Sealed {
     }
 
     /// The heads of this size. Those of a smaller one cannot be left.
-    async fn heads_at(&mut self, size: u64) -> Result<(), Halt> {
+    async fn heads_at(&mut self, size: u64, checker: &Checker) -> Result<(), Halt> {
         if self.tiler.is_none() {
             return Ok(());
         }
@@ -143,12 +144,12 @@ impl Sealed {
             }
             if let Some(due) = self.heads.pop_front() {
                 self.note(&due)?;
-                self.head(&due.signed.head).await?;
+                self.head(&due.signed.head, checker).await?;
             }
         }
         while self.kept.front().is_some_and(|head| head.size <= size) {
             if let Some(head) = self.kept.pop_front() {
-                self.head(&head).await?;
+                self.head(&head, checker).await?;
             }
         }
         Ok(())
@@ -187,9 +188,8 @@ impl Sealed {
     }
 
     /// The tree has the head's root.
-    async fn head(&mut self, head: &TreeHead) -> Result<(), Halt> {
-        let Some(tiler) = &self.tiler else { return Ok(()) };
-        if tiler.root() == head.root {
+    async fn head(&mut self, head: &TreeHead, checker: &Checker) -> Result<(), Halt> {
+        if checker.root() == Some(head.root) {
             self.holds = head.size;
             self.seen += 1;
             return Ok(());

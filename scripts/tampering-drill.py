@@ -16,9 +16,9 @@ def text(value):
     return bytes([len(value)]) + value
 
 
-def leaf(row, stream):
+def leaf(row):
     cause = b"\x00" if row["causation_id"] is None else b"\x01" + row["causation_id"]
-    record = (b"\x01" + struct.pack(">Q", row["position"]) + text(stream) + struct.pack(">Q", row["version"]) + row["event_id"]
+    record = (b"\x01" + struct.pack(">Q", row["position"]) + text(row["stream"]) + struct.pack(">Q", row["version"]) + row["event_id"]
               + text(row["event_type"]) + struct.pack(">I", row["schema_version"])
               + struct.pack(">qq", row["recorded_at"], row["occurred_at"]) + text(row["actor"])
               + row["correlation_id"] + cause + row["command_id"] + row["digest"])
@@ -26,22 +26,19 @@ def leaf(row, stream):
 
 
 def cover_up(db, rows):
-    """Positions, versions, digests and leaves agree again; so do streams and head."""
-    streams = dict(db.execute("select id, name from streams"))
+    """Positions, versions, digests and leaves agree again; so does the head."""
     versions = {}
     db.execute("delete from events")
     at = 0
     for position, row in enumerate(rows, 1):
         at = max(at, row["recorded_at"])
-        versions[row["stream_id"]] = versions.get(row["stream_id"], 0) + 1
-        row.update(position=position, version=versions[row["stream_id"]], recorded_at=at)
+        versions[row["stream"]] = versions.get(row["stream"], 0) + 1
+        row.update(position=position, version=versions[row["stream"]], recorded_at=at)
         row["digest"] = hashlib.sha256(row["payload"].encode()).digest()
-        row["leaf"] = leaf(row, streams[row["stream_id"]])
+        row["leaf"] = leaf(row)
         names = ", ".join(row)
         db.execute(f"insert into events ({names}) values ({', '.join('?' * len(row))})", list(row.values()))
-    for stream in streams:
-        db.execute("update streams set version = ? where id = ?", (versions.get(stream, 1), stream))
-    db.execute("update log_head set position = ?", (len(rows),))
+    db.execute("update log_head set position = ?, last_event_id = ?", (len(rows), rows[-1]["event_id"]))
     # Receipts name positions; whoever covers up throws away what would contradict.
     db.execute("delete from receipts")
 

@@ -48,12 +48,9 @@ pub enum Wrong {
     /// The row or page cannot be read.
     #[error("it cannot be read: {0}")]
     Unreadable(String),
-    /// The event's stream has no row.
-    #[error("its stream does not exist")]
-    NoStream,
-    /// Kind and name disagree.
-    #[error("its kind is not that of its stream's name")]
-    Kind,
+    /// Its type is not listed under its kind of stream.
+    #[error("searches by kind miss it: its type is not listed there")]
+    Unlisted,
     /// The version does not follow the one before.
     #[error("version {found} of its stream follows version {before}")]
     Version {
@@ -61,14 +58,6 @@ pub enum Wrong {
         found: u64,
         /// Version of the stream's event before it; 0 when there is none.
         before: u64,
-    },
-    /// The stream's row has another version than its last event.
-    #[error("the row of {stream} says version {version}, which is not that of its last event")]
-    StreamVersion {
-        /// Name of the stream.
-        stream: String,
-        /// What the row says.
-        version: u64,
     },
     /// Earlier than the event before.
     #[error("it was recorded before the event that precedes it")]

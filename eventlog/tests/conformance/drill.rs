@@ -30,7 +30,7 @@ async fn signed(book: &Book, seals: &Seals) -> String {
 /// Takes the guards down, as the owner of the tables can.
 async fn unguard(book: &Book, raw: &mut Raw) {
     if book.is_postgres() {
-        for table in ["events", "streams", "log_head", "signed_heads", "tree_tiles"] {
+        for table in ["events", "log_head", "signed_heads", "tree_tiles"] {
             raw.run(&format!("alter table {table} disable trigger user")).await.unwrap();
         }
     } else {
@@ -58,7 +58,9 @@ async fn rewrite(book: &Book, change: impl FnOnce(&mut Vec<Recorded>)) {
         raw.run(&insert(book, event)).await.unwrap();
     }
     let last = events.len();
-    raw.run(&format!("update streams set version = {last}; update log_head set position = {last}")).await.unwrap();
+    raw.run(&format!("update log_head set position = {last}, last_event_id = (select event_id from events where position = {last})"))
+        .await
+        .unwrap();
     raw.close().await;
 }
 
@@ -69,9 +71,9 @@ fn insert(book: &Book, event: &Recorded) -> String {
     };
     let uuid = |id: Uuid| if book.is_postgres() { format!("'{id}'") } else { bytes(id.as_bytes()) };
     format!(
-        "insert into events(position, stream_id, kind, version, event_id, event_type, schema_version, recorded_at, occurred_at, actor,
+        "insert into events(position, stream, version, event_id, event_type, schema_version, recorded_at, occurred_at, actor,
                             correlation_id, command_id, digest, leaf, payload)
-         values ({}, (select id from streams), 'tally', {}, {}, '{}', {}, {}, {}, '{}', {}, {}, {}, {}, '{}')",
+         values ({}, 'tally-a', {}, {}, '{}', {}, {}, {}, '{}', {}, {}, {}, {}, '{}')",
         event.position,
         event.version,
         uuid(event.event_id),

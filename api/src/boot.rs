@@ -6,6 +6,7 @@ use std::sync::Arc;
 use adapters::{ConsoleMessenger, FolderStore, GuardLimits, Guarded, Sandbox, SandboxFiles, SeoulGeocoder};
 use commands::{Clock, Context, Ids, Keys};
 use domain::settings::Settings;
+use eventlog::tree::{Sealer, Sealing};
 use eventlog::{Config as LogConfig, KeySource, Log, StoreUrl};
 use futures_util::future::BoxFuture;
 use kernel::Timestamp;
@@ -54,6 +55,8 @@ pub struct Options {
     pub endless_tokens: bool,
     /// Where new ids come from.
     pub ids: Ids,
+    /// How the log is sealed, where the workers run.
+    pub sealing: Option<Sealing>,
 }
 
 /// An open book.
@@ -63,6 +66,7 @@ pub struct Book {
     /// Does the work of the processes.
     pub runtime: Option<Arc<Runtime<Desk>>>,
     workers: Option<Workers>,
+    sealer: Option<Sealer>,
 }
 
 /// The business clock with a bell that rings when it is moved.
@@ -215,6 +219,7 @@ impl Book {
             Some(url) => Arc::new(Redis::open(url, "daybook")?),
             None => Arc::new(Memory::new()),
         };
+        let sealer = options.sealing.clone().filter(|_| options.workers).map(|sealing| Sealer::start(&ctx.log, sealing));
         let tokens = Tokens::new(&options.secret);
         let app = App {
             ctx,
@@ -230,7 +235,7 @@ impl Book {
             lockout: !options.endless_tokens,
             advance,
         };
-        Ok(Self { app, runtime, workers })
+        Ok(Self { app, runtime, workers, sealer })
     }
 
     /// Stops the workers and closes the stores.
@@ -242,6 +247,9 @@ impl Book {
             workers.stop().await;
         }
         self.app.letters.close().await;
+        if let Some(sealer) = self.sealer {
+            sealer.stop().await;
+        }
         self.app.views.close().await;
         self.app.ctx.log.close().await;
     }

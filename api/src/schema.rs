@@ -19,6 +19,7 @@ use crate::payment::{PaymentMutation, PaymentQuery};
 use crate::period::{PeriodMutation, PeriodQuery};
 use crate::product::{ProductMutation, ProductQuery};
 use crate::projection::ProjectionQuery;
+use crate::proof::ProofQuery;
 use crate::reading::{Reader, Sight};
 use crate::recon::{ReconMutation, ReconQuery};
 use crate::scalars::DateTime;
@@ -66,6 +67,7 @@ pub struct Query(
     PeriodQuery,
     ReconQuery,
     EventQuery,
+    ProofQuery,
     ProjectionQuery,
     DeadLetterQuery,
 );

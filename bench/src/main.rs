@@ -11,6 +11,7 @@ mod limit;
 mod peer;
 mod place;
 mod profile;
+mod proof;
 mod reading;
 mod real;
 mod rebuild;
@@ -73,6 +74,17 @@ enum Task {
         /// Events that the peer replays, at most all of the bookings; 0: none.
         #[arg(long, default_value_t = 100_000)]
         peer_events: u64,
+    },
+    /// Seals a log of many events and times the proofs of events all over it.
+    Proof {
+        #[command(flatten)]
+        common: Common,
+        /// Events of the log.
+        #[arg(long, default_value_t = 10_000_000)]
+        events: u64,
+        /// Events to prove.
+        #[arg(long, default_value_t = 2_000)]
+        proofs: u64,
     },
     /// The first command on a long stream after a restart.
     Snapshot {
@@ -142,9 +154,12 @@ async fn main() -> ExitCode {
 /// Is what was measured right?
 async fn run(task: Task) -> Result<bool, Failure> {
     let (common, server) = match &task {
-        Task::Log(LogArgs { common, .. }) | Task::Load { common, .. } | Task::Open { common, .. } | Task::Rebuild { common, .. } | Task::Snapshot { common, .. } => {
-            (common, Server::new(&common.database_url)?)
-        }
+        Task::Log(LogArgs { common, .. })
+        | Task::Load { common, .. }
+        | Task::Open { common, .. }
+        | Task::Proof { common, .. }
+        | Task::Rebuild { common, .. }
+        | Task::Snapshot { common, .. } => (common, Server::new(&common.database_url)?),
     };
     let printer = Printer { json: common.json };
     printer.settings(&server.settings().await?)?;
@@ -162,6 +177,7 @@ async fn measure(server: &Server, printer: Printer, task: Task) -> Result<bool, 
         Task::Load { events, log_events, .. } => reading::load(server, printer, events, log_events).await?,
         Task::Open { events, .. } => reading::open(server, printer, events).await?,
         Task::Rebuild { events, peer_events, .. } => rebuild::rebuild(server, printer, events, peer_events).await?,
+        Task::Proof { events, proofs, .. } => proof::proof(server, printer, events, proofs).await?,
         Task::Snapshot { events, .. } => reading::snapshot(server, printer, events).await?,
     }
     Ok(true)

@@ -5,7 +5,7 @@ use kernel::{Decider, Fact, JournalEntry, Unbalanced};
 
 use crate::settlement::guard;
 use crate::{
-    booking, claim, payable, payment, payout, pending, product, session, settlement, shop_order, stock, upload, user, vehcal, vehicle,
+    booking, claim, payable, payment, payout, pending, product, session, settlement, shop_order, stock, transfers, upload, user, vehcal, vehicle,
 };
 
 /// An event of some module; one variant per kind of stream.
@@ -43,6 +43,8 @@ pub enum Event {
     SettlementGuard(guard::Event),
     /// `payout-…`
     Payout(payout::Event),
+    /// `transferledger-…`
+    Transfers(transfers::Event),
 }
 
 impl Event {
@@ -82,6 +84,7 @@ impl Event {
             settlement::Settlement::KIND => from.event()?.map(Self::Settlement),
             guard::SettlementGuard::KIND => from.event()?.map(Self::SettlementGuard),
             payout::Payout::KIND => from.event()?.map(Self::Payout),
+            transfers::TransferLedger::KIND => from.event()?.map(Self::Transfers),
             _ => return Ok(None),
         }))
     }
@@ -108,6 +111,7 @@ impl Event {
             Self::Settlement(event) => event.entry(),
             Self::SettlementGuard(event) => event.entry(),
             Self::Payout(event) => event.entry(),
+            Self::Transfers(event) => event.entry(),
         }
     }
 }

@@ -27,6 +27,8 @@ pub(crate) use sqlite::Sqlite;
 
 /// Events that a fold reads at a time.
 const FOLD_PAGE: u64 = snapshot::EVERY;
+/// The same, of a stream whose events are large.
+const BULKY_PAGE: u64 = 8;
 /// Most stream names in one page.
 const MAX_STREAMS: usize = 10_000;
 /// How often, and how long, an unanswered commit is looked for before its outcome is called unknown; meanwhile nobody appends.
@@ -182,9 +184,10 @@ impl Store {
     /// The state of a stream and its version; a long one from its snapshot on.
     pub(crate) async fn fold<D: Decider>(&self, stream: &StreamName) -> Result<(D, u64), LogError> {
         let (mut state, mut version) = (D::default(), 0);
+        let limit = if D::BULKY { BULKY_PAGE } else { FOLD_PAGE };
         loop {
-            let page = self.history(stream, version).await?;
-            let full = page.len() as u64 == FOLD_PAGE;
+            let page = self.history(stream, version, limit).await?;
+            let full = page.len() as u64 == limit;
             for (found, event_type, schema_version, payload) in page {
                 if unsigned(found) != Some(version + 1) {
                     return Err(LogError::Damaged(format!("{stream} has no version {}", version + 1)));
@@ -199,6 +202,7 @@ impl Store {
                 return Ok((state, version));
             }
             if version == FOLD_PAGE
+                && !D::BULKY
                 && let Some((kept, at)) = snapshot::load::<D>(self, stream).await?
                 && at > version
             {
@@ -208,13 +212,13 @@ impl Store {
     }
 
     /// What a fold needs of a stream's events after a version: a page of them.
-    async fn history(&self, stream: &StreamName, after: u64) -> Result<Vec<HistoryRow>, LogError> {
+    async fn history(&self, stream: &StreamName, after: u64, limit: u64) -> Result<Vec<HistoryRow>, LogError> {
         let query = Query::new(
             "select e.version, e.event_type, e.schema_version, cast(e.payload as text) from streams s join events e on e.stream_id = s.id",
         )
         .bind(" where s.name = ", Value::Text(stream.to_string()))
         .bind(" and e.version > ", Value::Integer(signed(after)))
-        .bind(" order by e.version limit ", Value::Integer(signed(FOLD_PAGE)));
+        .bind(" order by e.version limit ", Value::Integer(signed(limit)));
         Ok(self.fetch(query).await?)
     }
 

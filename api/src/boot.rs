@@ -13,7 +13,7 @@ use kernel::jiff::SignedDuration;
 use projections::hot::{Hot, Memory, Redis};
 use projections::models;
 use projections::process::{BusinessClock, Runtime};
-use projections::processes::{BookingDeadlines, Desk, Geocoding, Outside, ProviderCalls, Settlements, ShopOrderDeadlines};
+use projections::processes::{BookingDeadlines, Desk, Geocoding, Outside, ProviderCalls, Settlements, ShopOrderDeadlines, TransferDeadlines};
 use projections::views::{Views, Workers};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Notify;
@@ -175,6 +175,7 @@ pub fn processes(views: &Views, desk: Desk, clock: impl BusinessClock) -> projec
         .process::<ProviderCalls>()
         .process::<Settlements>()
         .process::<Geocoding>()
+        .process::<TransferDeadlines>()
 }
 
 impl Book {

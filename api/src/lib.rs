@@ -32,6 +32,7 @@ pub mod shop_order;
 pub mod side;
 pub mod stock;
 pub mod tokens;
+pub mod transfers;
 pub mod transport;
 pub mod user;
 pub mod vehicle;

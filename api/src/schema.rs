@@ -18,6 +18,7 @@ use crate::scalars::DateTime;
 use crate::settlement::{SettlementMutation, SettlementQuery};
 use crate::shop_order::{ShopOrderMutation, ShopOrderQuery, ShopOrderSubscription};
 use crate::stock::{StockMutation, StockQuery, StockSubscription};
+use crate::transfers::{TransferMutation, TransferQuery};
 use crate::transport::GraphQl;
 use crate::user::{UserMutation, UserQuery};
 use crate::vehicle::{VehicleMutation, VehicleQuery};
@@ -35,6 +36,7 @@ pub struct Query(
     PaymentQuery,
     SettlementQuery,
     LedgerQuery,
+    TransferQuery,
     EventQuery,
     ProjectionQuery,
 );
@@ -50,6 +52,7 @@ pub struct Mutation(
     ShopOrderMutation,
     PaymentMutation,
     SettlementMutation,
+    TransferMutation,
     ClockMutation,
 );
 

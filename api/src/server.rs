@@ -13,7 +13,7 @@ use crate::console::Facts;
 use crate::schema::Served;
 use crate::transport::{self, Endpoint};
 use crate::viewer::FrontDoor;
-use crate::{console, side};
+use crate::{console, side, transfers};
 
 /// How long open requests and sockets may take to end.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -33,6 +33,7 @@ pub async fn serve(
     let endpoint = Endpoint::new(Served::new(app.clone()), FrontDoor(Arc::new(app.clone())), draining.clone()).introspection(introspection);
     let router = Router::new()
         .merge(transport::router(endpoint.clone()))
+        .merge(transfers::ndjson::router(Arc::new(app.clone())))
         .merge(side::router(Arc::new(app), draining.clone()))
         .merge(console::router(facts));
     let mut draining = draining;

@@ -78,23 +78,32 @@ pub struct FrontDoor(pub Arc<App>);
 impl Door for FrontDoor {
     fn enter<'a>(&'a self, bearer: Option<&'a str>, _meta: &'a RequestMeta) -> BoxFuture<'a, Result<Admitted, TurnedAway>> {
         Box::pin(async move {
-            let Some(token) = bearer else { return Ok(Admitted::new(Viewer::default(), None)) };
-            let now = real_now();
-            let claims = self.0.tokens.verify_access(token, now.as_second()).map_err(|_| TurnedAway::Unauthenticated)?;
-            let session = SessionId::new(claims.sid);
-            // A token without an end outlives its session's refresh tokens: that it was not revoked is all that counts.
-            let as_of = if claims.exp.is_none() { kernel::Timestamp::from_second(claims.iat).unwrap_or(now) } else { now };
-            let viewer = self.viewer(session, as_of).await?.ok_or(TurnedAway::Unauthenticated)?;
-            if viewer.user != Some(UserId::new(claims.sub)) {
-                return Err(TurnedAway::Unauthenticated);
-            }
-            let expires_at = claims.exp.and_then(|exp| kernel::Timestamp::from_second(exp).ok());
+            let (viewer, expires_at) = self.viewer_of(bearer).await?;
             Ok(Admitted::new(viewer, expires_at))
         })
     }
 }
 
 impl FrontDoor {
+    /// Whoever presents a token, and when it ends; nobody without one.
+    ///
+    /// # Errors
+    /// [`TurnedAway`] with a token that is not good, or when that cannot be found out.
+    pub async fn viewer_of(&self, bearer: Option<&str>) -> Result<(Viewer, Option<kernel::Timestamp>), TurnedAway> {
+        let Some(token) = bearer else { return Ok((Viewer::default(), None)) };
+        let now = real_now();
+        let claims = self.0.tokens.verify_access(token, now.as_second()).map_err(|_| TurnedAway::Unauthenticated)?;
+        let session = SessionId::new(claims.sid);
+        // A token without an end outlives its session's refresh tokens: that it was not revoked is all that counts.
+        let as_of = if claims.exp.is_none() { kernel::Timestamp::from_second(claims.iat).unwrap_or(now) } else { now };
+        let viewer = self.viewer(session, as_of).await?.ok_or(TurnedAway::Unauthenticated)?;
+        if viewer.user != Some(UserId::new(claims.sub)) {
+            return Err(TurnedAway::Unauthenticated);
+        }
+        let expires_at = claims.exp.and_then(|exp| kernel::Timestamp::from_second(exp).ok());
+        Ok((viewer, expires_at))
+    }
+
     /// The viewer of a live session; roles as they are now, not as they were when the token was signed (I2).
     async fn viewer(&self, session: SessionId, now: kernel::Timestamp) -> Result<Option<Viewer>, TurnedAway> {
         if self.0.hot.is_denied(&session.to_string()).await {

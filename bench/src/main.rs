@@ -16,6 +16,7 @@ mod real;
 mod report;
 #[cfg(test)]
 mod tests;
+mod transfers;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -61,6 +62,23 @@ enum Task {
         /// Events to append.
         #[arg(long, default_value_t = 10_000_000)]
         events: u64,
+    },
+    /// Transfers between accounts: batches of 8,000, and one a call.
+    Transfers {
+        #[command(flatten)]
+        common: Common,
+        /// Accounts.
+        #[arg(long, default_value_t = 10_000)]
+        accounts: u64,
+        /// Clients that send batches at a time; 0: none.
+        #[arg(long, default_value_t = 2)]
+        batch_clients: usize,
+        /// Clients that send one transfer a call; 0: none.
+        #[arg(long, default_value_t = CLIENTS)]
+        clients: usize,
+        /// Seconds that count.
+        #[arg(long, default_value_t = 6)]
+        seconds: u64,
     },
     /// The first command on a long stream after a restart.
     Snapshot {
@@ -130,9 +148,11 @@ async fn main() -> ExitCode {
 /// Is what was measured right?
 async fn run(task: Task) -> Result<bool, Failure> {
     let (common, server) = match &task {
-        Task::Log(LogArgs { common, .. }) | Task::Load { common, .. } | Task::Open { common, .. } | Task::Snapshot { common, .. } => {
-            (common, Server::new(&common.database_url)?)
-        }
+        Task::Log(LogArgs { common, .. })
+        | Task::Load { common, .. }
+        | Task::Open { common, .. }
+        | Task::Transfers { common, .. }
+        | Task::Snapshot { common, .. } => (common, Server::new(&common.database_url)?),
     };
     let printer = Printer { json: common.json };
     printer.settings(&server.settings().await?)?;
@@ -149,6 +169,11 @@ async fn measure(server: &Server, printer: Printer, task: Task) -> Result<bool, 
         Task::Log(args) => return contest(server, printer, args).await,
         Task::Load { events, log_events, .. } => reading::load(server, printer, events, log_events).await?,
         Task::Open { events, .. } => reading::open(server, printer, events).await?,
+        Task::Transfers { accounts, batch_clients, clients: single_clients, seconds, .. } => {
+            let (warm_up, measured) = (Duration::from_secs(1), Duration::from_secs(seconds.max(1)));
+            let plan = transfers::Plan { accounts: accounts.max(2), batch_clients, single_clients, warm_up, measured };
+            return transfers::measure(server, printer, plan).await;
+        }
         Task::Snapshot { events, .. } => reading::snapshot(server, printer, events).await?,
     }
     Ok(true)

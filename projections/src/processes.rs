@@ -4,6 +4,7 @@ mod booking;
 mod desk;
 mod settlement;
 mod shop_order;
+mod transfers;
 mod vehicle;
 mod work;
 
@@ -17,6 +18,7 @@ pub use booking::{BookingDeadlines, ProviderCalls};
 pub use desk::{Desk, Outside};
 pub use settlement::Settlements;
 pub use shop_order::ShopOrderDeadlines;
+pub use transfers::TransferDeadlines;
 pub use vehicle::Geocoding;
 pub use work::{Call, Intent};
 

@@ -62,6 +62,7 @@ pub fn stored(event: &Event) -> (&'static str, String, u32, String) {
         Event::Settlement(event) => ("settlement", encoded(event)),
         Event::SettlementGuard(event) => ("settlementguard", encoded(event)),
         Event::Payout(event) => ("payout", encoded(event)),
+        Event::Transfers(event) => ("transferledger", encoded(event)),
     };
     (kind, event_type, version, payload)
 }

@@ -111,6 +111,7 @@ fn type_of(event: &Event) -> String {
         Event::Settlement(e) => e.event_type(),
         Event::SettlementGuard(e) => e.event_type(),
         Event::Payout(e) => e.event_type(),
+        Event::Transfers(e) => e.event_type(),
     }
 }
 

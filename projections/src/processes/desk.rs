@@ -200,6 +200,7 @@ impl Work for Desk {
                 done(commands::payment::settle_payment(ctx, &keyed, payment, settlement, payout).await)
             }
             Intent::UnsettlePayment { payment, payout } => done(commands::payment::unsettle_payment(ctx, &keyed, payment, payout).await),
+            Intent::ExpireTransfers { book } => done(commands::transfers::expire_transfers(ctx, &keyed, &book).await),
         }
     }
 

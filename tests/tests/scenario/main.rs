@@ -17,3 +17,4 @@ mod schema;
 mod sealing;
 mod shop;
 mod subscriptions;
+mod transfers;

@@ -150,7 +150,10 @@ async fn run(server: &Server, printer: Printer, plan: Plan, (name, clients, size
             ("rss_mib", rss_mib() as f64),
         ],
     )?;
-    Ok(measured.errors == 0 && recorded == measured.acknowledged && totals.debits_posted == totals.credits_posted && totals.debits_posted > 0)
+    Ok(measured.errors == 0
+        && recorded == measured.acknowledged
+        && totals.debits_posted == totals.credits_posted
+        && totals.debits_posted > 0)
 }
 
 fn context(log: Log) -> Context {

@@ -18,7 +18,9 @@ impl UInt128 {
 impl ScalarType for UInt128 {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::String(text) => Self::read(text).ok_or_else(|| InputValueError::custom("a whole number from 0 to 2^128 - 1 in a string is expected")),
+            Value::String(text) => {
+                Self::read(text).ok_or_else(|| InputValueError::custom("a whole number from 0 to 2^128 - 1 in a string is expected"))
+            }
             _ => Err(InputValueError::expected_type(value)),
         }
     }

@@ -83,7 +83,8 @@ struct Place<'p>(&'p str, usize);
 
 impl Place<'_> {
     fn fits<N: TryFrom<i128>>(&self, field: &str, number: Option<BigInt>) -> Result<N, Refused> {
-        N::try_from(number.map_or(0, |number| number.0)).map_err(|_| Refused::at(crate::errors::MALFORMED, &[self.0, &self.1.to_string(), field]))
+        N::try_from(number.map_or(0, |number| number.0))
+            .map_err(|_| Refused::at(crate::errors::MALFORMED, &[self.0, &self.1.to_string(), field]))
     }
 }
 

@@ -130,7 +130,9 @@ mod tests {
 
     #[test]
     fn a_line_is_a_transfer() {
-        let transfer = read(r#"{"id":"340282366920938463463374607431768211454","amount":"5","debit_account_id":7,"flags":["linked","pending"],"code":1}"#);
+        let transfer = read(
+            r#"{"id":"340282366920938463463374607431768211454","amount":"5","debit_account_id":7,"flags":["linked","pending"],"code":1}"#,
+        );
         let expected = Transfer {
             id: u128::MAX - 1,
             amount: 5,

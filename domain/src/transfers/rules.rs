@@ -258,10 +258,14 @@ fn overflows(flags: F, amount: u128, debit: &Holding, credit: &Holding) -> Resul
 /// The limits of the accounts, looked at when an amount is first held, so that the second phase cannot break them.
 const fn exceeds(amount: u128, debit: &Holding, credit: &Holding) -> Result<(), O> {
     let (d, c) = (&debit.counters, &credit.counters);
-    if debit.account.flags.has(AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS) && d.debits_pending + d.debits_posted + amount > d.credits_posted {
+    if debit.account.flags.has(AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS)
+        && d.debits_pending + d.debits_posted + amount > d.credits_posted
+    {
         return Err(O::ExceedsCredits);
     }
-    if credit.account.flags.has(AccountFlags::CREDITS_MUST_NOT_EXCEED_DEBITS) && c.credits_pending + c.credits_posted + amount > c.debits_posted {
+    if credit.account.flags.has(AccountFlags::CREDITS_MUST_NOT_EXCEED_DEBITS)
+        && c.credits_pending + c.credits_posted + amount > c.debits_posted
+    {
         return Err(O::ExceedsDebits);
     }
     Ok(())

@@ -49,7 +49,9 @@ fn rows(happened: &E, account: u128) -> Box<dyn Iterator<Item = TransferHistoryR
 /// The accounts of an event that may have rows.
 fn accounts(happened: &E) -> Vec<u128> {
     match happened {
-        E::TransfersCreated { transfers, .. } if transfers.iter().any(|movement| movement.after.is_some()) => transfers.accounts().collect(),
+        E::TransfersCreated { transfers, .. } if transfers.iter().any(|movement| movement.after.is_some()) => {
+            transfers.accounts().collect()
+        }
         E::TransfersExpired { expired, .. } if expired.iter().any(|expiry| expiry.after.is_some()) => expired.accounts().collect(),
         E::TransfersCreated { .. } | E::TransfersExpired { .. } | E::AccountsCreated { .. } => Vec::new(),
     }

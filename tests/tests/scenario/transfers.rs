@@ -24,7 +24,9 @@ fn play(cast: &mut Cast) {
     two_phases(cast);
     over_http(cast);
     by_others(cast);
-    let trial = cast.auditor.query("{ transferTrialBalance { ledger balanced accounts counters { debitsPosted creditsPosted debitsPending } } }", json!({}));
+    let trial = cast
+        .auditor
+        .query("{ transferTrialBalance { ledger balanced accounts counters { debitsPosted creditsPosted debitsPending } } }", json!({}));
     let line = &trial["transferTrialBalance"][0];
     assert_eq!((&line["balanced"], &line["accounts"], &line["counters"]["debitsPending"]), (&json!(true), &json!("3"), &json!("0")));
     cast.close();
@@ -40,7 +42,9 @@ fn accounts(cast: &Cast) {
         account("3", json!(["HISTORY"])), account("0", json!([]))] });
     let payload = cast.finance.command("createAccounts", "results { id result message timestamp }", input).done();
     assert_eq!(results(&payload), ["CREATED", "CREATED", "CREATED", "ID_MUST_NOT_BE_ZERO"]);
-    assert!(payload["results"][3]["message"].as_str().is_some_and(|text| text.ends_with('.')) && payload["results"][3]["timestamp"].is_null());
+    assert!(
+        payload["results"][3]["message"].as_str().is_some_and(|text| text.ends_with('.')) && payload["results"][3]["timestamp"].is_null()
+    );
 }
 
 fn send(cast: &Cast, transfers: Value) -> Value {
@@ -60,7 +64,8 @@ fn with(mut transfer: Value, more: Value) -> Value {
 fn counters(cast: &Cast, id: &str) -> Vec<String> {
     // Thousands of rows may take a moment to be folded.
     cast.advance(SignedDuration::ZERO);
-    let query = "query($id: UInt128!) { transferAccount(id: $id) { counters { debitsPending debitsPosted creditsPending creditsPosted } } }";
+    let query =
+        "query($id: UInt128!) { transferAccount(id: $id) { counters { debitsPending debitsPosted creditsPending creditsPosted } } }";
     let found = cast.auditor.query(query, json!({ "id": id }))["transferAccount"]["counters"].clone();
     ["debitsPending", "debitsPosted", "creditsPending", "creditsPosted"].map(|name| found[name].as_str().unwrap().to_owned()).into()
 }
@@ -110,7 +115,8 @@ fn over_http(cast: &Cast) {
 
 fn by_others(cast: &Cast) {
     for client in [&cast.guest, &cast.host, &cast.auditor] {
-        let mutation = "mutation($t: [TransferInput!]!) { createTransfers(input: { idempotencyKey: \"k\", transfers: $t }) { results { result } } }";
+        let mutation =
+            "mutation($t: [TransferInput!]!) { createTransfers(input: { idempotencyKey: \"k\", transfers: $t }) { results { result } } }";
         assert_eq!(client.send(mutation, &json!({ "t": [transfer(50, 1, 3, 1)] })).code(), "AUTH010");
         assert_eq!(client.post_lines("/ledger/transfers", "k", "{}").0, 403);
     }

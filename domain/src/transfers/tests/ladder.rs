@@ -11,10 +11,7 @@ const DOCS: &str = include_str!("../../../../docs/transfers.md");
 /// Accounts 1 to 4 of ledger 1 (3 limited on its debits, 4 on its credits), 5 and 6 closed, 7 closed in ledger 2.
 fn book() -> Book {
     let closed = |id, ledger| Account { ledger, flags: AccountFlags::CLOSED, ..account(id) };
-    let strict = [
-        limited(3, AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS),
-        limited(4, AccountFlags::CREDITS_MUST_NOT_EXCEED_DEBITS),
-    ];
+    let strict = [limited(3, AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS), limited(4, AccountFlags::CREDITS_MUST_NOT_EXCEED_DEBITS)];
     Book::of(&[account(1), account(2), strict[0], strict[1], closed(5, 1), closed(6, 1), closed(7, 2)])
 }
 
@@ -28,7 +25,9 @@ fn walk(book: &Book, now: u64, asked: Transfer, steps: Vec<(fn(&mut Transfer), O
         assert_eq!(outcome, expected, "after {met:?}: {asked:?}");
         met.push(outcome);
     }
-    assert!(met.is_sorted_by_key(|outcome| O::ALL.iter().position(|known| known == outcome).filter(|_| *outcome != O::Created).unwrap_or(999)));
+    assert!(
+        met.is_sorted_by_key(|outcome| O::ALL.iter().position(|known| known == outcome).filter(|_| *outcome != O::Created).unwrap_or(999))
+    );
     met
 }
 
@@ -43,33 +42,38 @@ fn first() -> Vec<O> {
     assert_eq!(book.run(start(), &[transfer(71, 99, 2, 1)]), [O::DebitAccountNotFound]);
     let flags = F(F::IMPORTED.0 | 1 << 15 | F::CLOSING_DEBIT.0);
     let asked = Transfer { flags, pending_id: 9, timeout: 9, ..Transfer::default() };
-    walk(&book, at(), asked, vec![
-        (|_| {}, O::ImportedNotSupported),
-        (|t| t.flags = F(1 << 15 | F::CLOSING_DEBIT.0), O::ReservedFlag),
-        (|t| t.flags = F::CLOSING_DEBIT, O::IdMustNotBeZero),
-        (|t| t.id = MAX, O::IdMustNotBeIntMax),
-        (|t| t.id = 71, O::IdAlreadyFailed),
-        (|t| t.id = 80, O::DebitAccountIdMustNotBeZero),
-        (|t| t.debit_account_id = MAX, O::DebitAccountIdMustNotBeIntMax),
-        (|t| t.debit_account_id = 99, O::CreditAccountIdMustNotBeZero),
-        (|t| t.credit_account_id = MAX, O::CreditAccountIdMustNotBeIntMax),
-        (|t| t.credit_account_id = 99, O::AccountsMustBeDifferent),
-        (|t| t.credit_account_id = 98, O::PendingIdMustBeZero),
-        (|t| t.pending_id = 0, O::TimeoutReservedForPendingTransfer),
-        (|t| t.timeout = 0, O::ClosingTransferMustBePending),
-        (|t| t.flags = F::CLOSING_DEBIT.with(F::PENDING), O::LedgerMustNotBeZero),
-        (|t| t.ledger = 3, O::CodeMustNotBeZero),
-        (|t| t.code = 1, O::DebitAccountNotFound),
-        (|t| t.debit_account_id = 7, O::CreditAccountNotFound),
-        (|t| t.credit_account_id = 5, O::AccountsMustHaveTheSameLedger),
-        (|t| t.debit_account_id = 6, O::TransferMustHaveTheSameLedgerAsAccounts),
-        (|t| t.ledger = 1, O::DebitAccountAlreadyClosed),
-        (|t| t.debit_account_id = 3, O::CreditAccountAlreadyClosed),
-        (|t| (t.credit_account_id, t.amount) = (4, LIMIT), O::OverflowsDebitsPending),
-        (|t| t.amount = 1, O::ExceedsCredits),
-        (|t| t.debit_account_id = 1, O::ExceedsDebits),
-        (|t| t.credit_account_id = 2, O::Created),
-    ])
+    walk(
+        &book,
+        at(),
+        asked,
+        vec![
+            (|_| {}, O::ImportedNotSupported),
+            (|t| t.flags = F(1 << 15 | F::CLOSING_DEBIT.0), O::ReservedFlag),
+            (|t| t.flags = F::CLOSING_DEBIT, O::IdMustNotBeZero),
+            (|t| t.id = MAX, O::IdMustNotBeIntMax),
+            (|t| t.id = 71, O::IdAlreadyFailed),
+            (|t| t.id = 80, O::DebitAccountIdMustNotBeZero),
+            (|t| t.debit_account_id = MAX, O::DebitAccountIdMustNotBeIntMax),
+            (|t| t.debit_account_id = 99, O::CreditAccountIdMustNotBeZero),
+            (|t| t.credit_account_id = MAX, O::CreditAccountIdMustNotBeIntMax),
+            (|t| t.credit_account_id = 99, O::AccountsMustBeDifferent),
+            (|t| t.credit_account_id = 98, O::PendingIdMustBeZero),
+            (|t| t.pending_id = 0, O::TimeoutReservedForPendingTransfer),
+            (|t| t.timeout = 0, O::ClosingTransferMustBePending),
+            (|t| t.flags = F::CLOSING_DEBIT.with(F::PENDING), O::LedgerMustNotBeZero),
+            (|t| t.ledger = 3, O::CodeMustNotBeZero),
+            (|t| t.code = 1, O::DebitAccountNotFound),
+            (|t| t.debit_account_id = 7, O::CreditAccountNotFound),
+            (|t| t.credit_account_id = 5, O::AccountsMustHaveTheSameLedger),
+            (|t| t.debit_account_id = 6, O::TransferMustHaveTheSameLedgerAsAccounts),
+            (|t| t.ledger = 1, O::DebitAccountAlreadyClosed),
+            (|t| t.debit_account_id = 3, O::CreditAccountAlreadyClosed),
+            (|t| (t.credit_account_id, t.amount) = (4, LIMIT), O::OverflowsDebitsPending),
+            (|t| t.amount = 1, O::ExceedsCredits),
+            (|t| t.debit_account_id = 1, O::ExceedsDebits),
+            (|t| t.credit_account_id = 2, O::Created),
+        ],
+    )
 }
 
 /// A transfer under an id that is taken, mended until it is the same.
@@ -78,20 +82,25 @@ fn again() -> Vec<O> {
     let known = Transfer { user_data_128: 1, user_data_64: 2, user_data_32: 3, ..pending(transfer(70, 1, 2, 5), 60) };
     book.done(&[known]);
     let other = Transfer { id: 70, pending_id: 9, amount: 6, ..Transfer::default() };
-    walk(&book, at(), other, vec![
-        (|_| {}, O::ExistsWithDifferentFlags),
-        (|t| t.flags = F::PENDING, O::ExistsWithDifferentPendingId),
-        (|t| t.pending_id = 0, O::ExistsWithDifferentTimeout),
-        (|t| t.timeout = 60, O::ExistsWithDifferentDebitAccountId),
-        (|t| t.debit_account_id = 1, O::ExistsWithDifferentCreditAccountId),
-        (|t| t.credit_account_id = 2, O::ExistsWithDifferentAmount),
-        (|t| t.amount = 5, O::ExistsWithDifferentUserData128),
-        (|t| t.user_data_128 = 1, O::ExistsWithDifferentUserData64),
-        (|t| t.user_data_64 = 2, O::ExistsWithDifferentUserData32),
-        (|t| t.user_data_32 = 3, O::ExistsWithDifferentLedger),
-        (|t| t.ledger = 1, O::ExistsWithDifferentCode),
-        (|t| t.code = 1, O::Exists),
-    ])
+    walk(
+        &book,
+        at(),
+        other,
+        vec![
+            (|_| {}, O::ExistsWithDifferentFlags),
+            (|t| t.flags = F::PENDING, O::ExistsWithDifferentPendingId),
+            (|t| t.pending_id = 0, O::ExistsWithDifferentTimeout),
+            (|t| t.timeout = 60, O::ExistsWithDifferentDebitAccountId),
+            (|t| t.debit_account_id = 1, O::ExistsWithDifferentCreditAccountId),
+            (|t| t.credit_account_id = 2, O::ExistsWithDifferentAmount),
+            (|t| t.amount = 5, O::ExistsWithDifferentUserData128),
+            (|t| t.user_data_128 = 1, O::ExistsWithDifferentUserData64),
+            (|t| t.user_data_64 = 2, O::ExistsWithDifferentUserData32),
+            (|t| t.user_data_32 = 3, O::ExistsWithDifferentLedger),
+            (|t| t.ledger = 1, O::ExistsWithDifferentCode),
+            (|t| t.code = 1, O::Exists),
+        ],
+    )
 }
 
 /// A second transfer that is mended until it goes through.
@@ -108,31 +117,46 @@ fn second() -> Vec<O> {
         flagged(pending(transfer(67, 1, 2, 0), 0), F::CLOSING_DEBIT.with(F::CLOSING_CREDIT)),
     ]);
     let flags = F::POST_PENDING_TRANSFER.with(F::VOID_PENDING_TRANSFER);
-    let asked = Transfer { id: 80, flags, timeout: 1, debit_account_id: 3, credit_account_id: 3, ledger: 9, code: 9, amount: 6, ..Transfer::default() };
-    let met = walk(&book, at(), asked, vec![
-        (|_| {}, O::FlagsAreMutuallyExclusive),
-        (|t| t.flags = F::VOID_PENDING_TRANSFER.with(F::PENDING), O::FlagsAreMutuallyExclusive),
-        (|t| t.flags = F::VOID_PENDING_TRANSFER.with(F::BALANCING_DEBIT), O::FlagsAreMutuallyExclusive),
-        (|t| t.flags = F::POST_PENDING_TRANSFER.with(F::CLOSING_CREDIT), O::FlagsAreMutuallyExclusive),
-        (|t| t.flags = F::VOID_PENDING_TRANSFER, O::PendingIdMustNotBeZero),
-        (|t| t.pending_id = MAX, O::PendingIdMustNotBeIntMax),
-        (|t| t.pending_id = 80, O::PendingIdMustBeDifferent),
-        (|t| t.pending_id = 99, O::TimeoutReservedForPendingTransfer),
-        (|t| t.timeout = 0, O::PendingTransferNotFound),
-        (|t| t.pending_id = 60, O::PendingTransferNotPending),
-        (|t| t.pending_id = 61, O::PendingTransferHasDifferentDebitAccountId),
-        (|t| t.debit_account_id = 1, O::PendingTransferHasDifferentCreditAccountId),
-        (|t| t.credit_account_id = 2, O::PendingTransferHasDifferentLedger),
-        (|t| t.ledger = 1, O::PendingTransferHasDifferentCode),
-        (|t| t.code = 1, O::ExceedsPendingTransferAmount),
-        (|t| t.amount = 4, O::PendingTransferHasDifferentAmount),
-        (|t| t.amount = 5, O::PendingTransferAlreadyPosted),
-        (|t| t.pending_id = 62, O::PendingTransferAlreadyVoided),
-        // Due, although nobody has released it yet; one nanosecond earlier it was not.
-        (|t| t.pending_id = 63, O::PendingTransferExpired),
-        (|t| (t.pending_id, t.flags) = (64, F::POST_PENDING_TRANSFER), O::DebitAccountAlreadyClosed),
-        (|t| t.flags = F::VOID_PENDING_TRANSFER, O::Created),
-    ]);
+    let asked = Transfer {
+        id: 80,
+        flags,
+        timeout: 1,
+        debit_account_id: 3,
+        credit_account_id: 3,
+        ledger: 9,
+        code: 9,
+        amount: 6,
+        ..Transfer::default()
+    };
+    let met = walk(
+        &book,
+        at(),
+        asked,
+        vec![
+            (|_| {}, O::FlagsAreMutuallyExclusive),
+            (|t| t.flags = F::VOID_PENDING_TRANSFER.with(F::PENDING), O::FlagsAreMutuallyExclusive),
+            (|t| t.flags = F::VOID_PENDING_TRANSFER.with(F::BALANCING_DEBIT), O::FlagsAreMutuallyExclusive),
+            (|t| t.flags = F::POST_PENDING_TRANSFER.with(F::CLOSING_CREDIT), O::FlagsAreMutuallyExclusive),
+            (|t| t.flags = F::VOID_PENDING_TRANSFER, O::PendingIdMustNotBeZero),
+            (|t| t.pending_id = MAX, O::PendingIdMustNotBeIntMax),
+            (|t| t.pending_id = 80, O::PendingIdMustBeDifferent),
+            (|t| t.pending_id = 99, O::TimeoutReservedForPendingTransfer),
+            (|t| t.timeout = 0, O::PendingTransferNotFound),
+            (|t| t.pending_id = 60, O::PendingTransferNotPending),
+            (|t| t.pending_id = 61, O::PendingTransferHasDifferentDebitAccountId),
+            (|t| t.debit_account_id = 1, O::PendingTransferHasDifferentCreditAccountId),
+            (|t| t.credit_account_id = 2, O::PendingTransferHasDifferentLedger),
+            (|t| t.ledger = 1, O::PendingTransferHasDifferentCode),
+            (|t| t.code = 1, O::ExceedsPendingTransferAmount),
+            (|t| t.amount = 4, O::PendingTransferHasDifferentAmount),
+            (|t| t.amount = 5, O::PendingTransferAlreadyPosted),
+            (|t| t.pending_id = 62, O::PendingTransferAlreadyVoided),
+            // Due, although nobody has released it yet; one nanosecond earlier it was not.
+            (|t| t.pending_id = 63, O::PendingTransferExpired),
+            (|t| (t.pending_id, t.flags) = (64, F::POST_PENDING_TRANSFER), O::DebitAccountAlreadyClosed),
+            (|t| t.flags = F::VOID_PENDING_TRANSFER, O::Created),
+        ],
+    );
     book.done(&[void(68, 67), flagged(pending(transfer(69, 1, 2, 0), 0), F::CLOSING_CREDIT)]);
     let rest = walk(&book, at(), post(80, 64, 5), vec![(|_| {}, O::CreditAccountAlreadyClosed)]);
     met.into_iter().chain(rest).collect()

@@ -5,7 +5,9 @@ use super::*;
 #[test]
 fn timestamps_rise_whatever_the_clock_says() {
     let mut book = Book::of(&[account(1), account(2)]);
-    book.done(&[transfer(10, 1, 2, 1), transfer(0, 1, 2, 1), transfer(11, 1, 2, 1)].map(|t| if t.id == 0 { transfer(9, 1, 2, 0) } else { t }));
+    book.done(
+        &[transfer(10, 1, 2, 1), transfer(0, 1, 2, 1), transfer(11, 1, 2, 1)].map(|t| if t.id == 0 { transfer(9, 1, 2, 0) } else { t }),
+    );
     // The clock stands still, then it is set back.
     book.done(&[transfer(12, 1, 2, 1)]);
     assert_eq!(book.run(later(-3_600), &[transfer(13, 1, 2, 1)]), [O::Created]);
@@ -39,11 +41,14 @@ fn events_are_small_and_readable() {
     book.done(&[transfer(10, 1, 2, 500), Transfer { user_data_128: 9, ..pending(transfer(11, 1, 2, 3), 60) }, post(12, 11, 2)]);
     assert_eq!(book.run(start(), &[transfer(13, 9, 2, 3)]), [O::DebitAccountNotFound]);
     let stored: Vec<_> = book.events.iter().map(|event| serde_json::to_string(event).unwrap()).collect();
-    assert_eq!(stored, [
-        r#"{"AccountsCreated":{"accounts":{"from":1793577600000000000,"rows":["0 1 1 1 0","1 2 1 1 8 user_data_64=7"]}}}"#,
-        r#"{"TransfersCreated":{"transfers":{"from":1793577600000000002,"rows":["0 10 1 2 500 1 1 0 credit=0,0,0,500","1 11 1 2 3 1 1 2 timeout=60 user_data_128=9 credit=0,0,3,500","2 12 1 2 2 1 1 4 pending_id=11 user_data_128=9 of=3,2 credit=0,0,0,502"]}}}"#,
-        r#"{"TransfersCreated":{"transfers":{"from":0,"rows":[]},"refused":[{"id":"13","why":"debit_account_not_found"}]}}"#,
-    ]);
+    assert_eq!(
+        stored,
+        [
+            r#"{"AccountsCreated":{"accounts":{"from":1793577600000000000,"rows":["0 1 1 1 0","1 2 1 1 8 user_data_64=7"]}}}"#,
+            r#"{"TransfersCreated":{"transfers":{"from":1793577600000000002,"rows":["0 10 1 2 500 1 1 0 credit=0,0,0,500","1 11 1 2 3 1 1 2 timeout=60 user_data_128=9 credit=0,0,3,500","2 12 1 2 2 1 1 4 pending_id=11 user_data_128=9 of=3,2 credit=0,0,0,502"]}}}"#,
+            r#"{"TransfersCreated":{"transfers":{"from":0,"rows":[]},"refused":[{"id":"13","why":"debit_account_not_found"}]}}"#,
+        ]
+    );
 }
 
 #[test]
@@ -51,7 +56,8 @@ fn a_large_batch_is_done_in_one_event() {
     let accounts: Vec<_> = (1..=1_000).map(account).collect();
     let mut book = Book::of(&accounts);
     let batch: Vec<_> = (0..8_000).map(|n: u128| transfer(n + 1, n % 1_000 + 1, (n * 7 + 3) % 1_000 + 1, n)).collect();
-    let batch: Vec<_> = batch.into_iter().map(|t| if t.debit_account_id == t.credit_account_id { transfer(t.id, 1, 2, 1) } else { t }).collect();
+    let batch: Vec<_> =
+        batch.into_iter().map(|t| if t.debit_account_id == t.credit_account_id { transfer(t.id, 1, 2, 1) } else { t }).collect();
     let before = book.ledger.clone();
     book.done(&batch);
     assert_eq!((book.events.len(), before.totals(), before.transfer(1)), (2, Counters::default(), None), "clones stay as they were");

@@ -123,8 +123,20 @@ impl Naive {
         let pending = Self::second(known).then(|| self.find(known.pending_id).unwrap());
         let or = |given: u128, of: fn(&Transfer) -> u128| if given == 0 { pending.map_or(0, of) } else { given };
         let amount = match pending {
-            Some(p) if Self::is(t, "void_pending_transfer") => if t.amount == 0 { p.amount } else { t.amount },
-            Some(p) => if t.amount == u128::MAX { p.amount } else { t.amount },
+            Some(p) if Self::is(t, "void_pending_transfer") => {
+                if t.amount == 0 {
+                    p.amount
+                } else {
+                    t.amount
+                }
+            }
+            Some(p) => {
+                if t.amount == u128::MAX {
+                    p.amount
+                } else {
+                    t.amount
+                }
+            }
             None if Self::is(t, "balancing_debit") || Self::is(t, "balancing_credit") => t.amount.min(known.amount),
             None => t.amount,
         };

@@ -125,9 +125,20 @@ fn random_batches_end_as_the_naive_model_says() {
     met.sort_unstable();
     let counts: Vec<_> = met.chunk_by(|a, b| a == b).map(|same| (same[0], same.len())).collect();
     for name in [
-        "created", "linked_event_failed", "linked_event_chain_open", "exists", "id_already_failed", "exceeds_credits", "exceeds_debits",
-        "pending_transfer_expired", "pending_transfer_already_posted", "pending_transfer_already_voided", "debit_account_already_closed",
-        "credit_account_already_closed", "exceeds_pending_transfer_amount", "accounts_must_have_the_same_ledger",
+        "created",
+        "linked_event_failed",
+        "linked_event_chain_open",
+        "exists",
+        "id_already_failed",
+        "exceeds_credits",
+        "exceeds_debits",
+        "pending_transfer_expired",
+        "pending_transfer_already_posted",
+        "pending_transfer_already_voided",
+        "debit_account_already_closed",
+        "credit_account_already_closed",
+        "exceeds_pending_transfer_amount",
+        "accounts_must_have_the_same_ledger",
     ] {
         assert!(counts.iter().any(|(found, times)| *found == name && *times >= 10), "{name} was met too seldom: {counts:?}");
     }

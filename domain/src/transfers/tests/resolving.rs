@@ -16,9 +16,16 @@ fn a_part_is_posted_and_the_rest_is_free_again() {
     assert_eq!(book.run(start(), &[post(20, 10, 60), post(21, 11, AMOUNT_MAX), void(22, 12)]), [OK; 3]);
     assert_eq!((book.counters(1), book.counters(2)), ([0, 67, 0, 0], [0, 0, 0, 67]));
     let posted = book.ledger.transfer(21).unwrap().transfer;
-    assert_eq!((posted.amount, posted.debit_account_id, posted.ledger, posted.code), (7, 1, 1, 1), "what was left out is that of the pending one");
+    assert_eq!(
+        (posted.amount, posted.debit_account_id, posted.ledger, posted.code),
+        (7, 1, 1, 1),
+        "what was left out is that of the pending one"
+    );
     let again = [post(23, 10, 1), void(24, 10), post(25, 12, 1)];
-    assert_eq!(book.run(start(), &again), [O::PendingTransferAlreadyPosted, O::PendingTransferAlreadyPosted, O::PendingTransferAlreadyVoided]);
+    assert_eq!(
+        book.run(start(), &again),
+        [O::PendingTransferAlreadyPosted, O::PendingTransferAlreadyPosted, O::PendingTransferAlreadyVoided]
+    );
     // A retry says the same, also with what it left out written down.
     let written = Transfer { debit_account_id: 1, ledger: 1, amount: 7, ..post(21, 11, 0) };
     let retries = [post(20, 10, 60), post(20, 10, AMOUNT_MAX), post(21, 11, AMOUNT_MAX), written, void(22, 12)];
@@ -72,14 +79,15 @@ fn limits_are_guarded_when_the_amount_is_held() {
     let mut book = Book::of(&[account(1), strict[0], strict[1]]);
     // What is pending does not count as credit yet, and counts as debit already.
     assert_eq!(book.run(start(), &[pending(transfer(10, 1, 2, 10), 0), transfer(11, 2, 1, 1)]), [OK, O::ExceedsCredits]);
-    assert_eq!(book.run(start(), &[post(12, 10, 10), pending(transfer(13, 2, 1, 6), 0), transfer(14, 2, 1, 5)]), [OK, OK, O::ExceedsCredits]);
+    assert_eq!(
+        book.run(start(), &[post(12, 10, 10), pending(transfer(13, 2, 1, 6), 0), transfer(14, 2, 1, 5)]),
+        [OK, OK, O::ExceedsCredits]
+    );
     assert_eq!(book.run(start(), &[transfer(15, 2, 1, 4), post(16, 13, 6)]), [OK, OK]);
-    assert_eq!(book.run(start(), &[transfer(17, 1, 3, 1), transfer(18, 3, 1, 5), transfer(19, 1, 3, 5), transfer(20, 1, 3, 1)]), [
-        O::ExceedsDebits,
-        OK,
-        OK,
-        O::ExceedsDebits
-    ]);
+    assert_eq!(
+        book.run(start(), &[transfer(17, 1, 3, 1), transfer(18, 3, 1, 5), transfer(19, 1, 3, 5), transfer(20, 1, 3, 1)]),
+        [O::ExceedsDebits, OK, OK, O::ExceedsDebits]
+    );
     // Refused for what may change: refused for ever, also when it has changed.
     assert_eq!(book.run(start(), &[transfer(21, 3, 1, 5), transfer(20, 1, 3, 1)]), [OK, O::IdAlreadyFailed]);
 }
@@ -129,9 +137,12 @@ fn history_keeps_the_counters_after_each_transfer() {
         .map(|after| *after.unwrap())
         .collect();
     let counters = |debits_posted, credits_pending| Counters { debits_posted, credits_pending, ..Counters::default() };
-    assert_eq!(after, [
-        After { debit: Some(counters(5, 0)), credit: None },
-        After { debit: None, credit: Some(counters(5, 3)) },
-        After { debit: None, credit: Some(counters(5, 0)) },
-    ]);
+    assert_eq!(
+        after,
+        [
+            After { debit: Some(counters(5, 0)), credit: None },
+            After { debit: None, credit: Some(counters(5, 3)) },
+            After { debit: None, credit: Some(counters(5, 0)) },
+        ]
+    );
 }

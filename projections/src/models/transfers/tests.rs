@@ -26,7 +26,13 @@ fn played() -> (TransferLedger, History) {
             history = std::mem::take(&mut history).on(STREAM, Event::Transfers(event));
         }
     };
-    let account = |id| Account { id, ledger: 1, code: 1, flags: AccountFlags(if id == 1 { AccountFlags::HISTORY.0 } else { 0 }), ..Account::default() };
+    let account = |id| Account {
+        id,
+        ledger: 1,
+        code: 1,
+        flags: AccountFlags(if id == 1 { AccountFlags::HISTORY.0 } else { 0 }),
+        ..Account::default()
+    };
     let (_, events) = ledger.create_accounts(at(0), &[1, 2, 3].map(account)).unwrap();
     take(&mut ledger, events);
     let pending = TransferFlags::PENDING;
@@ -51,12 +57,10 @@ fn played() -> (TransferLedger, History) {
 fn a_transfer_says_what_became_of_it() {
     let (_, history) = played();
     let row = |id| history.row::<Transfers>(&key("main", id)).unwrap();
-    assert_eq!([10, 11, 12, 14].map(|id| row(id).status), [
-        None,
-        Some(PendingStatus::Posted),
-        Some(PendingStatus::Voided),
-        Some(PendingStatus::Expired)
-    ]);
+    assert_eq!(
+        [10, 11, 12, 14].map(|id| row(id).status),
+        [None, Some(PendingStatus::Posted), Some(PendingStatus::Voided), Some(PendingStatus::Expired)]
+    );
     assert_eq!(row(11).resolved_by.map(|by| (by.transfer.id, by.transfer.amount)), Some((15, 40)));
     assert!(row(14).resolved_at > row(14).movement.transfer.expires_at().unwrap() && row(10).resolved_at == 0);
     assert!(history.row::<Transfers>(&key("main", 16)).is_none() && history.row::<Transfers>(&key("other", 10)).is_none());

@@ -41,11 +41,11 @@ impl Naive {
     pub fn counters(&self, account: u128) -> [u128; 4] {
         let mut sums = [0; 4];
         for transfer in &self.transfers {
-            let place = match () {
-                () if Self::is(transfer, "pending") && self.open(transfer) => 0,
-                () if Self::is(transfer, "pending") || Self::is(transfer, "void_pending_transfer") => continue,
-                () => 1,
-            };
+            let held = Self::is(transfer, "pending");
+            if (held && !self.open(transfer)) || Self::is(transfer, "void_pending_transfer") {
+                continue;
+            }
+            let place = if held { 0 } else { 1 };
             if transfer.debit_account_id == account {
                 sums[place] += transfer.amount;
             }

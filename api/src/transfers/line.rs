@@ -12,7 +12,7 @@ const MAX_JSON_NUMBER: u64 = 1 << 53;
 /// A transfer as a client writes it; what is left out is zero.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Line {
+struct Line {
     id: Whole,
     debit_account_id: Whole,
     credit_account_id: Whole,
@@ -25,6 +25,18 @@ pub struct Line {
     ledger: Small<u32>,
     code: Small<u16>,
     flags: Flags,
+}
+
+/// The transfer of a line.
+///
+/// # Errors
+/// What is wrong with it, in English, for the developer of the client.
+pub fn read(line: &[u8]) -> Result<Transfer, String> {
+    // A list of values would be read by their places.
+    if !line.trim_ascii_start().starts_with(b"{") {
+        return Err("a line is an object".to_owned());
+    }
+    serde_json::from_slice::<Line>(line).map(Transfer::from).map_err(|wrong| wrong.to_string())
 }
 
 impl From<Line> for Transfer {
@@ -125,7 +137,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Transfer, String> {
-        serde_json::from_str::<Line>(text).map(Transfer::from).map_err(|wrong| wrong.to_string())
+        super::read(text.as_bytes())
     }
 
     #[test]

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::book;
-use super::line::Line;
+use super::line;
 use crate::app::App;
 use crate::errors::{self, ApiError, facts, text, timestamp};
 use crate::mutation::refusal;
@@ -164,12 +164,12 @@ async fn gathered(body: Body) -> Result<Bytes, Fault> {
 fn read(body: &[u8]) -> Result<Arc<[Transfer]>, Fault> {
     let lines = body.strip_suffix(b"\n").unwrap_or(body).split(|byte| *byte == b'\n');
     let mut transfers = Vec::new();
-    for (line, number) in lines.zip(1_usize..) {
+    for (row, number) in lines.zip(1_usize..) {
         if number > MAX_BATCH {
             return Err(Fault::malformed(StatusCode::BAD_REQUEST, format!("a batch has 1 to {MAX_BATCH} lines")));
         }
-        let read = serde_json::from_slice::<Line>(line).map_err(|wrong| format!("line {number}: {wrong}"));
-        transfers.push(Transfer::from(read.map_err(|wrong| Fault::malformed(StatusCode::BAD_REQUEST, wrong))?));
+        let wrong = |wrong| Fault::malformed(StatusCode::BAD_REQUEST, format!("line {number}: {wrong}"));
+        transfers.push(line::read(row).map_err(wrong)?);
     }
     Ok(transfers.into())
 }
@@ -189,7 +189,7 @@ fn refused(error: ExecuteError) -> Fault {
 fn lines(done: &Executed<Answers<TransferOutcome>>, ids: Vec<u128>) -> Response {
     let receipt = &done.receipt;
     let events: Vec<_> = receipt.event_ids.iter().map(|id| format!("event-{id}")).collect();
-    let told = json!({
+    let receipt = json!({
         "commandId": receipt.command_id.to_string(),
         "correlationId": receipt.correlation_id.to_string(),
         "eventIds": events,
@@ -200,17 +200,17 @@ fn lines(done: &Executed<Answers<TransferOutcome>>, ids: Vec<u128>) -> Response 
     });
     let answers: Vec<_> = ids.into_iter().zip(done.value.0.iter().copied()).collect();
     let chunks: Vec<_> = answers.chunks(LINES).map(<[_]>::to_vec).collect();
-    let chunks = stream::iter(chunks).map(|chunk| Ok::<_, std::convert::Infallible>(chunk.into_iter().map(line).collect::<String>()));
+    let chunks = stream::iter(chunks).map(|chunk| Ok::<_, std::convert::Infallible>(chunk.into_iter().map(told).collect::<String>()));
     let mut response = Body::from_stream(chunks).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(NDJSON));
-    if let Ok(told) = HeaderValue::from_str(&told.to_string()) {
-        response.headers_mut().insert(RECEIPT_HEADER, told);
+    if let Ok(value) = HeaderValue::from_str(&receipt.to_string()) {
+        response.headers_mut().insert(RECEIPT_HEADER, value);
     }
     response
 }
 
 /// An answer as a line; names and digits need no escapes.
-fn line((id, Answer { outcome, timestamp }): (u128, Answer<TransferOutcome>)) -> String {
+fn told((id, Answer { outcome, timestamp }): (u128, Answer<TransferOutcome>)) -> String {
     let result = Outcome::name(outcome);
     match timestamp {
         0 => format!("{{\"id\":\"{id}\",\"result\":\"{result}\"}}\n"),

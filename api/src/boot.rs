@@ -14,7 +14,9 @@ use kernel::jiff::SignedDuration;
 use projections::hot::{Hot, Memory, Redis};
 use projections::models;
 use projections::process::{BusinessClock, Runtime};
-use projections::processes::{Accounts, BookingDeadlines, Desk, Geocoding, Outside, ProviderCalls, Settlements, ShopOrderDeadlines};
+use projections::processes::{
+    Accounts, BookingDeadlines, Desk, Geocoding, Outside, ProviderCalls, Settlements, ShopOrderDeadlines, TransferDeadlines,
+};
 use projections::views::{Views, Workers};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Notify;
@@ -180,6 +182,7 @@ pub fn processes(views: &Views, desk: Desk, clock: impl BusinessClock) -> projec
         .process::<Settlements>()
         .process::<Geocoding>()
         .process::<Accounts>()
+        .process::<TransferDeadlines>()
 }
 
 impl Book {

@@ -46,6 +46,7 @@ pub mod shop_order;
 pub mod side;
 pub mod stock;
 pub mod tokens;
+pub mod transfers;
 pub mod transport;
 pub mod tree;
 pub mod user;

@@ -27,6 +27,7 @@ use crate::session::{SessionMutation, SessionQuery, SessionSubscription};
 use crate::settlement::{SettlementMutation, SettlementQuery};
 use crate::shop_order::{ShopOrderMutation, ShopOrderQuery, ShopOrderSubscription};
 use crate::stock::{StockMutation, StockQuery, StockSubscription};
+use crate::transfers::{TransferMutation, TransferQuery};
 use crate::transport::GraphQl;
 use crate::user::{AccountMutation, LicenceMutation, UserAdminMutation, UserMutation, UserQuery};
 use crate::vehicle::{VehicleMutation, VehicleQuery};
@@ -61,11 +62,12 @@ pub struct Query(
     PaymentQuery,
     SettlementQuery,
     LedgerQuery,
-    StatementQuery,
-    ExplainQuery,
     AdjustmentQuery,
+    ExplainQuery,
     PeriodQuery,
     ReconQuery,
+    StatementQuery,
+    TransferQuery,
     EventQuery,
     ProofQuery,
     ProjectionQuery,
@@ -87,6 +89,7 @@ pub struct Mutation(
     DeadLetterMutation,
     PeriodMutation,
     ReconMutation,
+    TransferMutation,
     ClockMutation,
 );
 

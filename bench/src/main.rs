@@ -18,6 +18,7 @@ mod rebuild;
 mod report;
 #[cfg(test)]
 mod tests;
+mod transfers;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -85,6 +86,22 @@ enum Task {
         /// Events to prove.
         #[arg(long, default_value_t = 2_000)]
         proofs: u64,
+    /// Transfers between accounts: batches of 8,000, and one a call.
+    Transfers {
+        #[command(flatten)]
+        common: Common,
+        /// Accounts.
+        #[arg(long, default_value_t = 10_000)]
+        accounts: u64,
+        /// Clients that send batches at a time; 0: none.
+        #[arg(long, default_value_t = 2)]
+        batch_clients: usize,
+        /// Clients that send one transfer a call; 0: none.
+        #[arg(long, default_value_t = CLIENTS)]
+        clients: usize,
+        /// Seconds that count.
+        #[arg(long, default_value_t = 6)]
+        seconds: u64,
     },
     /// The first command on a long stream after a restart.
     Snapshot {
@@ -159,6 +176,7 @@ async fn run(task: Task) -> Result<bool, Failure> {
         | Task::Open { common, .. }
         | Task::Proof { common, .. }
         | Task::Rebuild { common, .. }
+        | Task::Transfers { common, .. }
         | Task::Snapshot { common, .. } => (common, Server::new(&common.database_url)?),
     };
     let printer = Printer { json: common.json };
@@ -178,6 +196,11 @@ async fn measure(server: &Server, printer: Printer, task: Task) -> Result<bool, 
         Task::Open { events, .. } => reading::open(server, printer, events).await?,
         Task::Rebuild { events, peer_events, .. } => rebuild::rebuild(server, printer, events, peer_events).await?,
         Task::Proof { events, proofs, .. } => proof::proof(server, printer, events, proofs).await?,
+        Task::Transfers { accounts, batch_clients, clients: single_clients, seconds, .. } => {
+            let (warm_up, measured) = (Duration::from_secs(1), Duration::from_secs(seconds.max(1)));
+            let plan = transfers::Plan { accounts: accounts.max(2), batch_clients, single_clients, warm_up, measured };
+            return transfers::measure(server, printer, plan).await;
+        }
         Task::Snapshot { events, .. } => reading::snapshot(server, printer, events).await?,
     }
     Ok(true)

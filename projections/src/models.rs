@@ -29,6 +29,10 @@ pub mod statements;
 pub mod stock_levels;
 #[cfg(test)]
 mod testing;
+pub mod transfer_accounts;
+pub mod transfer_history;
+pub mod transfer_totals;
+pub mod transfers;
 pub mod users;
 pub mod vehicles;
 
@@ -52,6 +56,10 @@ pub use settlement_lines::{SettlementLineRow, SettlementLines};
 pub use settlements::{SettlementRow, Settlements};
 pub use shop_orders::{ShopOrderRow, ShopOrders};
 pub use stock_levels::{StockLevelRow, StockLevels};
+pub use transfer_accounts::{TransferAccountRow, TransferAccounts};
+pub use transfer_history::{TransferHistory, TransferHistoryRow};
+pub use transfer_totals::{TransferTotals, TransferTotalsRow};
+pub use transfers::{PendingStatus, TransferRow, Transfers};
 pub use users::{UserRow, Users};
 pub use vehicles::{VehicleRow, Vehicles};
 
@@ -88,7 +96,11 @@ pub async fn install_all(views: &Views) -> Result<(), ViewError> {
     views.install::<Adjustments>().await?;
     views.install::<ReconLines>().await?;
     views.install::<LedgerTotals>().await?;
-    views.install::<AccountBalances>().await
+    views.install::<AccountBalances>().await?;
+    views.install::<Transfers>().await?;
+    views.install::<TransferAccounts>().await?;
+    views.install::<TransferHistory>().await?;
+    views.install::<TransferTotals>().await
 }
 
 /// The key of a row that mirrors one stream: the stream's name, which is the id that clients see.

@@ -216,6 +216,7 @@ impl Work for Desk {
             Intent::ReleaseEmail { user } => done(commands::user::release_email(ctx, &keyed, user).await),
             Intent::EraseRetained { user } => done(commands::user::erase_retained(ctx, &keyed, user).await),
             Intent::ExpireLicence { user } => done(commands::user::expire_licence(ctx, &keyed, user).await),
+            Intent::ExpireTransfers { book } => done(commands::transfers::expire_transfers(ctx, &keyed, &book).await),
         }
     }
 

@@ -22,3 +22,4 @@ mod schema;
 mod sealing;
 mod shop;
 mod subscriptions;
+mod transfers;

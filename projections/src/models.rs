@@ -7,6 +7,7 @@ pub mod balances;
 pub mod bookings;
 pub mod journal;
 pub mod ledger_lines;
+pub mod live_bookings;
 pub mod payments;
 pub mod payouts;
 pub mod products;
@@ -18,12 +19,14 @@ pub mod stock_levels;
 #[cfg(test)]
 mod testing;
 pub mod users;
+pub mod vehicle_places;
 pub mod vehicles;
 
 pub use account_balances::{AccountBalances, BalanceRow};
 pub use bookings::{BookingRow, Bookings};
 pub use journal::{Journal, JournalRow};
 pub use ledger_lines::{LedgerLineRow, LedgerLines};
+pub use live_bookings::{LiveBookingRow, LiveBookings};
 pub use payments::{PaymentRow, Payments};
 pub use payouts::{PayoutRow, Payouts};
 pub use products::{ProductRow, Products};
@@ -32,11 +35,16 @@ pub use settlements::{SettlementRow, Settlements};
 pub use shop_orders::{ShopOrderRow, ShopOrders};
 pub use stock_levels::{StockLevelRow, StockLevels};
 pub use users::{UserRow, Users};
+pub use vehicle_places::{VehiclePlaceRow, VehiclePlaces};
 pub use vehicles::{VehicleRow, Vehicles};
+
+use std::sync::Arc;
 
 use kernel::Id;
 use kernel::id::Kind;
 
+use crate::hot::HotViews;
+use crate::hot::rows::HotRows;
 use crate::known::Known;
 use crate::model::Poison;
 use crate::views::{ViewError, Views};
@@ -59,6 +67,14 @@ pub async fn install_all(views: &Views) -> Result<(), ViewError> {
     views.install::<Journal>().await?;
     views.install::<LedgerLines>().await?;
     views.install::<AccountBalances>().await
+}
+
+/// The models that are kept hot as well: what is asked very often and may be lost.
+///
+/// # Errors
+/// As [`HotViews::install`].
+pub fn install_hot(views: &Views, rows: Arc<dyn HotRows>) -> Result<HotViews, ViewError> {
+    HotViews::new(views, rows).install::<LiveBookings>()?.install::<VehiclePlaces>()
 }
 
 /// The key of a row that mirrors one stream: the stream's name, which is the id that clients see.

@@ -3,9 +3,9 @@
 //! SQLite: the file `views.db` of the data folder, which may be deleted and is then rebuilt. PostgreSQL: a schema
 //! `views` in the log's database.
 
-mod definition;
+pub(crate) mod definition;
 mod error;
-mod fold;
+pub(crate) mod fold;
 mod lead;
 mod paging;
 mod projector;

@@ -14,7 +14,7 @@ use crate::book::Book;
 use crate::toy::{Monies, Tallies, Tallies2, Tally, Toy, added, append, decode};
 
 /// What the model should hold at a position: the fold, spelled out.
-async fn naive(book: &Book, upto: u64) -> BTreeMap<String, Tally> {
+pub async fn naive(book: &Book, upto: u64) -> BTreeMap<String, Tally> {
     let (mut rows, mut parked) = (BTreeMap::new(), BTreeSet::new());
     for recorded in book.log.read(0, 5_000).await.unwrap().into_iter().filter(|event| event.position <= upto) {
         let Ok(Decoded::One(event)) = decode(&recorded) else { continue };

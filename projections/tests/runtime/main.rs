@@ -7,9 +7,11 @@
 mod book;
 mod folding;
 mod hot;
+mod hot_rows;
 mod on_postgres;
 mod on_sqlite;
 mod processes;
 mod reading;
+mod redis_server;
 mod toy;
 mod upcasts;

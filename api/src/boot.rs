@@ -10,11 +10,14 @@ use eventlog::{Config as LogConfig, KeySource, Log, StoreUrl};
 use futures_util::future::BoxFuture;
 use kernel::Timestamp;
 use kernel::jiff::SignedDuration;
-use projections::hot::{Hot, Memory, Redis};
+use projections::feed::Feed;
+use projections::hot::rows::{HotRows, MemoryRows, RedisRows};
+use projections::hot::{BadUrl, Hot, HotWorkers, Memory, Redis};
 use projections::models;
 use projections::process::{BusinessClock, Runtime};
 use projections::processes::{BookingDeadlines, Desk, Geocoding, Outside, ProviderCalls, Settlements, ShopOrderDeadlines};
 use projections::views::{Views, Workers};
+use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Notify;
 
@@ -63,6 +66,7 @@ pub struct Book {
     /// Does the work of the processes.
     pub runtime: Option<Arc<Runtime<Desk>>>,
     workers: Option<Workers>,
+    hot_workers: Option<HotWorkers>,
 }
 
 /// The business clock with a bell that rings when it is moved.
@@ -208,15 +212,18 @@ impl Book {
             let (views, turn) = (views.clone(), tokio::sync::Mutex::new(()));
             Arc::new(Advance { clock: movable, runtime, views, file: clock_file, turn }) as Arc<dyn AdvanceClock>
         });
-        let hot: Arc<dyn Hot> = match &options.redis_url {
-            Some(url) => Arc::new(Redis::open(url, "daybook")?),
-            None => Arc::new(Memory::new()),
-        };
+        let (hot, rows) = hot_stores(options)?;
+        let feed = Feed::start(views.log().clone());
+        let live = models::install_hot(&views, rows)?;
+        // What is in this process's memory nobody else moves.
+        let hot_workers = (options.workers || options.redis_url.is_none()).then(|| HotWorkers::start(&live));
         let tokens = Tokens::new(&options.secret);
         let app = App {
             ctx,
             views,
             hot,
+            live,
+            feed,
             tokens: if options.endless_tokens { tokens.with_endless() } else { tokens },
             passwords: Passwords::new()?,
             objects: Arc::new(FolderStore::open(options.data.join("photos"), adapters::objects::DEFAULT_MAX_BYTES)?),
@@ -225,7 +232,7 @@ impl Book {
             lockout: !options.endless_tokens,
             advance,
         };
-        Ok(Self { app, runtime, workers })
+        Ok(Self { app, runtime, workers, hot_workers })
     }
 
     /// Stops the workers and closes the stores.
@@ -236,9 +243,37 @@ impl Book {
         if let Some(workers) = self.workers {
             workers.stop().await;
         }
+        if let Some(workers) = self.hot_workers {
+            workers.stop().await;
+        }
         self.app.views.close().await;
         self.app.ctx.log.close().await;
     }
+}
+
+/// The hot stores of a book: in Redis, else in this process.
+fn hot_stores(options: &Options) -> Result<(Arc<dyn Hot>, Arc<dyn HotRows>), BadUrl> {
+    Ok(match &options.redis_url {
+        Some(url) => {
+            let book = hot_name(options);
+            (Arc::new(Redis::open(url, &book)?), Arc::new(RedisRows::open(url, &book)?))
+        }
+        None => (Arc::new(Memory::new()), Arc::new(MemoryRows::new())),
+    })
+}
+
+/// What a book is called in Redis, where it may not be the only one: the same for all its nodes, whatever way each has to the
+/// database, and no other book's, since no two share secret and database.
+fn hot_name(options: &Options) -> String {
+    let place = match &options.store {
+        StoreUrl::Sqlite(folder) => folder.display().to_string(),
+        StoreUrl::Postgres(url) => {
+            let path = url.split('?').next().unwrap_or_default();
+            path.rsplit('/').next().unwrap_or_default().to_owned()
+        }
+    };
+    let digest = Sha256::new().chain_update(b"daybook hot store").chain_update(options.secret).chain_update(place).finalize();
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn read_offset(file: &Path) -> Result<i64, AnyError> {

@@ -8,6 +8,7 @@ pub mod boot;
 pub mod cli;
 pub mod config;
 pub mod connection;
+pub mod consistency;
 pub mod console;
 pub mod demo;
 pub mod errors;

@@ -5,7 +5,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use crate::app::App;
-use crate::booking::{BookingMutation, BookingQuery};
+use crate::booking::{BookingMutation, BookingQuery, LiveBookingQuery};
+use crate::consistency::Consistent;
 use crate::errors::ApiError;
 use crate::event::{EventQuery, EventSubscription};
 use crate::ledger::LedgerQuery;
@@ -24,11 +25,13 @@ use crate::vehicle::{VehicleMutation, VehicleQuery};
 
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
-pub struct Query(
+#[graphql(name = "Query")]
+pub struct Queries(
     UserQuery,
     NodeQuery,
     VehicleQuery,
     BookingQuery,
+    LiveBookingQuery,
     ProductQuery,
     StockQuery,
     ShopOrderQuery,
@@ -38,6 +41,9 @@ pub struct Query(
     EventQuery,
     ProjectionQuery,
 );
+
+/// Everything that can be asked, and of what position.
+pub type Query = Consistent<Queries>;
 
 /// Everything that can be done.
 #[derive(MergedObject, Default)]
@@ -115,12 +121,12 @@ impl GraphQl for Served {
         Box::pin(async move {
             let sight = std::sync::Arc::new(Sight::default());
             let mut response = schema.execute(request.data(std::sync::Arc::clone(&sight))).await;
-            if let Some(position) = sight.seen() {
-                let lag_ms = lag_ms(&app, position).await;
-                let consistency = serde_json::json!({ "position": position.to_string(), "lagMs": lag_ms.to_string() });
-                if let Ok(value) = async_graphql::Value::from_json(consistency) {
-                    response.extensions.insert("consistency".to_owned(), value);
-                }
+            // What asked no read model is as of the log's end, as this node knows it.
+            let position = sight.seen().unwrap_or_else(|| *app.ctx.log.watch().borrow());
+            let lag_ms = lag_ms(&app, position).await;
+            let consistency = serde_json::json!({ "position": position.to_string(), "lagMs": lag_ms.to_string() });
+            if let Ok(value) = async_graphql::Value::from_json(consistency) {
+                response.extensions.insert("consistency".to_owned(), value);
             }
             response
         })

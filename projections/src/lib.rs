@@ -6,6 +6,7 @@
 
 mod backoff;
 mod db;
+pub mod feed;
 pub mod hot;
 mod known;
 mod model;

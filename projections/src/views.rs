@@ -6,6 +6,8 @@
 pub(crate) mod definition;
 mod error;
 pub(crate) mod fold;
+mod gate;
+mod hint;
 mod lead;
 mod paging;
 mod projector;
@@ -21,6 +23,7 @@ use std::time::Duration;
 
 use eventlog::Log;
 use sqlx::sqlite::SqliteSynchronous;
+use tokio::sync::Notify;
 
 pub use error::{PageError, ViewError};
 pub use projector::{Projector, Step, Workers};
@@ -59,6 +62,8 @@ struct Inner<E> {
     db: Db,
     tail: SharedTail<E>,
     installed: Mutex<BTreeMap<&'static str, Arc<Installed<E>>>>,
+    /// Rings when this process has moved a model.
+    moved: Arc<Notify>,
 }
 
 /// A model of this process.
@@ -77,7 +82,9 @@ impl<E: Send + Sync + 'static> Views<E> {
         let db = Db::open(log.url(), FILE, SqliteSynchronous::Normal).await?;
         schema::prepare(&db).await?;
         let tail = Tail::start(log, decode);
-        Ok(Self { inner: Arc::new(Inner { db, tail, installed: Mutex::default() }) })
+        let inner = Arc::new(Inner { db, tail, installed: Mutex::default(), moved: Arc::default() });
+        hint::start(&inner);
+        Ok(Self { inner })
     }
 
     /// Makes a model's table, indexes and stable SQL view where they are missing; reads of it work from now on.
@@ -91,7 +98,7 @@ impl<E: Send + Sync + 'static> Views<E> {
             schema::make_ready(&self.inner.db, &definition).await?;
             ready = true;
         }
-        let installed = Arc::new(Installed { definition, progress: Progress::new(position, ready) });
+        let installed = Arc::new(Installed { definition, progress: Progress::new(position, ready, Arc::clone(&self.inner.moved)) });
         self.lock().insert(M::NAME, installed);
         Ok(())
     }

@@ -131,6 +131,7 @@ mod tests {
         };
         assert_eq!(after([E::BookingRejected { response: person(terms().host, "sorry") }]), None);
         assert_eq!(after([approved(), cancelled, photo]), None);
-        assert!(History::default().on(id::<domain::ids::BookingKind>(1), Event::Booking(approved())).is_poison::<LiveBookings>());
+        let booking: BookingId = id(1);
+        assert!(History::default().on(booking, Event::Booking(approved())).is_poison::<LiveBookings>());
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eventlog::Log;
+use fail::fail_point;
 
 use crate::process::error::ProcessError;
 use crate::process::store::{Claim, Claimed, Store};
@@ -58,6 +59,7 @@ impl<W: Work> Effects<W> {
     pub(crate) async fn run(&self, effect: &Claimed) -> Result<(), ProcessError> {
         let id = ReactionId::new(effect.id.clone(), cause(&self.log, effect.position).await?.as_ref());
         let attempt = effect.attempts + 1;
+        fail_point!("effects::leased", |_| Err(crate::process::failpoint::failed()));
         let outcome = match serde_json::from_str(&effect.call) {
             Ok(call) => tokio::select! {
                 called = tokio::time::timeout(CALL_TIMEOUT, self.work.call(call, id, attempt)) => {
@@ -67,6 +69,7 @@ impl<W: Work> Effects<W> {
             },
             Err(error) => Err(WorkError::Fatal { reason: format!("cannot read the call: {error}") }),
         };
+        fail_point!("effects::called", |_| Err(crate::process::failpoint::failed()));
         match outcome {
             Ok(()) => self.store.done(effect).await?,
             Err(WorkError::Postponed { after, reason }) => {
@@ -84,6 +87,7 @@ impl<W: Work> Effects<W> {
                 self.store.failed(effect, None, &reason).await?;
             }
         }
+        fail_point!("effects::noted", |_| Err(crate::process::failpoint::failed()));
         Ok(())
     }
 }

@@ -103,7 +103,7 @@ impl<W: Work, E: Send + Sync + 'static> Builder<W, E> {
         let shared = Shared { tail: tail.clone(), store: store.clone(), work: Arc::clone(&self.work), wakes: wakes.clone(), holder };
         let reactors: Vec<_> = self.processes.into_iter().map(|process| Reactor::new(process, shared.clone())).collect();
         let processes = reactors.iter().map(|reactor| (reactor.name(), reactor.reached())).collect();
-        let timers = Timers { log: log.clone(), store: store.clone(), work: Arc::clone(&self.work), clock: self.clock };
+        let timers = Timers { log: log.clone(), store: store.clone(), work: Arc::clone(&self.work), clock: self.clock, put_off: Arc::default() };
         let effects = Effects { log, store: store.clone(), work: self.work };
         let mode = if background { start(reactors, &timers, &effects, &shared.holder, wakes) } else { Mode::Manual(Mutex::new(reactors)) };
         Ok(Runtime { tail, store, timers, effects, processes, mode })
@@ -261,12 +261,15 @@ async fn fire_round<W: Work>(timers: &Timers<W>, holder: &str, held: &mut Option
     if held.is_none() {
         return Ok(DENIED);
     }
-    if timers.fire(TIMER_ROUND).await? as u64 == TIMER_ROUND {
+    let fired = timers.fire(Claim::Rested, TIMER_ROUND).await?;
+    if fired as u64 == TIMER_ROUND {
         return Ok(Duration::ZERO);
     }
     let next = timers.store.next_due().await?;
     let until = next.map_or(i64::MAX, |due| due.as_millisecond() - timers.clock.now().as_millisecond());
-    Ok(Duration::from_millis(u64::try_from(until).unwrap_or(0)).min(LOOK))
+    // What is due and was not fired rests.
+    let pause = if fired == 0 && until <= 0 { LOOK } else { Duration::from_millis(u64::try_from(until).unwrap_or(0)) };
+    Ok(pause.min(LOOK))
 }
 
 /// Effects, until told to stop: at most so many at once.

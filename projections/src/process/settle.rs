@@ -41,7 +41,7 @@ impl<W: Work, E: Send + Sync + 'static> Runtime<W, E> {
             }
             if let [effect] = self.effects.claim(Claim::Any, 1).await?.as_slice() {
                 self.effects.run(effect).await?;
-            } else if self.timers.fire(1).await? == 0 {
+            } else if self.timers.fire(Claim::Any, 1).await? == 0 {
                 return Ok(());
             }
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use eventlog::StoreUrl;
+use fail::fail_point;
 use kernel::Timestamp;
 use sqlx::sqlite::SqliteSynchronous;
 
@@ -120,17 +121,21 @@ impl Store {
         if !lease.hold(&self.db, &mut tx).await? {
             return Ok(false);
         }
+        fail_point!("process::held", |_| Err(crate::process::failpoint::broken()));
         let sql = Sql::new("update process_checkpoints set position = $3 where process = $1 and position = $2");
         if tx.execute(sql.bind(process).number(from).number(upto)).await? != 1 {
             return Ok(false);
         }
+        fail_point!("process::moved", |_| Err(crate::process::failpoint::broken()));
         for timer in &writes.timers {
             tx.execute(self.write_timer(process, timer)).await?;
         }
         for effect in &writes.effects {
             self.insert_effect(&mut tx, process, effect).await?;
         }
+        fail_point!("process::before_commit", |_| Err(crate::process::failpoint::broken()));
         tx.commit().await?;
+        fail_point!("process::after_commit", |_| Err(crate::process::failpoint::broken()));
         Ok(true)
     }
 
@@ -245,14 +250,6 @@ impl Store {
         let pause = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
         let sql = Sql::new(sql).bind(effect.id.as_str()).bind(effect.epoch).bind(pause).bind(reason);
         self.db.execute(sql).await?;
-        Ok(())
-    }
-
-    /// A timer that cannot fire yet: due again a little later, so that it keeps no other one from firing.
-    pub(crate) async fn put_off(&self, timer: &DueTimer, due_at: i64) -> Result<(), sqlx::Error> {
-        let sql = Sql::new("update timers set due_at = $5 where process = $1 and key = $2 and due_at = $3 and position = $4");
-        let sql = sql.bind(timer.process.as_str()).bind(timer.key.as_str()).bind(timer.due_at).bind(signed(timer.position));
-        self.db.execute(sql.bind(due_at)).await?;
         Ok(())
     }
 

@@ -5,6 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod book;
+mod crowd;
+mod echo;
+mod feed;
 mod folding;
 mod hot;
 mod hot_rows;

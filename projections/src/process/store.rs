@@ -206,14 +206,16 @@ impl Store {
         if self.db.first::<(String,)>(Sql::new(format!("select id from effects where {waiting} limit 1"))).await?.is_none() {
             return Ok(Vec::new());
         }
-        let skip = match self.db.dialect() {
-            Dialect::Sqlite => "",
-            Dialect::Postgres => "for update skip locked",
+        // An array is made once. A plan that asks the subquery again for each row would, past locked and updated ones, lease more
+        // than the limit.
+        let (chosen, skip) = match self.db.dialect() {
+            Dialect::Sqlite => ("in", ""),
+            Dialect::Postgres => ("= any(array", "for update skip locked)"),
         };
         let sql = format!(
             "update effects set attempts = attempts + (case when state = 'leased' then 1 else 0 end),
                  state = 'leased', leased_until = {now} + $1, epoch = epoch + 1
-             where id in (select id from effects where {waiting}
+             where id {chosen} (select id from effects where {waiting}
                  order by position, length(id), id limit $2 {skip})
              returning id, position, cast(call as text), cast(attempts as bigint), epoch"
         );

@@ -114,7 +114,8 @@ async fn everything_breaks_off_everywhere(book: &Book) {
                 assert!(!quiet || passes > 0, "nothing broke off at {place}");
                 // The next worker finds what was left.
                 while !work(book, &set, &views).await {}
-                assert_eq!(answers(book).await.len(), feeds * REACTIONS, "{place} {action} {passes}");
+                let told = answers(book).await;
+                assert_eq!(told.len(), feeds * REACTIONS, "{place} {action} {passes}: {told:?}");
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use adapters::{ConsoleMessenger, FolderStore, GuardLimits, Guarded, Sandbox, SandboxFiles, SeoulGeocoder};
+use adapters::{ConsoleMessenger, FolderStore, GuardLimits, Guarded, Sandbox, SandboxFiles, SeoulGeocoder, Watched};
 use commands::{Clock, Context, Ids, Keys};
 use domain::settings::Settings;
 use eventlog::{Config as LogConfig, KeySource, Log, StoreUrl};
@@ -161,13 +161,15 @@ pub async fn sandbox(provider_book: &Path, clock: &Clock) -> Result<Sandbox, Any
 /// real time, and would hold up business time that does not.
 #[must_use]
 pub fn desk(ctx: &Context, sandbox: &Sandbox, breakers: bool) -> Desk {
-    let geocoder = Arc::new(SeoulGeocoder);
     if !breakers {
-        return Desk::new(ctx.clone(), Outside { provider: Arc::new(sandbox.clone()), bank: Arc::new(sandbox.clone()), geocoder });
+        let (provider, bank) = (Arc::new(sandbox.clone()), Arc::new(sandbox.clone()));
+        return Desk::new(ctx.clone(), Outside { provider, bank, geocoder: Arc::new(SeoulGeocoder), guards: Vec::new() });
     }
     let provider = Arc::new(Guarded::new("payment-provider", sandbox.clone(), GuardLimits::default()));
     let bank = Arc::new(Guarded::new("bank", sandbox.clone(), GuardLimits::default()));
-    Desk::new(ctx.clone(), Outside { provider, bank, geocoder })
+    let geocoder = Arc::new(Guarded::new("geocoder", SeoulGeocoder, GuardLimits::geocoder()));
+    let guards: Vec<Arc<dyn Watched>> = vec![provider.clone(), bank.clone(), geocoder.clone()];
+    Desk::new(ctx.clone(), Outside { provider, bank, geocoder, guards })
 }
 
 /// Every process of the business.

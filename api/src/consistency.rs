@@ -59,8 +59,7 @@ pub fn token(position: u64) -> String {
 /// SYS003 at `consistency` when it is none of ours.
 pub fn position_of(token: &str) -> Result<u64, ApiError> {
     let hex = token.strip_prefix("db1.").filter(|hex| !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit()));
-    hex.and_then(|hex| u64::from_str_radix(hex, 16).ok())
-        .ok_or_else(|| kernel::Refused::at(crate::errors::MALFORMED, &[ARGUMENT]).into())
+    hex.and_then(|hex| u64::from_str_radix(hex, 16).ok()).ok_or_else(|| kernel::Refused::at(crate::errors::MALFORMED, &[ARGUMENT]).into())
 }
 
 tokio::task_local! {
@@ -132,14 +131,56 @@ fn argument() -> MetaInputValue {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+    use async_graphql::{EmptyMutation, EmptySubscription, Object, Request, Schema, Variables};
+
     use super::*;
+
+    #[derive(Default)]
+    struct Probe;
+
+    #[Object(name = "Query")]
+    impl Probe {
+        async fn required(&self) -> Option<u64> {
+            asked().map(|asked| asked.position)
+        }
+        async fn below(&self) -> Below {
+            Below
+        }
+    }
+
+    struct Below;
+
+    #[Object]
+    impl Below {
+        async fn required(&self) -> Option<u64> {
+            asked().map(|asked| asked.position)
+        }
+    }
+
+    #[tokio::test]
+    async fn the_argument_holds_for_its_field_and_all_below_it() {
+        let schema = Schema::build(Consistent::<Probe>::default(), EmptyMutation, EmptySubscription).finish();
+        let query = "query($t: String) { a: required(consistency: \"db1.1f\") b: required below(consistency: $t) { required } \
+                     none: required(consistency: null) }";
+        let request = Request::new(query).variables(Variables::from_json(serde_json::json!({ "t": "db1.5;wait=0" })));
+        let data = schema.execute(request).await.into_result().unwrap().data.into_json().unwrap();
+        assert_eq!(data, serde_json::json!({ "a": 31, "b": null, "below": { "required": 5 }, "none": null }));
+        let response = schema.execute("{ a: required b: required(consistency: \"nonsense\") }").await;
+        assert_eq!(response.errors.len(), 1);
+        let error = response.errors[0].source::<ApiError>().unwrap();
+        assert_eq!((error.public_code(), response.errors[0].path.len()), ("SYS003", 1));
+        let refused = schema.execute("{ below { required(consistency: \"db1.1\") } }").await;
+        assert!(!refused.errors.is_empty(), "only the query root takes it");
+    }
 
     #[test]
     fn a_token_may_say_how_long_to_wait() {
         let read = |text: &str| Consistency::parse(text).ok().map(|read| (read.position, read.wait.as_secs()));
         assert_eq!(read(&token(31)), Some((31, 2)));
         assert_eq!((read("db1.1f;wait=10"), read("db1.1F ; wait= 0 ")), (Some((31, 10)), Some((31, 0))));
-        for wrong in ["", "1f", "db1.", "db1.+1f", "db1.xyz", "db1.1f;wait=11", "db1.1f;wait=-1", "db1.1f;waits=1", "db1.10000000000000000"] {
+        for wrong in ["", "1f", "db1.", "db1.+1f", "db1.xyz", "db1.1f;wait=11", "db1.1f;wait=-1", "db1.1f;waits=1", "db1.10000000000000000"]
+        {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }

@@ -31,7 +31,17 @@ pub fn facts(code: &str) -> Facts {
     };
     let retryable = matches!(
         code,
-        INTERNAL | LIMITED | UNAVAILABLE | PROJECTION_LAGGING | SLOW_CONSUMER | "SYS005" | "SYS006" | "AUTH006" | "EXT001" | "EXT002" | "EXT003"
+        INTERNAL
+            | LIMITED
+            | UNAVAILABLE
+            | PROJECTION_LAGGING
+            | SLOW_CONSUMER
+            | "SYS005"
+            | "SYS006"
+            | "AUTH006"
+            | "EXT001"
+            | "EXT002"
+            | "EXT003"
     );
     Facts { status, retryable }
 }

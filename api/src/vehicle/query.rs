@@ -3,8 +3,8 @@
 use async_graphql::{Context, ID, Object};
 use domain::user::Role;
 use kernel::Period;
-use projections::models::{VehiclePlaces, Vehicles};
 use projections::models::search::{self, Found, SearchRequest};
+use projections::models::{VehiclePlaces, Vehicles};
 
 use super::{BusyPeriod, VehicleNode};
 use crate::booking::BookingQuote;

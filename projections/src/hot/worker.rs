@@ -166,12 +166,7 @@ impl<E: Send + Sync + 'static> HotProjector<E> {
         Ok(Some(docs))
     }
 
-    fn change(
-        &self,
-        key: &str,
-        old: Option<&String>,
-        new: Option<StoredRow>,
-    ) -> Result<Option<Change>, HotFault> {
+    fn change(&self, key: &str, old: Option<&String>, new: Option<StoredRow>) -> Result<Option<Change>, HotFault> {
         let definition = &self.model.definition;
         let terms = |row: &StoredRow| rows::terms(definition.columns, &row.index);
         let old_terms = match old {

@@ -71,13 +71,13 @@ impl ReadModel for LiveBookings {
             booking::Event::BookingApproved { .. } => change(row, event, |row| stands(row, BookingStatus::Approved)),
             booking::Event::BookingConfirmed { .. } => change(row, event, |row| (row.confirmed, row.changed_at) = (true, at)),
             booking::Event::TripStarted { .. } => change(row, event, |row| stands(row, BookingStatus::Active)),
-            booking::Event::BookingRejected { .. }
-            | booking::Event::BookingCancelled { .. }
-            | booking::Event::BookingCompleted { .. } => existing(row, event).map(|_| None),
+            booking::Event::BookingRejected { .. } | booking::Event::BookingCancelled { .. } | booking::Event::BookingCompleted { .. } => {
+                existing(row, event).map(|_| None)
+            }
             // Photos may come after the end.
-            booking::Event::PickupPhotoAttached { .. }
-            | booking::Event::ReturnPhotoAttached { .. }
-            | booking::Event::TripEnded { .. } => Ok(row),
+            booking::Event::PickupPhotoAttached { .. } | booking::Event::ReturnPhotoAttached { .. } | booking::Event::TripEnded { .. } => {
+                Ok(row)
+            }
         }
     }
 

@@ -37,9 +37,7 @@ impl ReadModel for VehiclePlaces {
     fn apply(_key: &str, row: Option<VehiclePlaceRow>, event: &Known) -> Result<Option<VehiclePlaceRow>, Poison> {
         let Event::Vehicle(happened) = &event.event else { return Err(foreign(event)) };
         match happened {
-            vehicle::Event::VehicleRegistered { location, .. } => {
-                begin(row, event, VehiclePlaceRow { location: *location, active: false })
-            }
+            vehicle::Event::VehicleRegistered { location, .. } => begin(row, event, VehiclePlaceRow { location: *location, active: false }),
             vehicle::Event::VehicleGeocoded { location } => change(row, event, |row| row.location = Some(*location)),
             vehicle::Event::VehicleActivated {} => change(row, event, |row| row.active = true),
             vehicle::Event::VehicleGeocodeFailed { .. } | vehicle::Event::VehiclePhotoAttached { .. } => Ok(row),

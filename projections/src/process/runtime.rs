@@ -12,6 +12,7 @@ use crate::backoff::Backoff;
 use crate::known::Event;
 use crate::process::effects::{CONCURRENCY, Effects};
 use crate::process::error::ProcessError;
+use crate::process::figures::Tally;
 use crate::process::lease::{Lease, RENEW};
 use crate::process::reactor::{Definition, Reacted, Reactor, Shared};
 use crate::process::store::{Claim, DeadLetter, Store};
@@ -103,8 +104,9 @@ impl<W: Work, E: Send + Sync + 'static> Builder<W, E> {
         let shared = Shared { tail: tail.clone(), store: store.clone(), work: Arc::clone(&self.work), wakes: wakes.clone(), holder };
         let reactors: Vec<_> = self.processes.into_iter().map(|process| Reactor::new(process, shared.clone())).collect();
         let processes = reactors.iter().map(|reactor| (reactor.name(), reactor.reached())).collect();
-        let timers = Timers { log: log.clone(), store: store.clone(), work: Arc::clone(&self.work), clock: self.clock, put_off: Arc::default() };
-        let effects = Effects { log, store: store.clone(), work: self.work };
+        let timers =
+            Timers { log: log.clone(), store: store.clone(), work: Arc::clone(&self.work), clock: self.clock, put_off: Arc::default() };
+        let effects = Effects { log, store: store.clone(), work: self.work, tally: Tally::default() };
         let mode = if background { start(reactors, &timers, &effects, &shared.holder, wakes) } else { Mode::Manual(Mutex::new(reactors)) };
         Ok(Runtime { tail, store, timers, effects, processes, mode })
     }

@@ -8,6 +8,7 @@ use kernel::Timestamp;
 use sqlx::sqlite::SqliteSynchronous;
 
 use crate::db::{Db, Dialect, Sql, Tx, signed, unsigned};
+use crate::process::figures::QueueFigures;
 use crate::process::lease::Lease;
 
 /// The log's SQLite file.
@@ -267,6 +268,18 @@ impl Store {
         let sql = Sql::new(sql).bind(effect.id.as_str()).bind(effect.epoch).bind(state).bind(pause).bind(reason);
         self.db.execute(sql).await?;
         Ok(())
+    }
+
+    /// What waits, counted.
+    pub(crate) async fn queue(&self) -> Result<QueueFigures, sqlx::Error> {
+        let sql = "select coalesce(sum(case when state = 'pending' then 1 else 0 end), 0),
+                 coalesce(sum(case when state = 'leased' then 1 else 0 end), 0),
+                 coalesce(sum(case when state in ('parked', 'parked_command') then 1 else 0 end), 0),
+                 (select count(*) from timers)
+             from effects";
+        let row = self.db.first::<(i64, i64, i64, i64)>(Sql::new(sql)).await?.unwrap_or_default();
+        let (pending, leased, parked, timers) = (unsigned(row.0), unsigned(row.1), unsigned(row.2), unsigned(row.3));
+        Ok(QueueFigures { pending, leased, parked, timers })
     }
 
     /// Effects that wait or are being worked at.

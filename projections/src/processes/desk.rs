@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::{
-    CancelRequest, ConfirmRequest, Confirmation, Geocoder, PaymentOutcome, PaymentProvider, PayoutBank, PayoutOrder, PayoutState,
-    ProviderError,
+    CancelRequest, ConfirmRequest, Confirmation, Geocoder, GuardFigures, PaymentOutcome, PaymentProvider, PayoutBank, PayoutOrder,
+    PayoutState, ProviderError, Watched,
 };
 use commands::payment::{CaptureAnswer, Confirming, TransferAnswer};
 use commands::{Caller, Context, ExecuteError, Executed};
@@ -33,6 +33,8 @@ pub struct Outside {
     pub bank: Arc<dyn PayoutBank>,
     /// Coordinates.
     pub geocoder: Arc<dyn Geocoder>,
+    /// Those of them that are guarded, for metrics.
+    pub guards: Vec<Arc<dyn Watched>>,
 }
 
 /// Does the work of the processes.
@@ -52,6 +54,12 @@ impl Desk {
     #[must_use]
     pub fn new(ctx: Context, outside: Outside) -> Self {
         Self { ctx, outside }
+    }
+
+    /// The services outside as their guards see them; none where nothing is guarded.
+    #[must_use]
+    pub fn guards(&self) -> Vec<GuardFigures> {
+        self.outside.guards.iter().map(|guard| guard.figures()).collect()
     }
 
     async fn capture(&self, by: &Caller, payment: PaymentId, attempt: u32, ask: bool) -> Result<(), WorkError> {
@@ -200,6 +208,14 @@ impl Work for Desk {
                 done(commands::payment::settle_payment(ctx, &keyed, payment, settlement, payout).await)
             }
             Intent::UnsettlePayment { payment, payout } => done(commands::payment::unsettle_payment(ctx, &keyed, payment, payout).await),
+        }
+    }
+
+    fn service(call: &Call) -> &'static str {
+        match call {
+            Call::Capture { .. } | Call::Refund { .. } => "payment-provider",
+            Call::Payout { .. } => "bank",
+            Call::Geocode { .. } => "geocoder",
         }
     }
 

@@ -1,7 +1,7 @@
 //! The feed: whoever listens, however fast, and wherever it begins, gets what it wants once and in order.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use daybook_projections::feed::{Feed, FeedError, Wanted};
@@ -29,8 +29,13 @@ struct Plan {
 
 fn plan() -> impl Strategy<Value = Plan> {
     let only = prop_oneof![2 => Just(None), 1 => (0_u8..4).prop_map(Some)];
-    (only, 0_u64..400, 0_u64..30, 1_usize..200, 1_usize..900)
-        .prop_map(|(only, begin, rest_ms, every, hang_up)| Plan { only, begin, rest_ms, every, hang_up })
+    (only, 0_u64..400, 0_u64..30, 1_usize..200, 1_usize..900).prop_map(|(only, begin, rest_ms, every, hang_up)| Plan {
+        only,
+        begin,
+        rest_ms,
+        every,
+        hang_up,
+    })
 }
 
 fn wants(only: Option<u8>) -> Wanted {

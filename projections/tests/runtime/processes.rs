@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use daybook_projections::process::ProcessError;
+use daybook_projections::process::{EffectOutcome, ProcessError, QueueFigures};
 use kernel::Timestamp;
 
 use crate::book::Book;
@@ -123,6 +123,11 @@ pub async fn calls_are_repeated_then_parked(book: &Book) {
     let letters = runtime.dead_letters(10).await.unwrap();
     let letters: Vec<_> = letters.iter().map(|l| (l.id.as_str(), l.attempts, l.reason.as_deref().unwrap())).collect();
     assert_eq!(letters, [("echo:1:0", 4, "nobody there"), ("echo:3:0", 1, "no such thing")]);
+    let figures = runtime.figures().await.unwrap();
+    assert_eq!(figures.queue, QueueFigures { parked: 2, ..QueueFigures::default() });
+    let count = |outcome| figures.effects.get(&("outside", outcome)).copied().unwrap_or(0);
+    let (done, retried, parked) = (count(EffectOutcome::Done), count(EffectOutcome::Retried), count(EffectOutcome::Parked));
+    assert_eq!((done, retried, parked), (2, 5, 2));
     runtime.stop().await;
 }
 

@@ -214,7 +214,7 @@ impl Book {
             let (views, turn) = (views.clone(), tokio::sync::Mutex::new(()));
             Arc::new(Advance { clock: movable, runtime, views, file: clock_file, turn }) as Arc<dyn AdvanceClock>
         });
-        let (hot, rows) = hot_stores(options)?;
+        let HotStores { hot, rows } = hot_stores(options)?;
         let feed = Feed::start(views.log().clone());
         let live = models::install_hot(&views, rows)?;
         // What is in this process's memory nobody else moves.
@@ -253,14 +253,20 @@ impl Book {
     }
 }
 
+/// What is hot: answers and counters, and rows.
+struct HotStores {
+    hot: Arc<dyn Hot>,
+    rows: Arc<dyn HotRows>,
+}
+
 /// The hot stores of a book: in Redis, else in this process.
-fn hot_stores(options: &Options) -> Result<(Arc<dyn Hot>, Arc<dyn HotRows>), BadUrl> {
+fn hot_stores(options: &Options) -> Result<HotStores, BadUrl> {
     Ok(match &options.redis_url {
         Some(url) => {
             let book = hot_name(options);
-            (Arc::new(Redis::open(url, &book)?), Arc::new(RedisRows::open(url, &book)?))
+            HotStores { hot: Arc::new(Redis::open(url, &book)?), rows: Arc::new(RedisRows::open(url, &book)?) }
         }
-        None => (Arc::new(Memory::new()), Arc::new(MemoryRows::new())),
+        None => HotStores { hot: Arc::new(Memory::new()), rows: Arc::new(MemoryRows::new()) },
     })
 }
 

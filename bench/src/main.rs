@@ -14,8 +14,10 @@ mod profile;
 mod reading;
 mod real;
 mod report;
+mod requests;
 #[cfg(test)]
 mod tests;
+mod views;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -69,6 +71,39 @@ enum Task {
         /// Events of the stream.
         #[arg(long, default_value_t = 100_000)]
         events: u64,
+    },
+    /// The highest rate of the product's commands at which the lag of all read models stays bounded, and what it is there.
+    Lag {
+        #[command(flatten)]
+        common: Common,
+        /// Seconds of each load.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
+        /// Commands a second of the first load.
+        #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..))]
+        from: u64,
+    },
+    /// Queries by key, and of a first page by filter, on a big model; 32 clients.
+    Query {
+        #[command(flatten)]
+        common: Common,
+        /// Rows of the model.
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+        rows: u64,
+        /// Seconds of each kind.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
+    },
+    /// What readers cost that wait for a position.
+    Wait {
+        #[command(flatten)]
+        common: Common,
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        readers: usize,
+        /// Seconds.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
     },
 }
 
@@ -130,9 +165,13 @@ async fn main() -> ExitCode {
 /// Is what was measured right?
 async fn run(task: Task) -> Result<bool, Failure> {
     let (common, server) = match &task {
-        Task::Log(LogArgs { common, .. }) | Task::Load { common, .. } | Task::Open { common, .. } | Task::Snapshot { common, .. } => {
-            (common, Server::new(&common.database_url)?)
-        }
+        Task::Log(LogArgs { common, .. })
+        | Task::Load { common, .. }
+        | Task::Open { common, .. }
+        | Task::Snapshot { common, .. }
+        | Task::Lag { common, .. }
+        | Task::Query { common, .. }
+        | Task::Wait { common, .. } => (common, Server::new(&common.database_url)?),
     };
     let printer = Printer { json: common.json };
     printer.settings(&server.settings().await?)?;
@@ -150,6 +189,9 @@ async fn measure(server: &Server, printer: Printer, task: Task) -> Result<bool, 
         Task::Load { events, log_events, .. } => reading::load(server, printer, events, log_events).await?,
         Task::Open { events, .. } => reading::open(server, printer, events).await?,
         Task::Snapshot { events, .. } => reading::snapshot(server, printer, events).await?,
+        Task::Lag { seconds, from, .. } => views::lag(server, printer, seconds, from).await?,
+        Task::Query { rows, seconds, .. } => views::query(server, printer, rows, seconds).await?,
+        Task::Wait { readers, seconds, .. } => views::wait(server, printer, readers, seconds).await?,
     }
     Ok(true)
 }

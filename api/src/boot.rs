@@ -15,7 +15,7 @@ use projections::hot::rows::{HotRows, MemoryRows, RedisRows};
 use projections::hot::{BadUrl, Hot, HotWorkers, Memory, Redis};
 use projections::models;
 use projections::process::{BusinessClock, Runtime};
-use projections::processes::{BookingDeadlines, Desk, Geocoding, Outside, ProviderCalls, Settlements, ShopOrderDeadlines};
+use projections::processes::{Accounts, BookingDeadlines, Desk, Geocoding, Outside, ProviderCalls, Settlements, ShopOrderDeadlines};
 use projections::views::{Views, Workers};
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
@@ -175,12 +175,13 @@ pub fn desk(ctx: &Context, sandbox: &Sandbox, breakers: bool) -> Desk {
 /// Every process of the business.
 #[must_use]
 pub fn processes(views: &Views, desk: Desk, clock: impl BusinessClock) -> projections::process::Builder<Desk> {
-    Runtime::builder(views, desk, clock)
+    Runtime::builder(views, desk.reading(views), clock)
         .process::<BookingDeadlines>()
         .process::<ShopOrderDeadlines>()
         .process::<ProviderCalls>()
         .process::<Settlements>()
         .process::<Geocoding>()
+        .process::<Accounts>()
 }
 
 impl Book {
@@ -204,10 +205,12 @@ impl Book {
             keys: Keys::new(options.secret),
         };
         let movable = MovableClock::new(clock.clone());
-        let (mut runtime, mut workers) = (None, None);
+        let (mut runtime, mut workers, mut reports) = (None, None, None);
         if options.workers {
             workers = Some(Workers::start(&views));
-            let desk = desk(&ctx, &sandbox(&options.provider_book, &clock).await?, !options.advance_clock);
+            let sandbox = sandbox(&options.provider_book, &clock).await?;
+            reports = Some(Arc::new(sandbox.clone()) as Arc<dyn adapters::SettlementReports>);
+            let desk = desk(&ctx, &sandbox, !options.advance_clock);
             runtime = Some(Arc::new(processes(&views, desk, movable.clone()).start().await?));
         }
         let advance = runtime.clone().filter(|_| options.advance_clock).map(|runtime| {
@@ -222,6 +225,7 @@ impl Book {
         let tokens = Tokens::new(&options.secret);
         let app = App {
             ctx,
+            letters: projections::process::Letters::open(views.log().url()).await?,
             views,
             hot,
             live,
@@ -229,6 +233,7 @@ impl Book {
             tokens: if options.endless_tokens { tokens.with_endless() } else { tokens },
             passwords: Passwords::new()?,
             objects: Arc::new(FolderStore::open(options.data.join("photos"), adapters::objects::DEFAULT_MAX_BYTES)?),
+            reports,
             messenger: Arc::new(ConsoleMessenger::new()),
             public_url: options.public_url.as_str().into(),
             lockout: !options.endless_tokens,
@@ -248,6 +253,7 @@ impl Book {
         if let Some(workers) = self.hot_workers {
             workers.stop().await;
         }
+        self.app.letters.close().await;
         self.app.views.close().await;
         self.app.ctx.log.close().await;
     }

@@ -9,7 +9,7 @@ use crate::reading::{Reader, from_view};
 use crate::scalars::BigInt;
 
 /// Who may look at the read side.
-const READERS: [Role; 3] = [Role::Engineer, Role::Admin, Role::Auditor];
+pub const READERS: [Role; 3] = [Role::Engineer, Role::Admin, Role::Auditor];
 
 /// What a read model is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]

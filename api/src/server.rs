@@ -11,30 +11,42 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::console::Facts;
 use crate::schema::Served;
-use crate::transport::{self, Endpoint};
+use crate::transport::{self, Budget, Documents, Endpoint};
 use crate::viewer::FrontDoor;
-use crate::{console, side};
+use crate::{console, exports, graphiql, side};
 
 /// How long open requests and sockets may take to end.
 const DRAIN: Duration = Duration::from_secs(8);
+
+/// How a server is set up; the default is that of `dev`.
+#[derive(Debug, Default)]
+pub struct Setup {
+    /// Answer questions about the schema?
+    pub introspection: bool,
+    /// What each caller's operations may cost in a minute; without one, whatever they cost.
+    pub budget: Option<Budget>,
+    /// The documents that are known, or the only ones that are executed.
+    pub documents: Documents,
+}
 
 /// Serves a book on a listener until `stop` completes; ends open sockets and finishes mutations first.
 ///
 /// # Errors
 /// The listener's.
-pub async fn serve(
-    listener: TcpListener,
-    app: App,
-    facts: &Facts,
-    introspection: bool,
-    stop: impl Future<Output = ()>,
-) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup, stop: impl Future<Output = ()>) -> std::io::Result<()> {
     let (drain, draining) = watch::channel(false);
-    let endpoint = Endpoint::new(Served::new(app.clone()), FrontDoor(Arc::new(app.clone())), draining.clone()).introspection(introspection);
+    let endpoint = Endpoint::new(Served::new(app.clone()), FrontDoor(Arc::new(app.clone())), draining.clone())
+        .introspection(setup.introspection)
+        .budget(setup.budget)
+        .documents(setup.documents);
     let router = Router::new()
         .merge(transport::router(endpoint.clone()))
+        .merge(exports::router(Arc::new(app.clone())))
         .merge(side::router(Arc::new(app), draining.clone()))
-        .merge(console::router(facts));
+        .merge(console::router(facts))
+        .merge(graphiql::router(&facts.fills))
+        .fallback(side::not_found)
+        .method_not_allowed_fallback(side::wrong_method);
     let mut draining = draining;
     let stopped = async move {
         // Ends when draining begins, or when nobody can begin it any more.

@@ -15,6 +15,7 @@ mod query;
 
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
+use crate::event::{self, EventNode};
 use crate::mutation::Shown;
 use crate::reading::{Reader, from_view};
 use crate::scalars::{DateTime, Money};
@@ -192,5 +193,21 @@ impl SettlementNode {
     ) -> Result<Connection<PayoutNode>, ApiError> {
         let page = Page::new(first, after, last, before)?;
         payout::page(&Reader::of(ctx)?, self.scope.of(self.row.id).order_by("requested_at", Direction::Asc), &page).await
+    }
+
+    /// The events that made it, oldest first; for finance and auditors, a host sees none.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<EventNode>, ApiError> {
+        let (reader, page) = (Reader::of(ctx)?, Page::new(first, after, last, before)?);
+        match self.scope {
+            Scope::Whole => event::history(&reader, self.row.id.to_string(), &page).await,
+            Scope::Of(_) => Ok(Connection::empty()),
+        }
     }
 }

@@ -13,13 +13,18 @@ mod mutation;
 mod query;
 
 use crate::booking::BookingQuote;
+use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
+use crate::event::{self, EventNode};
 use crate::mutation::Shown;
 use crate::reading::Reader;
 use crate::scalars::{DateTime, GeoPoint, Money};
 use crate::user::UserNode;
 pub use mutation::VehicleMutation;
 pub use query::{VehicleQuery, VehicleSearchResultNode};
+
+/// Who sees the past of somebody else's vehicle.
+const OVERSEERS: [Role; 4] = [Role::Admin, Role::Support, Role::Auditor, Role::Engineer];
 
 /// What moves a vehicle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -230,6 +235,22 @@ impl VehicleNode {
     /// What the owner says about it.
     async fn description(&self) -> Option<&str> {
         self.row.description.as_deref()
+    }
+
+    /// The events that made it, oldest first: for its owner and those who oversee the log; to others it has none.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<EventNode>, ApiError> {
+        let (reader, page) = (Reader::of(ctx)?, Page::new(first, after, last, before)?);
+        if reader.viewer.user != Some(self.row.owner) && !reader.viewer.is_any(&OVERSEERS) {
+            return Ok(Connection::empty());
+        }
+        event::history(&reader, self.row.id.to_string(), &page).await
     }
 }
 

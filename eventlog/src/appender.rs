@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use fail::fail_point;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
@@ -25,6 +26,8 @@ const BATCH_BYTES: usize = 1 << 20;
 pub(crate) const BATCHES_ON_THEIR_WAY: usize = 2;
 /// Calls of one batch, while other nodes keep moving the head, before it is done under the head's lock.
 const CALLS: usize = 3;
+/// How long a batch has been on its way, before another follows it: sooner, that one could arrive first.
+const HEADWAY: Duration = Duration::from_micros(300);
 /// Turns that the appender gives to others before it takes a batch: clients that have just been answered join it, instead
 /// of waiting for the next one.
 const GATHER_TURNS: usize = 2;
@@ -153,7 +156,7 @@ struct Lane {
 impl Lane {
     async fn run(self: &Arc<Self>, mut queue: mpsc::Receiver<Waiting>, mut closing: watch::Receiver<bool>) {
         let places = Arc::new(Semaphore::new(BATCHES_ON_THEIR_WAY));
-        let mut before: Before = None;
+        let (mut before, mut sent): (Before, _) = (None, None);
         loop {
             let first = tokio::select! {
                 first = queue.recv() => first,
@@ -165,7 +168,7 @@ impl Lane {
             let Some(first) = first else { break };
             let mut batch = Batch::default();
             batch.push(first);
-            self.gather(&mut batch, &mut queue).await;
+            self.gather(&mut batch, &mut queue, sent).await;
             // Never closed.
             let Ok(place) = places.clone().acquire_owned().await else { break };
             batch.fill(&mut queue);
@@ -173,6 +176,7 @@ impl Lane {
             let (planned, next) = oneshot::channel();
             let (ended, after) = oneshot::channel();
             let (lane, previous) = (self.clone(), before.replace(after));
+            sent = Some(Instant::now());
             let way = OnItsWay::new(self.clone(), batch.appends);
             tokio::spawn(async move {
                 let held = lane.commit(&way.appends, batch.answers, previous, planned).await;
@@ -189,14 +193,16 @@ impl Lane {
 
     /// Takes what waits. Behind a batch on its way it waits until there is half as much, or that one has landed: two batches of
     /// about one size take turns, instead of a large one and a crumb.
-    async fn gather(&self, batch: &mut Batch, queue: &mut mpsc::Receiver<Waiting>) {
+    async fn gather(&self, batch: &mut Batch, queue: &mut mpsc::Receiver<Waiting>, sent: Option<Instant>) {
         loop {
             for _ in 0..GATHER_TURNS {
                 tokio::task::yield_now().await;
             }
             batch.fill(queue);
             let landed = self.landed.notified();
-            if batch.is_full() || batch.appends.len() >= self.on_their_way.load(Ordering::Acquire).div_ceil(2) {
+            let ahead = self.on_their_way.load(Ordering::Acquire);
+            let enough = batch.appends.len() >= ahead.div_ceil(2) && sent.is_none_or(|sent| sent.elapsed() >= HEADWAY);
+            if ahead == 0 || batch.is_full() || enough {
                 return;
             }
             tokio::select! {

@@ -11,6 +11,7 @@ mod error;
 mod failpoint;
 mod figures;
 mod lease;
+mod letters;
 mod reactor;
 mod runtime;
 mod settle;
@@ -30,6 +31,7 @@ use uuid::Uuid;
 
 pub use error::ProcessError;
 pub use figures::{EffectOutcome, QueueFigures, RuntimeFigures};
+pub use letters::Letters;
 pub use runtime::{Builder, Runtime};
 pub use store::DeadLetter;
 

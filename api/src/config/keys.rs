@@ -35,7 +35,7 @@ const fn masked(key: Key, sensitivity: Sensitivity) -> Key {
 }
 
 /// Every key, in the order in which they are shown.
-pub const KEYS: [Key; 15] = [
+pub const KEYS: [Key; 17] = [
     masked(key("database_url", "DATABASE_URL", None, "postgres://… or sqlite://FOLDER"), Sensitivity::Url),
     masked(
         key("owner_database_url", "DAYBOOK_OWNER_DATABASE_URL", None, "the database as its owner, who may migrate: postgres://…"),
@@ -57,6 +57,13 @@ pub const KEYS: [Key; 15] = [
     key("migrate", "DAYBOOK_MIGRATE", Some("on"), "on or off: migrate the database at start"),
     key("workers", "DAYBOOK_WORKERS", Some("on"), "on or off: run projectors, processes, timers and effects here"),
     key("introspection", "DAYBOOK_INTROSPECTION", Some("off"), "on or off: answer questions about the schema"),
+    key(
+        "cost_per_minute",
+        "DAYBOOK_COST_PER_MINUTE",
+        Some("60000"),
+        "the points that one caller's operations may cost in a minute, 0 for no end",
+    ),
+    key("documents", "DAYBOOK_DOCUMENTS", None, "a JSON file with the only documents that are executed (without it, any)"),
     key("log", "DAYBOOK_LOG", Some("info"), "a filter of log lines, as info,sqlx=warn"),
     key("origin", "DAYBOOK_ORIGIN", Some("daybook.local/dev"), "the name of this log in its signed tree heads"),
 ];

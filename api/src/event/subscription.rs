@@ -22,7 +22,7 @@ use crate::viewer::Viewer;
 
 /// What is wanted of the log after a position, in order, for ever. Who does not keep up is told so, with the last cursor, and
 /// hears nothing more.
-fn tail(app: &App, after: u64, wants: Wanted) -> impl Stream<Item = Result<Arc<Recorded>, ApiError>> + Send + use<> {
+pub(crate) fn tail(app: &App, after: u64, wants: Wanted) -> impl Stream<Item = Result<Arc<Recorded>, ApiError>> + Send + use<> {
     stream::try_unfold(app.feed.listen(after, wants), |mut listening| async move {
         match listening.next().await {
             Ok(event) => Ok(Some((event, listening))),
@@ -33,7 +33,7 @@ fn tail(app: &App, after: u64, wants: Wanted) -> impl Stream<Item = Result<Arc<R
 }
 
 /// Where a subscription starts: after a cursor, else at the log's present end.
-async fn start(app: &App, after: Option<String>) -> Result<u64, ApiError> {
+pub(crate) async fn start(app: &App, after: Option<String>) -> Result<u64, ApiError> {
     match after {
         Some(cursor) => position_of(&cursor).map_err(|_| bad_cursor("after")),
         None => app.ctx.log.head().await.map_err(ApiError::internal),

@@ -7,6 +7,7 @@ use projections::views::{Direction, Query};
 use super::{READERS, Scope, SettlementNode};
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
+use crate::event;
 use crate::reading::Reader;
 
 /// Queries of settlements.
@@ -20,8 +21,14 @@ impl SettlementQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The settlement's id.")] id: ID,
+        #[graphql(desc = "As of a moment of the past.")] as_of: Option<event::AsOf>,
     ) -> Result<Option<SettlementNode>, ApiError> {
-        SettlementNode::find(&Reader::of(ctx)?, &id).await
+        let reader = Reader::of(ctx)?;
+        let Some(as_of) = as_of else { return SettlementNode::find(&reader, &id).await };
+        match event::row_as_of::<Settlements>(&reader, &id, &as_of).await? {
+            Some(row) => SettlementNode::visible(&reader, row).await,
+            None => Ok(None),
+        }
     }
 
     /// All settlements, newest first; for finance and auditors.

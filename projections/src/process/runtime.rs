@@ -263,6 +263,7 @@ async fn fire_round<W: Work>(timers: &Timers<W>, holder: &str, held: &mut Option
     if held.is_none() {
         return Ok(DENIED);
     }
+    timers.perform_again(TIMER_ROUND).await?;
     let fired = timers.fire(Claim::Rested, TIMER_ROUND).await?;
     if fired as u64 == TIMER_ROUND {
         return Ok(Duration::ZERO);

@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 
 use crate::db::Db;
-use crate::views::Inner;
+use crate::views::{Inner, Installed};
 
 /// The channel; a database holds one book.
 const CHANNEL: &str = "daybook_views";
@@ -51,12 +51,13 @@ async fn tell<E: Send + Sync + 'static>(inner: Weak<Inner<E>>, pool: PgPool) {
     }
 }
 
-/// The models that this process has moved since it told of them last: name, version and position of each.
+/// The models that this process has moved since it told of them last: name, version, generation and position of each.
 fn news<E>(inner: &Inner<E>, told: &mut HashMap<String, u64>) -> Option<String> {
     let installed: Vec<_> = inner.installed.lock().map(|models| models.values().cloned().collect()).unwrap_or_default();
     let mut hint = String::new();
     for model in installed.into_iter().filter(|model| model.progress.is_led_here()) {
-        let (applied, name) = (model.progress.applied(), format!("{}:{}", model.definition.name, model.definition.version));
+        let (definition, applied) = (&model.definition, model.progress.applied());
+        let name = format!("{}:{}:{}", definition.name, definition.version, model.progress.generation());
         let last = told.entry(name.clone()).or_default();
         if applied > *last && hint.len() < MAX_BYTES - name.len() - 24 {
             *last = applied;
@@ -90,10 +91,15 @@ async fn listen<E: Send + Sync + 'static>(inner: &Weak<Inner<E>>, pool: &PgPool)
 
 fn apply<E>(inner: &Inner<E>, word: &str) {
     let mut parts = word.split(':');
-    let (Some(name), Some(version), Some(position)) = (parts.next(), parts.next(), parts.next()) else { return };
+    let (Some(name), Some(version), Some(generation), Some(position)) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return;
+    };
     let Ok(position) = position.parse() else { return };
     let found = inner.installed.lock().ok().and_then(|models| models.get(name).cloned());
-    if let Some(model) = found.filter(|model| model.definition.version.to_string() == version) {
+    // What another generation has applied says nothing of the table that is read here; a look finds that there is another one.
+    let same =
+        |model: &Installed<E>| model.definition.version.to_string() == version && model.progress.generation().to_string() == generation;
+    if let Some(model) = found.filter(|model| same(model)) {
         model.progress.reached(position);
     }
 }

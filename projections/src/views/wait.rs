@@ -1,13 +1,13 @@
 //! Waiting for a model to reach a position: by notification from this process's projector, else by one poll for all.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::db::{Dialect, Sql, unsigned};
+use crate::db::{Dialect, unsigned};
 use crate::model::ReadModel;
 use crate::views::error::ViewError;
 use crate::views::gate::Gate;
@@ -23,6 +23,7 @@ const PACE_OVER: Duration = Duration::from_secs(1);
 /// How far a model is, as this process knows.
 pub(crate) struct Progress {
     gate: Gate,
+    generation: AtomicU32,
     led_here: AtomicBool,
     ready: AtomicBool,
     polling: Mutex<()>,
@@ -37,10 +38,11 @@ struct Pace {
 }
 
 impl Progress {
-    pub(crate) fn new(position: u64, ready: bool, moved: Arc<Notify>) -> Self {
-        let (led_here, ready, here) = (AtomicBool::new(false), AtomicBool::new(ready), (Instant::now(), position));
+    pub(crate) fn new(found: &schema::Found, moved: Arc<Notify>) -> Self {
+        let (led_here, ready, here) = (AtomicBool::new(false), AtomicBool::new(found.ready), (Instant::now(), found.position));
         let pace = std::sync::Mutex::new(Pace { earlier: here, later: here });
-        Self { gate: Gate::new(position), led_here, ready, polling: Mutex::new(()), pace, moved }
+        let (gate, generation) = (Gate::new(found.position), AtomicU32::new(found.generation));
+        Self { gate, generation, led_here, ready, polling: Mutex::new(()), pace, moved }
     }
 
     /// The model has come to a position.
@@ -56,6 +58,17 @@ impl Progress {
         if self.is_led_here() {
             self.moved.notify_one();
         }
+    }
+
+    /// The generation that readers look at, as this process knows.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Another generation is read from now on. Said before [`Progress::reached`]: who waits for a position reads the table
+    /// that has it.
+    pub(crate) fn switched(&self, generation: u32) {
+        self.generation.store(generation, Ordering::Release);
     }
 
     pub(crate) fn applied(&self) -> u64 {
@@ -179,12 +192,14 @@ impl<E: Send + Sync + 'static> Views<E> {
     }
 
     /// Reads a model's checkpoint.
-    async fn look(&self, installed: &Arc<Installed<E>>) -> Result<(), ViewError> {
+    pub(crate) async fn look(&self, installed: &Arc<Installed<E>>) -> Result<(), ViewError> {
         let definition = &installed.definition;
-        let projections = schema::table(self.db().dialect(), "projections");
-        let sql = Sql::new(format!("select position, ready from {projections} where name = $1 and version = $2"));
-        let found = self.db().first::<(i64, bool)>(sql.bind(definition.name).bind(i64::from(definition.version))).await?;
-        let (position, ready) = found.ok_or(ViewError::NotInstalled(definition.name))?;
+        let dialect = self.db().dialect();
+        let (projections, live) = (schema::table(dialect, "projections"), schema::live_generation(dialect, definition));
+        let sql = format!("select position, ready, generation from {projections} where name = $1 and version = $2 and generation = {live}");
+        let found = self.db().first::<(i64, bool, i64)>(schema::named(sql, definition)).await?;
+        let (position, ready, generation) = found.ok_or(ViewError::NotInstalled(definition.name))?;
+        installed.progress.switched(schema::small(generation));
         if ready {
             installed.progress.set_ready();
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use adapters::{ConsoleMessenger, FolderStore, GuardLimits, Guarded, Sandbox, SandboxFiles, SeoulGeocoder, Watched};
 use commands::{Clock, Context, Ids, Keys};
 use domain::settings::Settings;
+use eventlog::tree::{Sealer, Sealing};
 use eventlog::{Config as LogConfig, KeySource, Log, StoreUrl};
 use futures_util::future::BoxFuture;
 use kernel::Timestamp;
@@ -57,6 +58,8 @@ pub struct Options {
     pub endless_tokens: bool,
     /// Where new ids come from.
     pub ids: Ids,
+    /// How the log is sealed, where the workers run.
+    pub sealing: Option<Sealing>,
 }
 
 /// An open book.
@@ -67,6 +70,7 @@ pub struct Book {
     pub runtime: Option<Arc<Runtime<Desk>>>,
     workers: Option<Workers>,
     hot_workers: Option<HotWorkers>,
+    sealer: Option<Sealer>,
 }
 
 /// The business clock with a bell that rings when it is moved.
@@ -222,6 +226,7 @@ impl Book {
         let live = models::install_hot(&views, rows)?;
         // What is in this process's memory nobody else moves.
         let hot_workers = (options.workers || options.redis_url.is_none()).then(|| HotWorkers::start(&live));
+        let sealer = options.sealing.clone().filter(|_| options.workers).map(|sealing| Sealer::start(&ctx.log, sealing));
         let tokens = Tokens::new(&options.secret);
         let app = App {
             ctx,
@@ -239,7 +244,7 @@ impl Book {
             lockout: !options.endless_tokens,
             advance,
         };
-        Ok(Self { app, runtime, workers, hot_workers })
+        Ok(Self { app, runtime, workers, hot_workers, sealer })
     }
 
     /// Stops the workers and closes the stores.
@@ -254,6 +259,9 @@ impl Book {
             workers.stop().await;
         }
         self.app.letters.close().await;
+        if let Some(sealer) = self.sealer {
+            sealer.stop().await;
+        }
         self.app.views.close().await;
         self.app.ctx.log.close().await;
     }

@@ -20,6 +20,7 @@ use crate::payment::{PaymentMutation, PaymentQuery};
 use crate::period::{PeriodMutation, PeriodQuery};
 use crate::product::{ProductMutation, ProductQuery};
 use crate::projection::ProjectionQuery;
+use crate::proof::ProofQuery;
 use crate::reading::{Reader, Sight};
 use crate::recon::{ReconMutation, ReconQuery};
 use crate::scalars::DateTime;
@@ -69,6 +70,7 @@ pub struct Queries(
     PeriodQuery,
     ReconQuery,
     EventQuery,
+    ProofQuery,
     ProjectionQuery,
     DeadLetterQuery,
 );

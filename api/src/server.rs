@@ -13,7 +13,7 @@ use crate::console::Facts;
 use crate::schema::Served;
 use crate::transport::{self, Budget, Documents, Endpoint};
 use crate::viewer::FrontDoor;
-use crate::{console, exports, graphiql, side};
+use crate::{console, exports, graphiql, side, tree};
 
 /// How long open requests and sockets may take to end.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -42,6 +42,7 @@ pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup,
     let router = Router::new()
         .merge(transport::router(endpoint.clone()))
         .merge(exports::router(Arc::new(app.clone())))
+        .merge(tree::router(Arc::new(app.clone())))
         .merge(side::router(Arc::new(app), draining.clone()))
         .merge(console::router(facts))
         .merge(graphiql::router(&facts.fills))

@@ -162,7 +162,7 @@ async fn ready(State(side): State<Side>) -> Response {
     (status, axum::Json(json!({ "ready": ok, "checks": checks }))).into_response()
 }
 
-fn internal(error: impl std::fmt::Display) -> Refused {
+pub(crate) fn internal(error: impl std::fmt::Display) -> Refused {
     tracing::error!(%error, "a request beside GraphQL failed");
     Refused::code(crate::errors::INTERNAL)
 }

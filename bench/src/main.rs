@@ -11,6 +11,7 @@ mod limit;
 mod peer;
 mod place;
 mod profile;
+mod proof;
 mod reading;
 mod real;
 mod rebuild;
@@ -75,6 +76,17 @@ enum Task {
         /// Events that the peer replays, at most all of the bookings; 0: none.
         #[arg(long, default_value_t = 100_000)]
         peer_events: u64,
+    },
+    /// Seals a log of many events and times the proofs of events all over it.
+    Proof {
+        #[command(flatten)]
+        common: Common,
+        /// Events of the log.
+        #[arg(long, default_value_t = 10_000_000)]
+        events: u64,
+        /// Events to prove.
+        #[arg(long, default_value_t = 2_000)]
+        proofs: u64,
     },
     /// The first command on a long stream after a restart.
     Snapshot {
@@ -180,6 +192,7 @@ async fn run(task: Task) -> Result<bool, Failure> {
         Task::Log(LogArgs { common, .. })
         | Task::Load { common, .. }
         | Task::Open { common, .. }
+        | Task::Proof { common, .. }
         | Task::Rebuild { common, .. }
         | Task::Snapshot { common, .. }
         | Task::Lag { common, .. }
@@ -202,6 +215,7 @@ async fn measure(server: &Server, printer: Printer, task: Task) -> Result<bool, 
         Task::Load { events, log_events, .. } => reading::load(server, printer, events, log_events).await?,
         Task::Open { events, .. } => reading::open(server, printer, events).await?,
         Task::Rebuild { events, peer_events, .. } => rebuild::rebuild(server, printer, events, peer_events).await?,
+        Task::Proof { events, proofs, .. } => proof::proof(server, printer, events, proofs).await?,
         Task::Snapshot { events, .. } => reading::snapshot(server, printer, events).await?,
         Task::Lag { seconds, from, .. } => views::lag(server, printer, seconds, from).await?,
         Task::Query { rows, seconds, .. } => views::query(server, printer, rows, seconds).await?,

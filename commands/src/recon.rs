@@ -195,37 +195,44 @@ fn movement(payment: PaymentId, event: &payment::Event) -> Option<(String, Ours)
 /// What our books have of some days, and no report has ever had.
 async fn missing(ctx: &Context, (from, to): (Date, Date)) -> Result<Vec<(ReconId, Command)>, LogError> {
     let mut missing = Vec::new();
-    let types = ["PaymentCompleted", "RefundCompleted"];
-    let mut look = async |event: Recorded| {
-        let Ok(payment) = event.stream.as_str().parse::<PaymentId>() else { return Ok(()) };
-        for happened in event.events::<payment::Event>()?.into_vec() {
-            let Some((reference, ours)) = movement(payment, &happened) else { continue };
-            if !(from..=to).contains(&day_of(ours.at)) {
-                continue;
+    let mut pages = Pages::of(&["PaymentCompleted", "RefundCompleted"]);
+    while let Some(events) = pages.next(ctx).await? {
+        for event in events {
+            let Ok(payment) = event.stream.as_str().parse::<PaymentId>() else { continue };
+            for happened in event.events::<payment::Event>()?.into_vec() {
+                let Some((reference, ours)) = movement(payment, &happened) else { continue };
+                if !(from..=to).contains(&day_of(ours.at)) {
+                    continue;
+                }
+                let (state, _) = ctx.log.load::<Payment>(payment.uuid()).await?;
+                let Some(attempt) = state.phase().and_then(payment::Phase::attempt) else { continue };
+                let recon = ProviderRow::id(&attempt.payment_key, &reference);
+                missing.push((recon, Command::Miss { recon, ours }));
             }
-            let (state, _) = ctx.log.load::<Payment>(payment.uuid()).await?;
-            let Some(attempt) = state.phase().and_then(payment::Phase::attempt) else { continue };
-            let recon = ProviderRow::id(&attempt.payment_key, &reference);
-            missing.push((recon, Command::Miss { recon, ours }));
         }
-        Ok(())
-    };
-    each(ctx, &types, &mut look).await?;
+    }
     Ok(missing)
 }
 
-/// Every event of some types, in order.
-async fn each(ctx: &Context, types: &[&str], look: &mut impl AsyncFnMut(Recorded) -> Result<(), LogError>) -> Result<(), LogError> {
-    let filter = EventFilter { types: types.iter().map(|&name| name.to_owned()).collect(), ..EventFilter::default() };
-    let mut after = 0;
-    loop {
-        let page = EventPage { after: Some(after), before: None, order: Order::Ascending, limit: MAX_READ };
-        let events = ctx.log.search(&filter, page).await?;
-        let Some(last) = events.last().map(|event| event.position) else { return Ok(()) };
-        for event in events {
-            look(event).await?;
-        }
-        after = last;
+/// Every event of some types, in order, page by page.
+struct Pages {
+    filter: EventFilter,
+    after: u64,
+}
+
+impl Pages {
+    fn of(types: &[&str]) -> Self {
+        let types = types.iter().map(|&name| name.to_owned()).collect();
+        Self { filter: EventFilter { types, ..EventFilter::default() }, after: 0 }
+    }
+
+    /// The next page; none after the last one.
+    async fn next(&mut self, ctx: &Context) -> Result<Option<Vec<Recorded>>, LogError> {
+        let page = EventPage { after: Some(self.after), before: None, order: Order::Ascending, limit: MAX_READ };
+        let events = ctx.log.search(&self.filter, page).await?;
+        let Some(last) = events.last() else { return Ok(None) };
+        self.after = last.position;
+        Ok(Some(events))
     }
 }
 
@@ -241,11 +248,12 @@ struct Known {
 impl Known {
     async fn read(ctx: &Context) -> Result<Self, LogError> {
         let mut known = Self::default();
-        let mut look = async |event: Recorded| {
-            known.take(&event)?;
-            Ok(())
-        };
-        each(ctx, &["ProviderRowRecorded", "PayoutCompleted"], &mut look).await?;
+        let mut pages = Pages::of(&["ProviderRowRecorded", "PayoutCompleted"]);
+        while let Some(events) = pages.next(ctx).await? {
+            for event in &events {
+                known.take(event)?;
+            }
+        }
         Ok(known)
     }
 

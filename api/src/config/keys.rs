@@ -35,7 +35,7 @@ const fn masked(key: Key, sensitivity: Sensitivity) -> Key {
 }
 
 /// Every key, in the order in which they are shown.
-pub const KEYS: [Key; 17] = [
+pub const KEYS: [Key; 21] = [
     masked(key("database_url", "DATABASE_URL", None, "postgres://… or sqlite://FOLDER"), Sensitivity::Url),
     masked(
         key("owner_database_url", "DAYBOOK_OWNER_DATABASE_URL", None, "the database as its owner, who may migrate: postgres://…"),
@@ -66,6 +66,23 @@ pub const KEYS: [Key; 17] = [
     key("documents", "DAYBOOK_DOCUMENTS", None, "a JSON file with the only documents that are executed (without it, any)"),
     key("log", "DAYBOOK_LOG", Some("info"), "a filter of log lines, as info,sqlx=warn"),
     key("origin", "DAYBOOK_ORIGIN", Some("daybook.local/dev"), "the name of this log in its signed tree heads"),
+    masked(
+        key(
+            "tree_key",
+            "DAYBOOK_TREE_KEY",
+            None,
+            "the key that signs tree heads, as `daybook tree new-key` makes it; older keys on further lines",
+        ),
+        Sensitivity::Secret,
+    ),
+    key(
+        "heads_dir",
+        "DAYBOOK_HEADS_DIR",
+        None,
+        "the folder of the last signed head, outside of the database and its backups (heads in the data folder)",
+    ),
+    key("seal_every_ms", "DAYBOOK_SEAL_EVERY_MS", Some("1000"), "milliseconds between two signed tree heads"),
+    key("seal_events", "DAYBOOK_SEAL_EVENTS", Some("10000"), "so many new events are sealed without waiting"),
 ];
 
 /// The key of a name.

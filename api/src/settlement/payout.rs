@@ -9,6 +9,7 @@ use projections::views::Query;
 use super::READERS;
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
+use crate::proof::{self, EventProof};
 use crate::reading::Reader;
 use crate::scalars::{DateTime, Money};
 use crate::user::UserNode;
@@ -84,5 +85,10 @@ impl PayoutNode {
     /// When the money arrived.
     async fn completed_at(&self) -> Option<DateTime> {
         self.0.completed_at.map(Into::into)
+    }
+
+    /// The proof that the payout is in the log, as a download; null until the money arrived and that is sealed.
+    async fn proof(&self, ctx: &Context<'_>) -> Result<Option<EventProof>, ApiError> {
+        proof::of_stream(&Reader::of(ctx)?, &self.0.id.to_string(), "PayoutCompleted").await
     }
 }

@@ -158,7 +158,7 @@ impl Store {
     }
 
     /// Runs a reading query.
-    async fn fetch<T>(&self, query: Query) -> Result<Vec<T>, sqlx::Error>
+    pub(crate) async fn fetch<T>(&self, query: Query) -> Result<Vec<T>, sqlx::Error>
     where
         T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
@@ -302,7 +302,7 @@ impl Store {
 }
 
 /// Binds a query's values, in order.
-fn bound<'q, DB, T>(
+pub(crate) fn bound<'q, DB, T>(
     query: sqlx::query::QueryAs<'q, DB, T, DB::Arguments>,
     values: Vec<Value>,
 ) -> sqlx::query::QueryAs<'q, DB, T, DB::Arguments>

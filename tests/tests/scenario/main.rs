@@ -16,6 +16,7 @@ mod identity;
 mod main_path;
 mod paying;
 mod production;
+mod proofs;
 mod refunds;
 mod schema;
 mod sealing;

@@ -12,7 +12,7 @@ mod gate;
 mod hint;
 mod keyed;
 mod lead;
-mod left_out;
+pub(crate) mod left_out;
 mod paging;
 mod parked;
 mod projector;

@@ -15,6 +15,7 @@ use crate::tail::{PAGE, Stretch};
 use crate::tasks::{stopped, supervise};
 use crate::views::definition::StoredRow;
 use crate::views::fold::Batch;
+use crate::views::left_out::LeftOut;
 
 /// How often an idle holder looks whether everything is as it left it.
 const RENEW: Duration = Duration::from_millis(1_500);
@@ -118,7 +119,8 @@ impl<E: Send + Sync + 'static> HotProjector<E> {
     async fn apply(&mut self, mark: &Mark, stretch: &Stretch<E>) -> Result<HotStep, HotFault> {
         let model = Arc::clone(&self.model);
         let definition = &model.definition;
-        let batch = Batch::gather(definition, stretch);
+        // Nobody leaves anything out of hot rows: what they cannot apply, the tables answer.
+        let batch = Batch::gather(definition, stretch, &LeftOut::default());
         let mut changes = Vec::new();
         if batch.upto > mark.position {
             let docs = match self.docs(mark, &batch.keys()).await? {

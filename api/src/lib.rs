@@ -13,6 +13,7 @@ pub mod boot;
 pub mod cli;
 pub mod config;
 pub mod connection;
+pub mod consistency;
 pub mod console;
 pub mod corporate;
 pub mod deadletter;

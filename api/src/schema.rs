@@ -7,7 +7,8 @@ use futures_util::stream::BoxStream;
 use crate::adjustment::{AdjustmentMutation, AdjustmentQuery};
 use crate::api_key::{ApiKeyMutation, ApiKeyQuery};
 use crate::app::App;
-use crate::booking::{BookingMutation, BookingQuery};
+use crate::booking::{BookingMutation, BookingQuery, LiveBookingQuery};
+use crate::consistency::Consistent;
 use crate::corporate::{CorporateMutation, CorporateQuery};
 use crate::deadletter::{DeadLetterMutation, DeadLetterQuery};
 use crate::errors::ApiError;
@@ -51,11 +52,13 @@ pub struct IdentityMutation(
 
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
-pub struct Query(
+#[graphql(name = "Query")]
+pub struct Queries(
     IdentityQuery,
     NodeQuery,
     VehicleQuery,
     BookingQuery,
+    LiveBookingQuery,
     ProductQuery,
     StockQuery,
     ShopOrderQuery,
@@ -73,6 +76,9 @@ pub struct Query(
     ProjectionQuery,
     DeadLetterQuery,
 );
+
+/// Everything that can be asked, and of what position.
+pub type Query = Consistent<Queries>;
 
 /// Everything that can be done.
 #[derive(MergedObject, Default)]
@@ -169,12 +175,12 @@ impl GraphQl for Served {
         Box::pin(async move {
             let sight = std::sync::Arc::new(Sight::default());
             let mut response = schema.execute(request.data(std::sync::Arc::clone(&sight))).await;
-            if let Some(position) = sight.seen() {
-                let lag_ms = lag_ms(&app, position).await;
-                let consistency = serde_json::json!({ "position": position.to_string(), "lagMs": lag_ms.to_string() });
-                if let Ok(value) = async_graphql::Value::from_json(consistency) {
-                    response.extensions.insert("consistency".to_owned(), value);
-                }
+            // What asked no read model is as of the log's end, as this node knows it.
+            let position = sight.seen().unwrap_or_else(|| *app.ctx.log.watch().borrow());
+            let lag_ms = lag_ms(&app, position).await;
+            let consistency = serde_json::json!({ "position": position.to_string(), "lagMs": lag_ms.to_string() });
+            if let Ok(value) = async_graphql::Value::from_json(consistency) {
+                response.extensions.insert("consistency".to_owned(), value);
             }
             response
         })

@@ -16,9 +16,11 @@ mod reading;
 mod real;
 mod rebuild;
 mod report;
+mod requests;
 #[cfg(test)]
 mod tests;
 mod transfers;
+mod views;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -111,6 +113,39 @@ enum Task {
         #[arg(long, default_value_t = 100_000)]
         events: u64,
     },
+    /// The highest rate of the product's commands at which the lag of all read models stays bounded, and what it is there.
+    Lag {
+        #[command(flatten)]
+        common: Common,
+        /// Seconds of each load.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
+        /// Commands a second of the first load.
+        #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..))]
+        from: u64,
+    },
+    /// Queries by key, and of a first page by filter, on a big model; 32 clients.
+    Query {
+        #[command(flatten)]
+        common: Common,
+        /// Rows of the model.
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+        rows: u64,
+        /// Seconds of each kind.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
+    },
+    /// What readers cost that wait for a position.
+    Wait {
+        #[command(flatten)]
+        common: Common,
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        readers: usize,
+        /// Seconds.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
+    },
 }
 
 #[derive(Args)]
@@ -177,7 +212,10 @@ async fn run(task: Task) -> Result<bool, Failure> {
         | Task::Proof { common, .. }
         | Task::Rebuild { common, .. }
         | Task::Transfers { common, .. }
-        | Task::Snapshot { common, .. } => (common, Server::new(&common.database_url)?),
+        | Task::Snapshot { common, .. }
+        | Task::Lag { common, .. }
+        | Task::Query { common, .. }
+        | Task::Wait { common, .. } => (common, Server::new(&common.database_url)?),
     };
     let printer = Printer { json: common.json };
     printer.settings(&server.settings().await?)?;
@@ -202,6 +240,9 @@ async fn measure(server: &Server, printer: Printer, task: Task) -> Result<bool, 
             return transfers::measure(server, printer, plan).await;
         }
         Task::Snapshot { events, .. } => reading::snapshot(server, printer, events).await?,
+        Task::Lag { seconds, from, .. } => views::lag(server, printer, seconds, from).await?,
+        Task::Query { rows, seconds, .. } => views::query(server, printer, rows, seconds).await?,
+        Task::Wait { readers, seconds, .. } => views::wait(server, printer, readers, seconds).await?,
     }
     Ok(true)
 }

@@ -132,7 +132,7 @@ async fn viewer(app: &Arc<App>, parts: &Parts) -> Result<Viewer, Fault> {
     match viewer.with_role(&WRITERS) {
         Ok(_) => Ok(viewer),
         Err(ApiError::Refused(refused)) => Err(refused.into()),
-        Err(ApiError::Lagging { .. } | ApiError::Internal(_)) => Err(Refused::code(errors::INTERNAL).into()),
+        Err(ApiError::Lagging { .. } | ApiError::Slow { .. } | ApiError::Internal(_)) => Err(Refused::code(errors::INTERNAL).into()),
     }
 }
 
@@ -177,7 +177,7 @@ fn read(body: &[u8]) -> Result<Arc<[Transfer]>, Fault> {
 fn refused(error: ExecuteError) -> Fault {
     match refusal(error) {
         Ok(refused) | Err(ApiError::Refused(refused)) => refused.into(),
-        Err(ApiError::Lagging { .. }) => Refused::code(errors::INTERNAL).into(),
+        Err(ApiError::Lagging { .. } | ApiError::Slow { .. }) => Refused::code(errors::INTERNAL).into(),
         Err(ApiError::Internal(cause)) => {
             tracing::error!(%cause, "a batch of transfers failed");
             Refused::code(errors::INTERNAL).into()

@@ -69,12 +69,14 @@ async fn show(common: &Common, options: &Options, log: &Log) -> Result<(), Faile
         }
         None => newest(log, &filter, options.limit.unwrap_or(TAIL), &print).await?,
     }
+    if !options.follow {
+        return Ok(());
+    }
     let mut seen = head;
-    while options.follow {
+    loop {
         tokio::time::sleep(LOOK).await;
         seen = seen.max(forward(log, &filter, seen, u64::MAX, &print).await?);
     }
-    Ok(())
 }
 
 /// Shows what comes after a position, oldest first; the last position shown.

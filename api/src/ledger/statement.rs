@@ -266,7 +266,6 @@ pub struct StatementQuery;
 #[Object]
 impl StatementQuery {
     /// What moved on an account within a time, one statement per currency; for finance and auditors. At most 10,000 lines.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a GraphQL field")]
     async fn account_statement(
         &self,
         ctx: &Context<'_>,

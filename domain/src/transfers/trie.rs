@@ -31,8 +31,8 @@ enum Node<V> {
 /// Spreads the bits of a key: both halves are multiplied by odd constants, and folded.
 fn spread(key: u128) -> u64 {
     let [low, high] = [key as u64, (key >> 64) as u64];
-    let mixed =
-        u128::from(low ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93 ^ u128::from(high ^ 0xc2b2_ae3d_27d4_eb4f) * 0xa076_1d64_78bd_642f;
+    let mixed = (u128::from(low ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93)
+        ^ (u128::from(high ^ 0xc2b2_ae3d_27d4_eb4f) * 0xa076_1d64_78bd_642f);
     let folded = (mixed >> 64) as u64 ^ mixed as u64;
     (folded ^ folded >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) ^ folded >> 32
 }

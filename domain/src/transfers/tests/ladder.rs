@@ -15,8 +15,11 @@ fn book() -> Book {
     Book::of(&[account(1), account(2), strict[0], strict[1], closed(5, 1), closed(6, 1), closed(7, 2)])
 }
 
+/// What is changed in a record.
+type Change<R> = fn(&mut R);
+
 /// Walks down the ladder: a change, and the rule that is then the first to be broken.
-fn walk(book: &Book, now: u64, asked: Transfer, steps: Vec<(fn(&mut Transfer), O)>) -> Vec<O> {
+fn walk(book: &Book, now: u64, asked: Transfer, steps: Vec<(Change<Transfer>, O)>) -> Vec<O> {
     let mut asked = asked;
     let mut met = Vec::new();
     for (change, expected) in steps {
@@ -204,7 +207,7 @@ fn the_first_broken_rule_of_an_account_is_the_answer() {
     let book = Book::of(&[known]);
     let both = AccountFlags::DEBITS_MUST_NOT_EXCEED_CREDITS.with(AccountFlags::CREDITS_MUST_NOT_EXCEED_DEBITS);
     let mut asked = Account { flags: AccountFlags(both.0 | AccountFlags::IMPORTED.0 | 1 << 9), ..Account::default() };
-    let steps: [(fn(&mut Account), A); 15] = [
+    let steps: [(Change<Account>, A); 15] = [
         (|_| {}, A::ImportedNotSupported),
         (|a| a.flags.0 ^= AccountFlags::IMPORTED.0, A::ReservedFlag),
         (|a| a.flags.0 ^= 1 << 9, A::IdMustNotBeZero),

@@ -2,6 +2,7 @@
 //!
 //! Thin on purpose: it parses, asks `commands` and `projections`, and prints.
 
+pub mod access;
 pub mod app;
 pub mod booking;
 pub mod boot;

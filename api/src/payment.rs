@@ -12,7 +12,9 @@ mod mutation;
 mod query;
 
 use crate::booking::BookingNode;
+use crate::connection::{Connection, Page};
 use crate::errors::{ApiError, UserError};
+use crate::event::{self, EventNode};
 use crate::mutation::Shown;
 use crate::reading::Reader;
 use crate::scalars::{DateTime, Money};
@@ -225,5 +227,18 @@ impl PaymentNode {
     /// Money going back, oldest first, whatever became of it.
     async fn refunds(&self) -> Vec<RefundNode> {
         self.0.refunds.iter().cloned().map(RefundNode).collect()
+    }
+
+    /// The events that made it, oldest first: what happened, when, and by whom.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<EventNode>, ApiError> {
+        let page = Page::new(first, after, last, before)?;
+        event::history(&Reader::of(ctx)?, self.0.id.to_string(), &page).await
     }
 }

@@ -4,6 +4,7 @@ use async_graphql::{Context, MergedObject, MergedSubscription, Object, Request, 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
+use crate::access::{Gate, Root};
 use crate::app::App;
 use crate::booking::{BookingMutation, BookingQuery};
 use crate::errors::ApiError;
@@ -83,12 +84,15 @@ impl ClockMutation {
 }
 
 /// The schema over a book.
-pub type Daybook = Schema<Query, Mutation, Subscription>;
+pub type Daybook = Schema<Gate<Query>, Gate<Mutation>, Gate<Subscription>>;
 
 /// The schema without a book: for its SDL.
 #[must_use]
-pub fn definition() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query::default(), Mutation::default(), Subscription::default()).register_output_type::<Node>()
+pub fn definition() -> async_graphql::SchemaBuilder<Gate<Query>, Gate<Mutation>, Gate<Subscription>> {
+    let query = Gate::new(Root::Query, Query::default());
+    let mutation = Gate::new(Root::Mutation, Mutation::default());
+    let subscription = Gate::new(Root::Subscription, Subscription::default());
+    Schema::build(query, mutation, subscription).register_output_type::<Node>()
 }
 
 /// The schema as SDL.

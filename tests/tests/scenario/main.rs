@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod authorisation;
 mod bad_input;
 mod cast;
 mod closing;
 mod contention;
+mod contract;
 mod crash;
 mod dev;
 mod endings;

@@ -1,5 +1,6 @@
 //! Configuration: flag over environment over `daybook.toml` over default, and every value knows where it came from.
 
+mod door;
 mod keys;
 mod layers;
 mod nearest;
@@ -15,6 +16,7 @@ use eventlog::{KeySource, StoreUrl};
 
 use crate::tokens::SECRET_BYTES;
 
+pub use door::Door;
 pub use keys::{KEYS, Key, Sensitivity};
 pub use layers::{Flags, Setting, Settings, Source};
 pub use nearest::nearest;
@@ -149,6 +151,8 @@ pub struct Config {
     pub log: String,
     /// The name of this log in its signed tree heads.
     pub origin: String,
+    /// What the network may do.
+    pub door: Door,
 }
 
 impl Config {
@@ -176,6 +180,7 @@ impl Config {
             introspection: settings.switch("introspection")?,
             log: settings.required("log")?,
             origin: settings.required("origin")?,
+            door: Door::read(settings)?,
         };
         if config.advance_clock && !listen.ip().is_loopback() {
             let reason = "a business clock that can be moved is not for a public address; listen on 127.0.0.1".to_owned();

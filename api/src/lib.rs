@@ -11,6 +11,7 @@ pub mod config;
 pub mod connection;
 pub mod console;
 pub mod demo;
+pub mod edge;
 pub mod errors;
 pub mod event;
 pub mod input;

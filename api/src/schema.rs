@@ -1,12 +1,13 @@
 //! The schema: what every module brings, under one roof.
 
 use async_graphql::{Context, MergedObject, MergedSubscription, Object, Request, Response, Schema};
-use futures_util::future::BoxFuture;
-use futures_util::stream::BoxStream;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::access::{Gate, Root};
 use crate::app::App;
 use crate::booking::{BookingMutation, BookingQuery};
+use crate::edge::Meter;
 use crate::errors::ApiError;
 use crate::event::{EventQuery, EventSubscription};
 use crate::ledger::LedgerQuery;
@@ -103,20 +104,23 @@ pub fn sdl() -> String {
 
 /// The schema over a book, answering where its reads stood.
 #[derive(Clone)]
-pub struct Served(Daybook, App);
+pub struct Served(Daybook, App, Option<Meter>);
 
 impl Served {
-    /// Serves a book.
+    /// Serves a book; with a meter, each caller only so much of it.
     #[must_use]
-    pub fn new(app: App) -> Self {
-        Self(definition().data(app.clone()).finish(), app)
+    pub fn new(app: App, meter: Option<Meter>) -> Self {
+        Self(definition().data(app.clone()).finish(), app, meter)
     }
 }
 
 impl GraphQl for Served {
-    fn execute(&self, request: Request) -> BoxFuture<'static, Response> {
-        let (schema, app) = (self.0.clone(), self.1.clone());
+    fn execute(&self, mut request: Request) -> BoxFuture<'static, Response> {
+        let (schema, app, meter) = (self.0.clone(), self.1.clone(), self.2.clone());
         Box::pin(async move {
+            if let Some(refused) = charged(meter.as_ref(), &mut request).await {
+                return refused;
+            }
             let sight = std::sync::Arc::new(Sight::default());
             let mut response = schema.execute(request.data(std::sync::Arc::clone(&sight))).await;
             if let Some(position) = sight.seen() {
@@ -134,8 +138,23 @@ impl GraphQl for Served {
         self.0.sdl()
     }
 
-    fn subscribe(&self, request: Request) -> BoxStream<'static, Response> {
-        Box::pin(self.0.execute_stream(request))
+    fn subscribe(&self, mut request: Request) -> BoxStream<'static, Response> {
+        let (schema, meter) = (self.0.clone(), self.2.clone());
+        let begun = async move {
+            match charged(meter.as_ref(), &mut request).await {
+                Some(refused) => stream::once(std::future::ready(refused)).left_stream(),
+                None => schema.execute_stream(request).right_stream(),
+            }
+        };
+        Box::pin(begun.flatten_stream())
+    }
+}
+
+/// The refusal of a caller who has had enough.
+async fn charged(meter: Option<&Meter>, request: &mut Request) -> Option<Response> {
+    match meter {
+        Some(meter) => meter.charge(request).await,
+        None => None,
     }
 }
 

@@ -134,7 +134,8 @@ fn success(data: serde_json::Value) -> Response {
     axum::Json(json!({ "success": true, "data": data, "message": null, "timestamp": timestamp() })).into_response()
 }
 
-fn failure(refused: &Refused, path: &str) -> Response {
+/// A failure beside GraphQL, as every endpoint there answers (api.md §5).
+pub(crate) fn failure(refused: &Refused, path: &str) -> Response {
     let status = facts(&refused.code).status;
     let message = text(refused, Language::Ko);
     let body = json!({

@@ -52,9 +52,10 @@ async fn serve(data: &Path, options: &Dev, quiet: bool) -> Result<(), Failed> {
         open(&url);
     }
     let facts = Facts { url, mode: "dev, SQLite".to_owned(), rows: vec![("data".to_owned(), data.display().to_string())], example };
-    let served = server::serve(listener, book.app.clone(), &facts, true, server::interrupted()).await;
+    let setup = server::Setup { introspection: true, ..server::Setup::default() };
+    server::serve(listener, book.app.clone(), &facts, setup, server::interrupted()).await;
     book.close().await;
-    served.map_err(failed)
+    Ok(())
 }
 
 /// The port that was asked for or, when it is busy, the next free one; 0 for any.

@@ -1,14 +1,18 @@
 //! `daybook serve`, `worker`, `migrate`, `config` and `doctor`.
 
+use std::sync::Arc;
+
 use commands::Ids;
 use eventlog::{Config as LogConfig, KeySource, Log, StoreUrl};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::{failed, unavailable};
 use crate::boot::{Book, Options};
 use crate::cli::{Exit, Failed, MigrateAction, ServerFlags, SettingFlags};
 use crate::config::{Config, Settings};
 use crate::console::Facts;
+use crate::edge::Meter;
 use crate::{observe, server};
 
 const DATABASE_HINT: &str = "check DATABASE_URL and that the database is up";
@@ -93,9 +97,30 @@ pub(super) async fn serve(flags: &ServerFlags) -> Result<(), Failed> {
     caught_up(&book).await;
     tracing::info!(%address, "serving");
     let facts = Facts { url, mode: "serve".to_owned(), rows: Vec::new(), example: None };
-    let served = server::serve(listener, book.app.clone(), &facts, config.introspection, server::interrupted()).await;
+    let setup = setup(&config, &book)?;
+    let (stop_redirect, stopped) = watch::channel(false);
+    if let Some(address) = config.door.redirect_listen {
+        let busy = |error| unavailable(format!("{address} cannot be listened on: {error}"), "choose another redirect_listen");
+        let listener = TcpListener::bind(address).await.map_err(busy)?;
+        let url = facts.url.clone();
+        tokio::spawn(async move { server::redirect(listener, &url, stopped).await });
+    }
+    server::serve(listener, book.app.clone(), &facts, setup, server::interrupted()).await;
+    stop_redirect.send_replace(true);
     book.close().await;
-    served.map_err(failed)
+    Ok(())
+}
+
+/// How the configuration sets the server up.
+fn setup(config: &Config, book: &Book) -> Result<server::Setup, Failed> {
+    let door = &config.door;
+    let tls = door.tls.as_ref().map(|(certificate, key)| server::tls::acceptor(certificate, key)).transpose();
+    Ok(server::Setup {
+        introspection: config.introspection,
+        edge: door.edge(&config.public_url),
+        meter: door.limits.then(|| Meter::new(Arc::clone(&book.app.hot), door.allowance)),
+        tls: tls.map_err(|error| Failed::new(Exit::Usage, error, "tls_cert and tls_key are PEM files that belong together"))?,
+    })
 }
 
 /// How long a start waits for its read models: a few times as long as a killed server's leases last.

@@ -10,6 +10,7 @@ mod contention;
 mod contract;
 mod crash;
 mod dev;
+mod door;
 mod endings;
 mod main_path;
 mod paying;

@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::metrics;
 use crate::provider::{
     Answer, CancelRequest, Cancellation, ConfirmRequest, Confirmation, PaymentProvider, PayoutBank, PayoutOrder, PayoutResult, PayoutState,
     ProviderError, ProviderPayment,
@@ -140,6 +141,7 @@ impl<P> Guarded<P> {
 
     /// Guards a service with another clock for the breaker (the timeout always runs on real time).
     pub fn with_clock(service: &'static str, inner: P, limits: GuardLimits, clock: Monotonic) -> Self {
+        metrics::breaker(service, false);
         Self { inner, service, limits, clock, breaker: Mutex::new(Breaker::new(limits)) }
     }
 
@@ -171,7 +173,18 @@ impl<P> Guarded<P> {
             Err(_) => Err(ProviderError::unknown(format!("{} did not answer within {:?}", self.service, self.limits.timeout))),
         };
         pass.settle(!result.as_ref().is_err_and(ProviderError::is_unknown));
+        metrics::called(self.service, outcome(&result));
         result
+    }
+}
+
+const fn outcome<T>(result: &Result<T, ProviderError>) -> &'static str {
+    match result {
+        Ok(_) => "done",
+        Err(ProviderError::Declined { .. }) => "declined",
+        Err(ProviderError::Unknown { .. }) => "unknown",
+        Err(ProviderError::NotFound) => "not_found",
+        Err(ProviderError::Unavailable { .. }) => "unavailable",
     }
 }
 
@@ -189,6 +202,7 @@ impl<P> Pass<'_, P> {
             breaker.settle(permit, answered, now);
             (before, breaker.state())
         });
+        metrics::breaker(self.guard.service, after == BreakerState::Open);
         if before != after {
             tracing::warn!(target: "daybook::guard", service = self.guard.service, ?before, ?after, "circuit breaker changed");
         }

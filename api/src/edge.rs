@@ -8,6 +8,7 @@ mod address;
 mod allowance;
 mod body;
 mod headers;
+mod named;
 mod origin;
 mod settings;
 
@@ -16,6 +17,7 @@ mod tests;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
@@ -23,6 +25,7 @@ use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use kernel::Refused;
+use tracing::Instrument as _;
 
 use crate::errors;
 use crate::side::failure;
@@ -60,6 +63,7 @@ impl Edge {
 pub struct OverTls(pub bool);
 
 async fn pass(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
+    let begun = Instant::now();
     let settings = &edge.settings;
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
     let trusted = peer.is_some_and(|peer| settings.trusts(peer.ip()));
@@ -67,6 +71,25 @@ async fn pass(State(edge): State<Edge>, mut request: Request, next: Next) -> Res
         let client = address::client(peer, request.headers(), |address| settings.trusts(address));
         request.extensions_mut().insert(ConnectInfo(client));
     }
+    let span = named::named(&mut request);
+    let probe = PROBES.contains(&request.uri().path());
+    async {
+        let response = answer(&edge, request, next, trusted).await;
+        let (status, duration_s) = (response.status().as_u16(), begun.elapsed().as_secs_f64());
+        tracing::Span::current().record("status", status);
+        if status >= 500 {
+            tracing::warn!(target: "daybook::access", status, duration_s, "answered");
+        } else if !probe {
+            tracing::info!(target: "daybook::access", status, duration_s, "answered");
+        }
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+async fn answer(edge: &Edge, request: Request, next: Next, trusted: bool) -> Response {
+    let settings = &edge.settings;
     let https = is_https(&request, trusted);
     let origin = request.headers().get(header::ORIGIN).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let mut response = match settings.refusal(&request, https, trusted) {

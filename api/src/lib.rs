@@ -16,6 +16,7 @@ pub mod errors;
 pub mod event;
 pub mod input;
 pub mod ledger;
+pub mod metrics;
 pub mod month;
 pub mod mutation;
 pub mod node;

@@ -1,5 +1,8 @@
 //! The schema: what every module brings, under one roof.
 
+use std::time::Instant;
+
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Context, MergedObject, MergedSubscription, Object, Request, Response, Schema};
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -11,6 +14,7 @@ use crate::edge::Meter;
 use crate::errors::ApiError;
 use crate::event::{EventQuery, EventSubscription};
 use crate::ledger::LedgerQuery;
+use crate::metrics;
 use crate::node::{Node, NodeQuery};
 use crate::payment::{PaymentMutation, PaymentQuery};
 use crate::product::{ProductMutation, ProductQuery};
@@ -23,6 +27,7 @@ use crate::stock::{StockMutation, StockQuery, StockSubscription};
 use crate::transport::GraphQl;
 use crate::user::{UserMutation, UserQuery};
 use crate::vehicle::{VehicleMutation, VehicleQuery};
+use tracing::Instrument as _;
 
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
@@ -117,8 +122,11 @@ impl Served {
 impl GraphQl for Served {
     fn execute(&self, mut request: Request) -> BoxFuture<'static, Response> {
         let (schema, app, meter) = (self.0.clone(), self.1.clone(), self.2.clone());
-        Box::pin(async move {
+        let answered = async move {
+            let begun = Instant::now();
+            let kind = kind(&mut request);
             if let Some(refused) = charged(meter.as_ref(), &mut request).await {
+                metrics::executed(kind, "limited", begun.elapsed());
                 return refused;
             }
             let sight = std::sync::Arc::new(Sight::default());
@@ -130,8 +138,11 @@ impl GraphQl for Served {
                     response.extensions.insert("consistency".to_owned(), value);
                 }
             }
+            metrics::executed(kind, if response.is_ok() { "ok" } else { "error" }, begun.elapsed());
             response
-        })
+        };
+        // The transport may answer from another task: the span of the request goes along.
+        Box::pin(answered.in_current_span())
     }
 
     fn sdl(&self) -> String {
@@ -148,6 +159,14 @@ impl GraphQl for Served {
         };
         Box::pin(begun.flatten_stream())
     }
+}
+
+/// What the operation is; one that cannot be read counts as a query.
+fn kind(request: &mut Request) -> OperationType {
+    let name = request.operation_name.clone();
+    let Ok(document) = request.parsed_query() else { return OperationType::Query };
+    let mut operations = document.operations.iter().filter(|(own, _)| name.is_none() || own.map(AsRef::as_ref) == name.as_deref());
+    operations.next().map_or(OperationType::Query, |(_, operation)| operation.node.ty)
 }
 
 /// The refusal of a caller who has had enough.

@@ -37,6 +37,7 @@ pub fn router(app: Arc<App>, draining: watch::Receiver<bool>) -> Router {
         .route("/photos/{upload}", get(show_photo))
         .route("/livez", get(async || "ok"))
         .route("/readyz", get(ready))
+        .route("/metrics", get(async |State(side): State<Side>| crate::metrics::scrape(&side.app).await))
         .with_state(Side { app, draining })
 }
 

@@ -88,6 +88,7 @@ impl Door for FrontDoor {
             if viewer.user != Some(UserId::new(claims.sub)) {
                 return Err(TurnedAway::Unauthenticated);
             }
+            tracing::Span::current().record("user_id", claims.sub.to_string());
             let expires_at = claims.exp.and_then(|exp| kernel::Timestamp::from_second(exp).ok());
             Ok(Admitted::new(viewer, expires_at))
         })

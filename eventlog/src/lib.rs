@@ -21,6 +21,7 @@ mod leaf;
 mod log;
 mod memory;
 mod merkle;
+mod metrics;
 mod migrations;
 mod outcome;
 mod plan;

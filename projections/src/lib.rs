@@ -8,6 +8,7 @@ mod backoff;
 mod db;
 pub mod hot;
 mod known;
+pub mod metrics;
 mod model;
 pub mod models;
 pub mod process;

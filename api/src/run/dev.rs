@@ -22,7 +22,7 @@ use crate::{observe, server};
 const PORTS_TRIED: u16 = 20;
 
 pub(super) async fn run(options: Dev, quiet: bool) -> Result<(), Failed> {
-    observe::start(if quiet { "error" } else { "warn,daybook::outbox=info" }).map_err(failed)?;
+    observe::start(if quiet { "error" } else { "warn,daybook::outbox=info" }, None).map_err(failed)?;
     let (data, temporary) = match options.data {
         Some(folder) => (folder, false),
         None => (std::env::temp_dir().join(format!("daybook-dev-{}", uuid::Uuid::new_v4().simple())), true),

@@ -83,7 +83,7 @@ pub(super) async fn open_for(flags: &SettingFlags) -> Result<Book, Failed> {
 
 fn read(flags: &ServerFlags) -> Result<Config, Failed> {
     let config = Config::read(&settings(&flags.settings, &flags.flags())?)?;
-    observe::start(&config.log).map_err(failed)?;
+    observe::start(&config.log, config.door.otlp_endpoint.as_deref()).map_err(|e| Failed::new(Exit::Usage, e, "check log and otlp_endpoint"))?;
     Ok(config)
 }
 

@@ -28,7 +28,7 @@ pub struct RequestMeta {
     pub consistency: Option<String>,
     /// The W3C trace context.
     pub traceparent: Option<String>,
-    /// The peer's address. Personal data: never in a log line outside of the sealed ones.
+    /// The client's address. Personal data: in a log line only as `ip`, for operators.
     pub remote: Option<IpAddr>,
 }
 

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::backoff::Backoff;
+use crate::metrics;
 use crate::model::ReadModel;
 use crate::tail::PAGE;
 use crate::tasks::{stopped, supervise};
@@ -127,10 +128,12 @@ impl<E: Send + Sync + 'static> Projector<E> {
         let Some(lead) = self.lead.as_mut() else { return Ok(Step::Denied) };
         let changes = batch.fold(definition, &docs, &lead.parked)?;
         for poison in changes.parked.iter().filter(|parked| parked.reason.is_some()) {
+            metrics::failed();
             tracing::error!(projection = definition.name, key = poison.key, position = poison.position, reason = poison.reason, "parked");
         }
         let (upto, halt) = (batch.upto, batch.halt.take());
         if let Some(halt) = &halt {
+            metrics::failed();
             tracing::error!(projection = definition.name, position = halt.position, reason = halt.reason, "halted");
         }
         let halted = halt.is_some();
@@ -190,6 +193,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
                 Ok(Step::Denied) => DENIED,
                 Ok(Step::Halted) => break,
                 Err(error) => {
+                    metrics::failed();
                     tracing::warn!(projection = self.model.definition.name, %error, "a step failed, trying again");
                     backoff.next()
                 }

@@ -78,6 +78,12 @@ impl<E: Send + Sync + 'static> Views<E> {
         Ok(all)
     }
 
+    /// Connections to the database that are in use, and that wait to be.
+    #[must_use]
+    pub fn connections(&self) -> (u32, u32) {
+        self.db().connections()
+    }
+
     /// How long ago the event after a position was recorded, in milliseconds.
     async fn age_of_next(&self, position: u64) -> Result<u64, ViewError> {
         let next = self.log().read(position, 1).await?;

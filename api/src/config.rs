@@ -209,11 +209,22 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Missing`].
     pub fn production(&self) -> Result<(&SecretUrl, &Secret), ConfigError> {
-        let missing = |key| ConfigError::Missing { key, env: keys::find(key).map_or("", |k| k.env) };
-        let database = self.database_url.as_ref().ok_or_else(|| missing("database_url"))?;
+        let database = self.database()?;
         let secret = self.secret.as_ref().ok_or_else(|| missing("secret"))?;
         Ok((database, secret))
     }
+
+    /// The database's address: all that migrations need.
+    ///
+    /// # Errors
+    /// [`ConfigError::Missing`].
+    pub fn database(&self) -> Result<&SecretUrl, ConfigError> {
+        self.database_url.as_ref().ok_or_else(|| missing("database_url"))
+    }
+}
+
+fn missing(key: &'static str) -> ConfigError {
+    ConfigError::Missing { key, env: keys::find(key).map_or("", |known| known.env) }
 }
 
 impl std::str::FromStr for Secret {

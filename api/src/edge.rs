@@ -31,6 +31,7 @@ use crate::errors;
 use crate::side::failure;
 
 pub use address::{BadNetwork, Network};
+pub(crate) use allowance::data;
 pub use allowance::{Allowance, Meter};
 pub use origin::{BadOrigin, Origin};
 pub use settings::EdgeSettings;

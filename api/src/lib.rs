@@ -14,6 +14,7 @@ pub mod demo;
 pub mod edge;
 pub mod errors;
 pub mod event;
+pub mod health;
 pub mod input;
 pub mod ledger;
 pub mod metrics;

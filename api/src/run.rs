@@ -18,7 +18,7 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
         Command::Dev(options) => dev::run(options, cli.quiet).await,
         Command::Serve(flags) => serve::serve(&flags).await,
         Command::Worker(flags) => serve::worker(&flags).await,
-        Command::Migrate { action, settings } => serve::migrate(action, &settings).await,
+        Command::Migrate { action, dry_run, settings } => serve::migrate(action, dry_run, cli.quiet, &settings).await,
         Command::Schema { .. } => {
             print!("{}", crate::schema::sdl());
             Ok(())

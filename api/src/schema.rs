@@ -1,6 +1,6 @@
 //! The schema: what every module brings, under one roof.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Context, MergedObject, MergedSubscription, Object, Request, Response, Schema};
@@ -10,11 +10,11 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use crate::access::{Gate, Root};
 use crate::app::App;
 use crate::booking::{BookingMutation, BookingQuery};
-use crate::edge::Meter;
+use crate::edge::{self, Meter};
 use crate::errors::ApiError;
 use crate::event::{EventQuery, EventSubscription};
 use crate::ledger::LedgerQuery;
-use crate::metrics;
+use crate::metrics::{self, Subscribed, Transport};
 use crate::node::{Node, NodeQuery};
 use crate::payment::{PaymentMutation, PaymentQuery};
 use crate::product::{ProductMutation, ProductQuery};
@@ -24,7 +24,7 @@ use crate::scalars::DateTime;
 use crate::settlement::{SettlementMutation, SettlementQuery};
 use crate::shop_order::{ShopOrderMutation, ShopOrderQuery, ShopOrderSubscription};
 use crate::stock::{StockMutation, StockQuery, StockSubscription};
-use crate::transport::GraphQl;
+use crate::transport::{GraphQl, RequestMeta};
 use crate::user::{UserMutation, UserQuery};
 use crate::vehicle::{VehicleMutation, VehicleQuery};
 use tracing::Instrument as _;
@@ -152,10 +152,19 @@ impl GraphQl for Served {
     fn subscribe(&self, mut request: Request) -> BoxStream<'static, Response> {
         let (schema, meter) = (self.0.clone(), self.2.clone());
         let begun = async move {
-            match charged(meter.as_ref(), &mut request).await {
-                Some(refused) => stream::once(std::future::ready(refused)).left_stream(),
-                None => schema.execute_stream(request).right_stream(),
+            if let Some(refused) = charged(meter.as_ref(), &mut request).await {
+                metrics::executed(OperationType::Subscription, "limited", Duration::ZERO);
+                return stream::once(std::future::ready(refused)).left_stream();
             }
+            metrics::executed(OperationType::Subscription, "ok", Duration::ZERO);
+            let socket = edge::data::<RequestMeta>(&request).is_some_and(|meta| meta.socket);
+            let open = Subscribed::over(if socket { Transport::WebSocket } else { Transport::Sse });
+            // Counted for as long as the stream is there.
+            let counted = move |response| {
+                let _ = &open;
+                response
+            };
+            schema.execute_stream(request).map(counted).right_stream()
         };
         Box::pin(begun.flatten_stream())
     }

@@ -45,6 +45,7 @@ pub use filter::{EventFilter, EventPage, Order};
 pub use leaf::{LEAF_FORMAT, LeafError, LeafRecord, MAX_LEAF_BYTES, payload_digest};
 pub use log::{Log, MAX_READ};
 pub use merkle::Frontier;
+pub use migrations::{SchemaStatus, schema_status};
 pub use recorded::Recorded;
 pub use roles::migrate;
 pub use seal::{KeyError, subject};

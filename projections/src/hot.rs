@@ -4,6 +4,7 @@
 //! every node then goes on with what it knows itself.
 
 mod memory;
+mod ping;
 mod redis;
 
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 pub use self::memory::Memory;
+pub use self::ping::{PingError, ping};
 pub use self::redis::{BadUrl, Redis};
 
 /// The hot store of one book. Nothing here fails: what cannot be known is answered as if it had never been said.

@@ -112,7 +112,8 @@ fn refused(seconds: u64) -> Response {
     response
 }
 
-fn data<T: 'static>(request: &Request) -> Option<&T> {
+/// What travels with a request, by its type.
+pub(crate) fn data<T: 'static>(request: &Request) -> Option<&T> {
     request.data.get(&TypeId::of::<T>()).and_then(|value| value.downcast_ref())
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use commands::Ids;
-use eventlog::{Config as LogConfig, KeySource, Log, StoreUrl};
+use eventlog::{Config as LogConfig, KeySource, Log, SchemaStatus, StoreUrl};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -24,8 +24,7 @@ fn settings(flags: &SettingFlags, values: &crate::config::Flags) -> Result<Setti
 }
 
 fn store(config: &Config) -> Result<StoreUrl, Failed> {
-    let (url, _) = config.production()?;
-    url.0.parse().map_err(|error| Failed::new(Exit::Usage, error, "postgres://user@host/database or sqlite://FOLDER"))
+    config.database()?.0.parse().map_err(|error| Failed::new(Exit::Usage, error, "postgres://user@host/database or sqlite://FOLDER"))
 }
 
 fn options(config: &Config, workers: bool) -> Result<Options, Failed> {
@@ -144,21 +143,37 @@ pub(super) async fn worker(flags: &ServerFlags) -> Result<(), Failed> {
     Ok(())
 }
 
-pub(super) async fn migrate(action: MigrateAction, flags: &SettingFlags) -> Result<(), Failed> {
+pub(super) async fn migrate(action: MigrateAction, dry_run: bool, quiet: bool, flags: &SettingFlags) -> Result<(), Failed> {
     let config = Config::read(&settings(flags, &flags.flags())?)?;
-    let (_, secret) = config.production()?;
-    match action {
-        MigrateAction::Up => {
+    let url = store(&config)?;
+    let status = eventlog::schema_status(&url).await.map_err(|error| unavailable(error, DATABASE_HINT))?;
+    let SchemaStatus { found, known, missing } = &status;
+    if found > known {
+        let error = format!("the database's schema ({found}) is newer than this program ({known})");
+        return Err(Failed::new(Exit::Refused, error, "use the newer program"));
+    }
+    let say = |line: String| if !quiet { println!("{line}") };
+    if missing.is_empty() {
+        say(format!("the schema is up to date ({found})"));
+        // Rights of the application's role may be missing all the same.
+        return if action == MigrateAction::Up && !dry_run { migrate_now(&config).await } else { Ok(()) };
+    }
+    let names = missing.join(", ");
+    match (action, dry_run) {
+        (MigrateAction::Up, false) => {
             migrate_now(&config).await?;
-            println!("the schema is up to date");
+            say(format!("the schema is up to date ({known}); applied: {names}"));
+            Ok(())
         }
-        MigrateAction::Status => {
-            let log = Log::open(LogConfig { url: store(&config)?, secret: secret.0, migrate: false, keys: KeySource::Absent }).await;
-            log.map_err(|error| unavailable(error, "run `daybook migrate up`"))?.close().await;
-            println!("the schema is up to date");
+        (MigrateAction::Up, true) => {
+            say(format!("schema {found}; would apply up to {known}: {names}"));
+            Ok(())
+        }
+        (MigrateAction::Status, _) => {
+            let error = format!("the schema ({found}) is older than this program needs ({known}); missing: {names}");
+            Err(Failed::new(Exit::Refused, error, "run `daybook migrate up`"))
         }
     }
-    Ok(())
 }
 
 pub(super) fn show(flags: &SettingFlags, sources: bool) -> Result<(), Failed> {
@@ -173,7 +188,7 @@ pub(super) async fn doctor(flags: &SettingFlags, json: bool) -> Result<(), Faile
     let (_, secret) = config.production()?;
     let log = Log::open(LogConfig { url: store(&config)?, secret: secret.0, migrate: false, keys: keys(&config)? }).await;
     let redis = match &config.redis_url {
-        Some(url) => projections::hot::Redis::open(&url.0, "daybook").map(|_| "address is well-formed").map_err(|e| e.to_string()),
+        Some(url) => projections::hot::ping(&url.0).await.map(|()| "answers").map_err(|e| e.to_string()),
         None => Ok("not configured: hot models are kept in process"),
     };
     let folder = tokio::fs::create_dir_all(&config.data).await.map(|()| "writable").map_err(|e| e.to_string());

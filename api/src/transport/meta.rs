@@ -30,6 +30,8 @@ pub struct RequestMeta {
     pub traceparent: Option<String>,
     /// The client's address. Personal data: in a log line only as `ip`, for operators.
     pub remote: Option<IpAddr>,
+    /// Does it come over a WebSocket?
+    pub socket: bool,
 }
 
 impl RequestMeta {
@@ -42,6 +44,7 @@ impl RequestMeta {
             language: text(headers, &header::ACCEPT_LANGUAGE).map_or(Language::Ko, preferred_language),
             consistency: text(headers, &CONSISTENCY_HEADER).map(str::to_owned),
             traceparent: text(headers, &HeaderName::from_static("traceparent")).filter(|t| is_traceparent(t)).map(str::to_owned),
+            socket: headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket")),
             remote: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip()),
         }
     }

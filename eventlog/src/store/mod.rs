@@ -17,6 +17,7 @@ use crate::config::{Config, StoreUrl};
 use crate::error::LogError;
 use crate::filter::{Query, Value};
 use crate::memory::Memory;
+use crate::migrations;
 use crate::outcome::{Append, Expected, Found, Outcome, StoredReceipt, StreamHead};
 use crate::plan::Plan;
 use crate::recorded::{EVENT_COLUMNS, EventRow, Recorded, signed, unsigned};
@@ -124,6 +125,14 @@ impl Store {
             Err(_) => memory.forget(),
         }
         done
+    }
+
+    /// Is the schema still this program's?
+    pub(crate) async fn check_schema(&self) -> Result<(), LogError> {
+        match self {
+            Self::Sqlite(store) => migrations::current_sqlite(&mut *store.readers.acquire().await?).await,
+            Self::Postgres(store) => migrations::current_postgres(&mut *store.readers.acquire().await?).await,
+        }
     }
 
     pub(crate) async fn close(&self) {

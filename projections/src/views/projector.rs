@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::backoff::Backoff;
@@ -122,7 +123,17 @@ impl<E: Send + Sync + 'static> Projector<E> {
         Ok(self.lead.as_mut())
     }
 
-    async fn apply(&mut self, mut batch: Batch<E>) -> Result<Step, ViewError> {
+    /// In a span that links to the commands behind the events, for whoever collects spans (OBS-06).
+    async fn apply(&mut self, batch: Batch<E>) -> Result<Step, ViewError> {
+        let projection = self.model.definition.name;
+        let span = tracing::trace_span!(target: "daybook::trace", "project", projection, links = tracing::field::Empty);
+        if !span.is_disabled() {
+            span.record("links", batch.traces());
+        }
+        self.write(batch).instrument(span).await
+    }
+
+    async fn write(&mut self, mut batch: Batch<E>) -> Result<Step, ViewError> {
         let (db, definition) = (self.views.db(), &self.model.definition);
         let docs = stored(&self.views, &self.model, &batch.keys()).await?;
         let Some(lead) = self.lead.as_mut() else { return Ok(Step::Denied) };

@@ -10,7 +10,8 @@ struct Metrics {
 }
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
-    let effects = IntCounterVec::new(Opts::new("daybook_effects_total", "Calls to services outside, by what they came to."), &["service", "outcome"]);
+    let effects =
+        IntCounterVec::new(Opts::new("daybook_effects_total", "Calls to services outside, by what they came to."), &["service", "outcome"]);
     let open = IntGaugeVec::new(Opts::new("daybook_breaker_open", "1 while the service is left alone, else 0."), &["service"]);
     let metrics = Metrics {
         effects: effects.unwrap_or_else(|_| unreachable!("names and labels are well-formed")),

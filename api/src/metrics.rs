@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use async_graphql::parser::types::OperationType;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use prometheus::{Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, TextEncoder};
 use projections::models::balances::{self, AsOf};
+use prometheus::{Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, TextEncoder};
 
 use crate::app::App;
 

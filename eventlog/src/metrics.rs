@@ -26,8 +26,11 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         commands: counters("daybook_commands_total", "Commands by what became of them.", &["command", "outcome"]),
         duration: histogram("daybook_command_duration_seconds", "From a command to its answer.", &SECONDS),
         events: counters("daybook_events_appended_total", "Events appended by this process.", &["type"]),
-        conflicts: IntCounter::new("daybook_append_conflicts_total", "Commands that had to be decided again because another writer was faster.")
-            .unwrap_or_else(|_| unreachable!("the name is well-formed")),
+        conflicts: IntCounter::new(
+            "daybook_append_conflicts_total",
+            "Commands that had to be decided again because another writer was faster.",
+        )
+        .unwrap_or_else(|_| unreachable!("the name is well-formed")),
         batch: histogram("daybook_append_batch_size", "Commands in one append.", &COMMANDS_A_BATCH),
     };
     let collectors: [Box<dyn prometheus::core::Collector>; 5] = [

@@ -77,7 +77,8 @@ impl Sdl {
                 Some(TypeKind::InputObject(input)) => {
                     let wanted = input.fields.iter().map(|field| &field.node);
                     let wanted = wanted.filter(|field| !field.ty.node.nullable || known(&field.name.node).is_some());
-                    let fields: Map<_, _> = wanted.map(|field| (field.name.node.to_string(), self.value(&field.name.node, &field.ty.node, known))).collect();
+                    let fields: Map<_, _> =
+                        wanted.map(|field| (field.name.node.to_string(), self.value(&field.name.node, &field.ty.node, known))).collect();
                     Value::Object(fields)
                 }
                 Some(TypeKind::Enum(values)) => json!(values.values[0].node.value.node),

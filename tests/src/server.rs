@@ -97,7 +97,11 @@ impl Daybook {
             self.url = format!("http://127.0.0.1:{port}");
             let mut command = self.configured();
             // Tests ask more often than anybody may; those of the limits turn them on.
-            command.arg("serve").env("DAYBOOK_LISTEN", format!("127.0.0.1:{port}")).env("DAYBOOK_LIMITS", "off").envs(self.settings.iter().copied());
+            command
+                .arg("serve")
+                .env("DAYBOOK_LISTEN", format!("127.0.0.1:{port}"))
+                .env("DAYBOOK_LIMITS", "off")
+                .envs(self.settings.iter().copied());
             let mut process = Process::spawn(&mut command, &self.log());
             let until = Instant::now() + START;
             while process.is_running() {

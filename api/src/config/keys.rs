@@ -62,7 +62,12 @@ pub const KEYS: &[Key] = &[
     key("limit_address_per_minute", "DAYBOOK_LIMIT_ADDRESS_PER_MINUTE", Some("100"), "how much one address may call in a minute"),
     key("limit_user_per_hour", "DAYBOOK_LIMIT_USER_PER_HOUR", Some("1000"), "how much one user may call in an hour"),
     key("trusted_proxies", "DAYBOOK_TRUSTED_PROXIES", None, "addresses or networks of our proxies, as 10.0.0.0/8,192.168.1.7"),
-    key("cors_origins", "DAYBOOK_CORS_ORIGINS", None, "origins of web pages that may call, as https://app.example.org,http://localhost:3000"),
+    key(
+        "cors_origins",
+        "DAYBOOK_CORS_ORIGINS",
+        None,
+        "origins of web pages that may call, as https://app.example.org,http://localhost:3000",
+    ),
     key("tls_cert", "DAYBOOK_TLS_CERT", None, "a PEM file with the certificate and its chain, for TLS without a proxy"),
     key("tls_key", "DAYBOOK_TLS_KEY", None, "a PEM file with the certificate's private key"),
     key("redirect_listen", "DAYBOOK_REDIRECT_LISTEN", None, "a second address, as 0.0.0.0:80, that sends plain HTTP to public_url"),

@@ -132,13 +132,7 @@ fn weight(request: &mut Request) -> u64 {
     of_set(document, root, &operation.node.selection_set.node, &mut fragments, 0).max(1)
 }
 
-fn of_set<'d>(
-    document: &'d ExecutableDocument,
-    root: Root,
-    set: &'d SelectionSet,
-    known: &mut HashMap<&'d str, u64>,
-    depth: usize,
-) -> u64 {
+fn of_set<'d>(document: &'d ExecutableDocument, root: Root, set: &'d SelectionSet, known: &mut HashMap<&'d str, u64>, depth: usize) -> u64 {
     if depth > MAX_DEPTH {
         return 0;
     }
@@ -182,7 +176,10 @@ mod tests {
         assert_eq!(weighs("{ me { id name } }"), 1);
         assert_eq!(weighs("{ a: me { id } b: me { id } }"), 2);
         assert_eq!(weighs("mutation { login(input: {}) { receipt { position } } }"), 5);
-        assert_eq!(weighs("{ ...F ... on Query { me { id } } } fragment F on Query { me { id } ...G } fragment G on Query { vehicle { id } }"), 3);
+        assert_eq!(
+            weighs("{ ...F ... on Query { me { id } } } fragment F on Query { me { id } ...G } fragment G on Query { vehicle { id } }"),
+            3
+        );
         assert_eq!(weighs("{"), 1);
         assert_eq!(weighs("query A { me { id } } query B { me { id } }"), 1);
     }

@@ -86,7 +86,9 @@ mod tests {
         for text in ["https://app.example.org", "http://localhost:3000", "HTTPS://App.Example.org"] {
             assert!(text.parse::<Origin>().is_ok(), "{text}");
         }
-        for text in ["*", "https://*.example.org", "https://example.org/", "https://example.org/x", "null", "", "ftp://example.org", "example.org"] {
+        for text in
+            ["*", "https://*.example.org", "https://example.org/", "https://example.org/x", "null", "", "ftp://example.org", "example.org"]
+        {
             assert!(text.parse::<Origin>().is_err(), "{text}");
         }
         assert_eq!(Origin::of_url("https://api.example.org/base/").map(|o| o.to_string()).as_deref(), Some("https://api.example.org"));

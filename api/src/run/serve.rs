@@ -82,7 +82,8 @@ pub(super) async fn open_for(flags: &SettingFlags) -> Result<Book, Failed> {
 
 fn read(flags: &ServerFlags) -> Result<Config, Failed> {
     let config = Config::read(&settings(&flags.settings, &flags.flags())?)?;
-    observe::start(&config.log, config.door.otlp_endpoint.as_deref()).map_err(|e| Failed::new(Exit::Usage, e, "check log and otlp_endpoint"))?;
+    observe::start(&config.log, config.door.otlp_endpoint.as_deref())
+        .map_err(|e| Failed::new(Exit::Usage, e, "check log and otlp_endpoint"))?;
     Ok(config)
 }
 
@@ -152,7 +153,11 @@ pub(super) async fn migrate(action: MigrateAction, dry_run: bool, quiet: bool, f
         let error = format!("the database's schema ({found}) is newer than this program ({known})");
         return Err(Failed::new(Exit::Refused, error, "use the newer program"));
     }
-    let say = |line: String| if !quiet { println!("{line}") };
+    let say = |line: String| {
+        if !quiet {
+            println!("{line}")
+        }
+    };
     if missing.is_empty() {
         say(format!("the schema is up to date ({found})"));
         // Rights of the application's role may be missing all the same.

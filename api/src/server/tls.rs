@@ -42,3 +42,23 @@ pub fn acceptor(certificates: &Path, key: &Path) -> Result<TlsAcceptor, TlsError
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_certificate_is_named_and_never_shown() {
+        let folder = std::env::temp_dir().join(format!("daybook-tls-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir(&folder).unwrap();
+        let (empty, absent) = (folder.join("empty.pem"), folder.join("absent.pem"));
+        std::fs::write(&empty, "not a certificate").unwrap();
+        for (certificate, named) in [(&empty, "empty.pem"), (&absent, "absent.pem")] {
+            let error = acceptor(certificate, &empty).err().unwrap().to_string();
+            assert!(error.contains(named) && !error.contains("not a certificate"), "{error}");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use async_graphql::parser::types::FieldDefinition;
 use api::access::{Over, RULES, Root, Rule, Standing, Who};
+use async_graphql::parser::types::FieldDefinition;
 use daybook_tests::sdl::{Sdl, named};
 use daybook_tests::server::{Client, Daybook, Outcome, Socket, Variant, daybook};
 use domain::user::Role;

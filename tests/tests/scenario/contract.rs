@@ -153,7 +153,8 @@ fn every_subscription_can_be_taken_up_again() {
         if !field.arguments.iter().any(|argument| argument.node.name.node == "after" && argument.node.ty.to_string() == "String") {
             findings.push(format!("{name} does not take after"));
         }
-        let cursor = sdl.fields(named(&field.ty.node)).into_iter().find(|field| field.name.node == "cursor").map(|field| field.ty.to_string());
+        let cursor =
+            sdl.fields(named(&field.ty.node)).into_iter().find(|field| field.name.node == "cursor").map(|field| field.ty.to_string());
         if cursor.as_deref() != Some("String!") {
             findings.push(format!("{name} gives items without a cursor"));
         }
@@ -169,7 +170,9 @@ fn nothing_that_counts_is_inexact() {
         for field in sdl.fields(owner) {
             let arguments = field.arguments.iter().map(|argument| (argument.node.name.node.as_str(), &argument.node.ty.node));
             let values = arguments.chain([(field.name.node.as_str(), &field.ty.node)]);
-            findings.extend(values.filter(|(name, ty)| inexact(name, ty)).map(|(name, _)| format!("{owner}.{}: {name} is a Float", field.name)));
+            findings.extend(
+                values.filter(|(name, ty)| inexact(name, ty)).map(|(name, _)| format!("{owner}.{}: {name} is a Float", field.name)),
+            );
         }
         let inputs = sdl.inputs(owner).into_iter().filter(|input| inexact(&input.name.node, &input.ty.node));
         findings.extend(inputs.map(|input| format!("{owner}.{} is a Float", input.name)));

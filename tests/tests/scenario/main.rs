@@ -5,6 +5,7 @@
 mod authorisation;
 mod bad_input;
 mod cast;
+mod cli;
 mod closing;
 mod contention;
 mod contract;

@@ -66,7 +66,9 @@ fn metrics_have_their_names_and_no_labels_but_bounded_ones() {
     let missing: Vec<_> = NAMES.iter().filter(|name| !told.contains(*name) && !absent.contains(*name)).collect();
     assert!(missing.is_empty(), "{missing:?} are missing in\n{metrics}");
     let ours = metrics.lines().filter(|line| line.starts_with("daybook_"));
-    for label in ours.filter_map(|line| line.split_once('{')?.1.split_once('}')).flat_map(|(labels, _)| labels.split("\",").map(str::to_owned)) {
+    for label in
+        ours.filter_map(|line| line.split_once('{')?.1.split_once('}')).flat_map(|(labels, _)| labels.split("\",").map(str::to_owned))
+    {
         let name = label.split('=').next().unwrap_or_default();
         assert!(LABELS.contains(&name) || name == "le", "{label}");
     }
@@ -93,7 +95,10 @@ fn collector() -> (String, mpsc::Receiver<String>) {
             let mut part = [0; 65_536];
             loop {
                 let text = String::from_utf8_lossy(&heard).into_owned();
-                let length = text.to_lowercase().split_once("content-length: ").and_then(|(_, rest)| rest.split("\r\n").next()?.parse::<usize>().ok());
+                let length = text
+                    .to_lowercase()
+                    .split_once("content-length: ")
+                    .and_then(|(_, rest)| rest.split("\r\n").next()?.parse::<usize>().ok());
                 if let (Some(length), Some((_, body))) = (length, text.split_once("\r\n\r\n"))
                     && body.len() >= length
                 {

@@ -47,9 +47,14 @@ pub(super) async fn serve(listener: TcpListener, routes: Router, tls: Option<Tls
         let (routes, tls, draining, open) = (routes.clone(), tls.clone(), draining.clone(), open.clone());
         tokio::spawn(async move {
             match tls {
-                None => connection(stream, routes, (peer, OverTls(false)), draining).await,
+                None if speaks(&stream).await => connection(stream, routes, (peer, OverTls(false)), builder(), draining).await,
+                None => {}
                 Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => connection(stream, routes, (peer, OverTls(true)), draining).await,
+                    Ok(Ok(stream)) => {
+                        let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                        let builder = if two { builder().http2_only() } else { builder().http1_only() };
+                        connection(stream, routes, (peer, OverTls(true)), builder, draining).await;
+                    }
                     // A client that does not speak TLS, or not in time: nobody of ours.
                     Ok(Err(_)) | Err(_) => {}
                 },
@@ -84,8 +89,27 @@ async fn next(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStrea
     }
 }
 
-async fn connection<S>(stream: S, routes: Router, (peer, over): (SocketAddr, OverTls), mut draining: watch::Receiver<bool>)
-where
+/// Does the client say anything, in time? Which version of HTTP it speaks is read without a clock.
+async fn speaks(stream: &TcpStream) -> bool {
+    matches!(tokio::time::timeout(HEADERS, stream.peek(&mut [0])).await, Ok(Ok(1..)))
+}
+
+/// HTTP/1.1 and HTTP/2 with our limits.
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(MAX_HEADER_BYTES);
+    let max_header_list = u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(ARE_YOU_THERE).max_header_list_size(max_header_list);
+    builder
+}
+
+async fn connection<S>(
+    stream: S,
+    routes: Router,
+    (peer, over): (SocketAddr, OverTls),
+    builder: Builder<TokioExecutor>,
+    mut draining: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let answer = service_fn(move |request: hyper::Request<Incoming>| {
@@ -94,10 +118,6 @@ where
         request.extensions_mut().insert(over);
         routes.clone().oneshot(request)
     });
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(MAX_HEADER_BYTES);
-    let max_header_list = u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(ARE_YOU_THERE).max_header_list_size(max_header_list);
     let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), answer));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -10,6 +10,7 @@ pub mod objects;
 pub mod outbox;
 pub mod provider;
 pub mod sandbox;
+pub mod settlements;
 
 use std::pin::Pin;
 
@@ -24,6 +25,8 @@ pub use provider::{
 pub use sandbox::{
     Book, BookError, BusinessClock, Call, Entry, Fault, Notice, NoticeHook, OrderTotal, Outcome, Sandbox, SandboxFiles, ScriptFull, Subject,
 };
+
+pub use settlements::{BadReport, SettlementReports, SettlementRow};
 
 /// A boxed future, so that the traits here stay object-safe.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -30,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kernel::Timestamp;
+use kernel::jiff::civil::Date;
 
 pub use book::{Book, BookError, Entry, OrderTotal, Outcome, Subject};
 pub use fault::{Call, Fault, ScriptFull};
@@ -42,6 +43,7 @@ use crate::provider::{
     Answer, CancelRequest, Cancellation, ConfirmRequest, Confirmation, PaymentProvider, PayoutBank, PayoutOrder, PayoutResult, PayoutState,
     ProviderError, ProviderPayment,
 };
+use crate::settlements::{SettlementReports, of_book};
 
 /// The business clock.
 pub type BusinessClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -80,6 +82,8 @@ pub struct Sandbox(Arc<Inner>);
 
 struct Inner {
     clock: BusinessClock,
+    /// Where the provider's book is read again for its settlement reports.
+    provider_book: PathBuf,
     payments: Counter<Payments>,
     payouts: Counter<Payouts>,
     notice: Mutex<Option<NoticeHook>>,
@@ -93,7 +97,8 @@ impl Sandbox {
     pub fn open(files: &SandboxFiles, clock: BusinessClock) -> Result<Self, BookError> {
         let payments = Counter::open(&files.provider, |subject| !matches!(subject, Subject::Payout { .. }), Payments::replay)?;
         let payouts = Counter::open(&files.bank, |subject| matches!(subject, Subject::Payout { .. }), Payouts::replay)?;
-        Ok(Self(Arc::new(Inner { clock, payments, payouts, notice: Mutex::new(None) })))
+        let provider_book = files.provider.clone();
+        Ok(Self(Arc::new(Inner { clock, provider_book, payments, payouts, notice: Mutex::new(None) })))
     }
 
     /// Sets whom to tell of captures, in place of whoever was told before. A capture whose answer was lost is not told of:
@@ -131,6 +136,17 @@ impl Sandbox {
 impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Sandbox")
+    }
+}
+
+impl SettlementReports for Sandbox {
+    fn settlements(&self, from: Date, to: Date) -> Answer<'_, Vec<u8>> {
+        Box::pin(async move {
+            let path = self.0.provider_book.clone();
+            let read = move || Book::read(&path).map_err(|error| error.to_string()).and_then(|book| of_book(&book, from, to));
+            let report = tokio::task::spawn_blocking(read).await.map_err(ProviderError::unknown)?;
+            report.map_err(ProviderError::unknown)
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adapters::{Messenger, ObjectStore};
+use adapters::{Messenger, ObjectStore, SettlementReports};
 use commands::Context;
 use futures_util::future::BoxFuture;
 use kernel::Timestamp;
@@ -19,6 +19,8 @@ pub struct App {
     pub ctx: Context,
     /// Read models.
     pub views: Views,
+    /// Reactions that do not go through.
+    pub letters: projections::process::Letters,
     /// What is hot and may be lost.
     pub hot: Arc<dyn Hot>,
     /// Signs and verifies.
@@ -27,6 +29,8 @@ pub struct App {
     pub passwords: Passwords,
     /// Photos.
     pub objects: Arc<dyn ObjectStore>,
+    /// The payment provider's settlement reports, where this process talks to it.
+    pub reports: Option<Arc<dyn SettlementReports>>,
     /// Mail and SMS.
     pub messenger: Arc<dyn Messenger>,
     /// Where clients reach us, without a slash at the end.

@@ -13,7 +13,7 @@ use kernel::jiff::SignedDuration;
 use projections::hot::{Hot, Memory, Redis};
 use projections::models;
 use projections::process::{BusinessClock, Runtime};
-use projections::processes::{BookingDeadlines, Desk, Geocoding, Outside, ProviderCalls, Settlements, ShopOrderDeadlines};
+use projections::processes::{Accounts, BookingDeadlines, Desk, Geocoding, Outside, ProviderCalls, Settlements, ShopOrderDeadlines};
 use projections::views::{Views, Workers};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Notify;
@@ -169,12 +169,13 @@ pub fn desk(ctx: &Context, sandbox: &Sandbox, breakers: bool) -> Desk {
 /// Every process of the business.
 #[must_use]
 pub fn processes(views: &Views, desk: Desk, clock: impl BusinessClock) -> projections::process::Builder<Desk> {
-    Runtime::builder(views, desk, clock)
+    Runtime::builder(views, desk.reading(views), clock)
         .process::<BookingDeadlines>()
         .process::<ShopOrderDeadlines>()
         .process::<ProviderCalls>()
         .process::<Settlements>()
         .process::<Geocoding>()
+        .process::<Accounts>()
 }
 
 impl Book {
@@ -198,10 +199,12 @@ impl Book {
             keys: Keys::new(options.secret),
         };
         let movable = MovableClock::new(clock.clone());
-        let (mut runtime, mut workers) = (None, None);
+        let (mut runtime, mut workers, mut reports) = (None, None, None);
         if options.workers {
             workers = Some(Workers::start(&views));
-            let desk = desk(&ctx, &sandbox(&options.provider_book, &clock).await?, !options.advance_clock);
+            let sandbox = sandbox(&options.provider_book, &clock).await?;
+            reports = Some(Arc::new(sandbox.clone()) as Arc<dyn adapters::SettlementReports>);
+            let desk = desk(&ctx, &sandbox, !options.advance_clock);
             runtime = Some(Arc::new(processes(&views, desk, movable.clone()).start().await?));
         }
         let advance = runtime.clone().filter(|_| options.advance_clock).map(|runtime| {
@@ -215,11 +218,13 @@ impl Book {
         let tokens = Tokens::new(&options.secret);
         let app = App {
             ctx,
+            letters: projections::process::Letters::open(views.log().url()).await?,
             views,
             hot,
             tokens: if options.endless_tokens { tokens.with_endless() } else { tokens },
             passwords: Passwords::new()?,
             objects: Arc::new(FolderStore::open(options.data.join("photos"), adapters::objects::DEFAULT_MAX_BYTES)?),
+            reports,
             messenger: Arc::new(ConsoleMessenger::new()),
             public_url: options.public_url.as_str().into(),
             lockout: !options.endless_tokens,
@@ -236,6 +241,7 @@ impl Book {
         if let Some(workers) = self.workers {
             workers.stop().await;
         }
+        self.app.letters.close().await;
         self.app.views.close().await;
         self.app.ctx.log.close().await;
     }

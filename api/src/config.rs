@@ -147,6 +147,10 @@ pub struct Config {
     pub workers: bool,
     /// Answer `__schema`?
     pub introspection: bool,
+    /// The points that one caller's operations may cost in a minute; 0 for no end.
+    pub cost_per_minute: Option<u64>,
+    /// A file with the only documents that are executed.
+    pub documents: Option<PathBuf>,
     /// Filter of log lines, as `info,sqlx=warn`.
     pub log: String,
     /// The name of this log in its signed tree heads.
@@ -178,6 +182,8 @@ impl Config {
             migrate: settings.switch("migrate")?,
             workers: settings.switch("workers")?,
             introspection: settings.switch("introspection")?,
+            cost_per_minute: settings.optional("cost_per_minute")?,
+            documents: settings.optional("documents")?,
             log: settings.required("log")?,
             origin: settings.required("origin")?,
             door: Door::read(settings)?,

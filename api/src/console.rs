@@ -1,5 +1,7 @@
 //! The page at `/`: what runs here and how to talk to it. Server-rendered, no script, nothing from elsewhere.
 
+use std::collections::BTreeMap;
+
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{Html, IntoResponse};
@@ -32,6 +34,8 @@ pub struct Facts {
     pub rows: Vec<(String, String)>,
     /// A command to copy; a query of the schema's name without one.
     pub example: Option<String>,
+    /// What stands in the places of the examples at `/graphiql`, by name.
+    pub fills: BTreeMap<String, String>,
 }
 
 /// The page at `/`.
@@ -57,7 +61,8 @@ pub fn page(facts: &Facts) -> String {
     let url = escaped(facts.url.trim_end_matches('/'));
     let address = |path: &str, about: &str| format!("<tr><td><a href=\"{url}{path}\"><code>{path}</code></a></td><td>{about}</td></tr>");
     let addresses = [
-        address("/graphql", "GraphQL: POST, GET for queries, WebSocket (<code>graphql-transport-ws</code>)"),
+        address("/graphql", "GraphQL: POST, GET for queries, WebSocket (<code>graphql-transport-ws</code>), server-sent events"),
+        address("/graphiql", "GraphiQL, with examples to start from"),
         address("/livez", "is the process alive"),
         address("/readyz", "may it be sent requests"),
     ];
@@ -96,9 +101,12 @@ mod tests {
             mode: "dev <SQLite>".to_owned(),
             rows: vec![("data".to_owned(), "/tmp/\"x\"".to_owned())],
             example: None,
+            fills: BTreeMap::new(),
         };
         let html = page(&facts);
-        for part in ["http://127.0.0.1:4480/graphql", "/livez", "/readyz", "dev &lt;SQLite&gt;", "/tmp/&quot;x&quot;", "curl -s"] {
+        for part in
+            ["http://127.0.0.1:4480/graphql", "/graphiql", "/livez", "/readyz", "dev &lt;SQLite&gt;", "/tmp/&quot;x&quot;", "curl -s"]
+        {
             assert!(html.contains(part), "{part}");
         }
         assert!(!html.contains("<script") && !html.contains("https://") && !html.contains("4480//"));

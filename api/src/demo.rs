@@ -156,8 +156,11 @@ async fn list(app: &App, ctx: &Context, host: UserId, car: Car) -> Result<(), An
     Ok(())
 }
 
-/// Signs a demo user in, with an access token that does not end.
-async fn token(app: &App, user: UserId) -> Result<String, AnyError> {
+/// Signs a user in, with an access token that does not end: for the demo, and for measuring.
+///
+/// # Errors
+/// The log's, or the signer's.
+pub async fn token(app: &App, user: UserId) -> Result<String, AnyError> {
     let now = real_now();
     let login = commands::session::Login { proven: Some(user), device: Some("demo".to_owned()) };
     let session = commands::session::login(&app.ctx, &caller(None), &login, now).await?.value.session;

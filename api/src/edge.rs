@@ -21,7 +21,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use kernel::Refused;
@@ -97,7 +97,7 @@ async fn answer(edge: &Edge, request: Request, next: Next, trusted: bool) -> Res
         Some(refused) => refused,
         None if origin::is_preflight(&request) => StatusCode::NO_CONTENT.into_response(),
         None => match edge.over_limit(edge.counted(&request)).await {
-            Some(seconds) => too_often(seconds, request.uri().path()),
+            Some(seconds) => too_often(seconds, request.uri().path(), request.headers()),
             None => next.run(body::timed(request)).await,
         },
     };
@@ -120,8 +120,8 @@ impl Edge {
     }
 }
 
-fn too_often(seconds: u64, path: &str) -> Response {
-    let mut response = failure(&errors::limited(seconds), path);
+fn too_often(seconds: u64, path: &str, asked: &HeaderMap) -> Response {
+    let mut response = failure(errors::limited(seconds), path, asked);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     response
 }
@@ -134,7 +134,7 @@ impl EdgeSettings {
         }
         let path = request.uri().path();
         if !origin::is_welcome(self, request) || origin::is_foreign_with_cookies(request) {
-            return Some(failure(&Refused::code(errors::FORBIDDEN), path));
+            return Some(failure(Refused::code(errors::FORBIDDEN), path, request.headers()));
         }
         None
     }

@@ -14,6 +14,7 @@ use crate::errors::ApiError;
 use crate::reading::{Reader, token};
 use crate::scalars::{BigInt, DateTime, Json};
 pub use subscription::{EventSubscription, watch};
+pub(crate) use subscription::{start, tail};
 
 /// Who may read the log.
 pub const LOG_READERS: [Role; 3] = [Role::Auditor, Role::Finance, Role::Engineer];

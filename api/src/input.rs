@@ -32,6 +32,15 @@ impl Reader<'_> {
         self.anyone(key)
     }
 
+    /// The viewer as a caller of a command that nobody does for another: not by an API key.
+    ///
+    /// # Errors
+    /// AUTH002, AUTH010 for a program, or SYS003 for an impossible key.
+    pub fn in_person(&self, key: Option<String>) -> Result<Caller, ExecuteError> {
+        let caller = self.caller(key)?;
+        if self.viewer.session.is_some() { Ok(caller) } else { Err(invalid(Refused::code(crate::errors::FORBIDDEN))) }
+    }
+
     /// The viewer as a caller of a command that is open to all.
     ///
     /// # Errors

@@ -8,15 +8,19 @@ use projections::models::journal::key as entry_key;
 use projections::models::{AccountBalances, BalanceRow, Journal, JournalRow};
 use projections::views::{Direction, Query};
 
+mod explain;
 mod moment;
 mod query;
+mod statement;
 mod trial;
 
 use crate::errors::ApiError;
 use crate::event::EventNode;
 use crate::reading::{Reader, from_view};
 use crate::scalars::{BigInt, DateTime, Money};
+pub use explain::ExplainQuery;
 pub use query::LedgerQuery;
+pub use statement::StatementQuery;
 pub use trial::{TrialBalance, TrialBalanceCurrency};
 
 /// Who reads the books.
@@ -40,6 +44,15 @@ impl From<Booked> for Side {
         match side {
             Booked::Debit => Self::Debit,
             Booked::Credit => Self::Credit,
+        }
+    }
+}
+
+impl From<Side> for Booked {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Debit => Self::Debit,
+            Side::Credit => Self::Credit,
         }
     }
 }
@@ -112,6 +125,26 @@ impl JournalEntryNode {
     /// Its lines; debits equal credits in every currency.
     async fn postings(&self) -> Vec<Posting> {
         self.0.postings.iter().map(Into::into).collect()
+    }
+
+    /// What it is about: a booking, an order, a refund, a payout, by its id.
+    async fn reference(&self) -> &str {
+        &self.0.reference
+    }
+
+    /// Who caused the event that posted it, as the log names them.
+    async fn actor(&self) -> &str {
+        &self.0.actor
+    }
+
+    /// The command that the event came from.
+    async fn command_id(&self) -> ID {
+        ID(self.0.command_id.to_string())
+    }
+
+    /// The payment provider's or bank's own key of what it did; null where nobody outside took part.
+    async fn provider_reference(&self) -> Option<&str> {
+        self.0.provider_reference.as_deref()
     }
 
     /// The event that posted it.

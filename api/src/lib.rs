@@ -2,7 +2,12 @@
 //!
 //! Thin on purpose: it parses, asks `commands` and `projections`, and prints.
 
+// The schema is one type of all its parts, each nested in the next.
+#![recursion_limit = "256"]
+
 pub mod access;
+pub mod adjustment;
+pub mod api_key;
 pub mod app;
 pub mod booking;
 pub mod boot;
@@ -10,10 +15,15 @@ pub mod cli;
 pub mod config;
 pub mod connection;
 pub mod console;
+pub mod corporate;
+pub mod deadletter;
 pub mod demo;
 pub mod edge;
 pub mod errors;
 pub mod event;
+pub mod exchange_key;
+pub mod exports;
+pub mod graphiql;
 pub mod health;
 pub mod input;
 pub mod ledger;
@@ -24,13 +34,16 @@ pub mod node;
 pub mod observe;
 pub mod password;
 pub mod payment;
+pub mod period;
 pub mod product;
 pub mod projection;
 pub mod reading;
+pub mod recon;
 pub mod run;
 pub mod scalars;
 pub mod schema;
 pub mod server;
+pub mod session;
 pub mod settlement;
 pub mod shop_order;
 pub mod side;

@@ -4,13 +4,17 @@ use async_graphql::{Context, ID, Interface, Object};
 use domain::user::Role;
 use projections::models::{Bookings, Payments, Users, Vehicles};
 
+use crate::api_key::ApiKeyNode;
 use crate::booking::BookingNode;
+use crate::corporate::CorporateProfileNode;
 use crate::errors::ApiError;
 use crate::event::{EventNode, LOG_READERS};
+use crate::exchange_key::ExchangeKeyNode;
 use crate::ledger::{AccountBalanceNode, JournalEntryNode};
 use crate::payment::PaymentNode;
 use crate::product::ProductNode;
 use crate::reading::Reader;
+use crate::session::SessionNode;
 use crate::settlement::{PayoutNode, SettlementLineNode, SettlementNode};
 use crate::shop_order::ShopOrderNode;
 use crate::stock::StockLevelNode;
@@ -32,6 +36,14 @@ pub enum Node {
     VehicleSearchResult(VehicleSearchResultNode),
     /// A person.
     User(UserNode),
+    /// A session of yours.
+    Session(SessionNode),
+    /// A business.
+    CorporateProfile(CorporateProfileNode),
+    /// An API key of yours.
+    ApiKey(ApiKeyNode),
+    /// A key of an exchange of yours.
+    ExchangeKey(ExchangeKeyNode),
     /// A product.
     Product(ProductNode),
     /// The units of a product.
@@ -88,6 +100,10 @@ async fn find(reader: &Reader<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
             row.map(VehicleNode::new).map(Node::Vehicle)
         }
         "user" => reader.get::<Users>(id).await?.map(UserNode::new).map(Node::User),
+        "session" => SessionNode::find(reader, id).await?.map(Node::Session),
+        "corp" => CorporateProfileNode::find(reader, id).await?.map(Node::CorporateProfile),
+        "apikey" => ApiKeyNode::find(reader, id).await?.map(Node::ApiKey),
+        "xkey" => ExchangeKeyNode::find(reader, id).await?.map(Node::ExchangeKey),
         "payment" => reader.get::<Payments>(id).await?.and_then(|row| PaymentNode::visible(reader, row)).map(Node::Payment),
         "product" => ProductNode::find(reader, id).await?.map(Node::Product),
         "stock" => StockLevelNode::find(reader, id).await?.map(Node::StockLevel),

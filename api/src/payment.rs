@@ -238,7 +238,7 @@ impl PaymentNode {
         #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<EventNode>, ApiError> {
-        let page = Page::new(first, after, last, before)?;
-        event::history(&Reader::of(ctx)?, self.0.id.to_string(), &page).await
+        let (reader, page) = (Reader::of(ctx)?, Page::new(first, after, last, before)?);
+        event::history(&reader, self.0.id.to_string(), &page).await
     }
 }

@@ -1,11 +1,15 @@
 //! How the read side is, for those who run it.
 
 use async_graphql::{Context, Enum, Object, SimpleObject};
+use domain::user::Role;
 use projections::views;
 
 use crate::errors::ApiError;
 use crate::reading::{Reader, from_view};
 use crate::scalars::BigInt;
+
+/// Who may look at the read side.
+pub const READERS: [Role; 3] = [Role::Engineer, Role::Admin, Role::Auditor];
 
 /// What a read model is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]

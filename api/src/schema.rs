@@ -8,31 +8,56 @@ use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::access::{Gate, Root};
+use crate::adjustment::{AdjustmentMutation, AdjustmentQuery};
+use crate::api_key::{ApiKeyMutation, ApiKeyQuery};
 use crate::app::App;
 use crate::booking::{BookingMutation, BookingQuery};
+use crate::corporate::{CorporateMutation, CorporateQuery};
+use crate::deadletter::{DeadLetterMutation, DeadLetterQuery};
 use crate::edge::{self, Meter};
 use crate::errors::ApiError;
 use crate::event::{EventQuery, EventSubscription};
-use crate::ledger::LedgerQuery;
+use crate::exchange_key::{ExchangeKeyMutation, ExchangeKeyQuery};
+use crate::ledger::{ExplainQuery, LedgerQuery, StatementQuery};
 use crate::metrics::{self, Subscribed, Transport};
 use crate::node::{Node, NodeQuery};
 use crate::payment::{PaymentMutation, PaymentQuery};
+use crate::period::{PeriodMutation, PeriodQuery};
 use crate::product::{ProductMutation, ProductQuery};
 use crate::projection::ProjectionQuery;
 use crate::reading::{Reader, Sight};
+use crate::recon::{ReconMutation, ReconQuery};
 use crate::scalars::DateTime;
+use crate::session::{SessionMutation, SessionQuery, SessionSubscription};
 use crate::settlement::{SettlementMutation, SettlementQuery};
 use crate::shop_order::{ShopOrderMutation, ShopOrderQuery, ShopOrderSubscription};
 use crate::stock::{StockMutation, StockQuery, StockSubscription};
 use crate::transport::{GraphQl, RequestMeta};
-use crate::user::{UserMutation, UserQuery};
+use crate::user::{AccountMutation, LicenceMutation, UserAdminMutation, UserMutation, UserQuery};
 use crate::vehicle::{VehicleMutation, VehicleQuery};
 use tracing::Instrument as _;
+
+/// What can be asked of people and their keys. Merged on its own: each part of a merge nests the types one level deeper.
+#[derive(MergedObject, Default)]
+pub struct IdentityQuery(UserQuery, SessionQuery, CorporateQuery, ApiKeyQuery, ExchangeKeyQuery);
+
+/// What people can do with their accounts and keys, and administrators with others'.
+#[derive(MergedObject, Default)]
+pub struct IdentityMutation(
+    UserMutation,
+    AccountMutation,
+    UserAdminMutation,
+    LicenceMutation,
+    SessionMutation,
+    CorporateMutation,
+    ApiKeyMutation,
+    ExchangeKeyMutation,
+);
 
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
 pub struct Query(
-    UserQuery,
+    IdentityQuery,
     NodeQuery,
     VehicleQuery,
     BookingQuery,
@@ -42,14 +67,20 @@ pub struct Query(
     PaymentQuery,
     SettlementQuery,
     LedgerQuery,
+    StatementQuery,
+    ExplainQuery,
+    AdjustmentQuery,
+    PeriodQuery,
+    ReconQuery,
     EventQuery,
     ProjectionQuery,
+    DeadLetterQuery,
 );
 
 /// Everything that can be done.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
-    UserMutation,
+    IdentityMutation,
     VehicleMutation,
     BookingMutation,
     ProductMutation,
@@ -57,12 +88,16 @@ pub struct Mutation(
     ShopOrderMutation,
     PaymentMutation,
     SettlementMutation,
+    AdjustmentMutation,
+    DeadLetterMutation,
+    PeriodMutation,
+    ReconMutation,
     ClockMutation,
 );
 
 /// Everything that can be watched.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(EventSubscription, ShopOrderSubscription, StockSubscription);
+pub struct Subscription(EventSubscription, SessionSubscription, ShopOrderSubscription, StockSubscription);
 
 /// The business clock, where it can be moved.
 #[derive(Default)]
@@ -104,8 +139,22 @@ pub fn definition() -> async_graphql::SchemaBuilder<Gate<Query>, Gate<Mutation>,
 /// The schema as SDL.
 #[must_use]
 pub fn sdl() -> String {
-    definition().finish().sdl()
+    let mut sdl = definition().finish().sdl();
+    // The library describes the arguments of its directives, but does not print what it says.
+    for (bare, described) in DIRECTIVES {
+        sdl = sdl.replace(bare, described);
+    }
+    sdl
 }
+
+const DIRECTIVES: [(&str, &str); 3] = [
+    ("directive @include(if: Boolean!)", "directive @include(\n\t\"\"\"\n\tIncluded when true.\n\t\"\"\"\n\tif: Boolean!\n)"),
+    ("directive @skip(if: Boolean!)", "directive @skip(\n\t\"\"\"\n\tSkipped when true.\n\t\"\"\"\n\tif: Boolean!\n)"),
+    (
+        "directive @specifiedBy(url: String!)",
+        "directive @specifiedBy(\n\t\"\"\"\n\tWhere the scalar type is specified.\n\t\"\"\"\n\turl: String!\n)",
+    ),
+];
 
 /// The schema over a book, answering where its reads stood.
 #[derive(Clone)]

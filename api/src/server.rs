@@ -16,9 +16,9 @@ use crate::app::App;
 use crate::console::Facts;
 use crate::edge::{Edge, EdgeSettings, Meter};
 use crate::schema::Served;
-use crate::transport::{self, Endpoint};
+use crate::transport::{self, Budget, Documents, Endpoint};
 use crate::viewer::FrontDoor;
-use crate::{console, side};
+use crate::{console, exports, graphiql, side};
 
 /// How long sockets and requests under way may take to end. With what follows it stays below ten seconds.
 const DRAIN: Duration = Duration::from_secs(6);
@@ -26,10 +26,14 @@ const DRAIN: Duration = Duration::from_secs(6);
 const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// How a server is set up; the default is that of `dev`.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Setup {
     /// Answer questions about the schema?
     pub introspection: bool,
+    /// What each caller's operations may cost in a minute; without one, whatever they cost.
+    pub budget: Option<Budget>,
+    /// The documents that are known, or the only ones that are executed.
+    pub documents: Documents,
     /// What the edge lets pass.
     pub edge: EdgeSettings,
     /// How often somebody may call; without one, nobody counts.
@@ -42,11 +46,18 @@ pub struct Setup {
 pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup, stop: impl Future<Output = ()>) {
     let (drain, draining) = watch::channel(false);
     let schema = Served::new(app.clone(), setup.meter.clone());
-    let endpoint = Endpoint::new(schema, FrontDoor(Arc::new(app.clone())), draining.clone()).introspection(setup.introspection);
+    let endpoint = Endpoint::new(schema, FrontDoor(Arc::new(app.clone())), draining.clone())
+        .introspection(setup.introspection)
+        .budget(setup.budget)
+        .documents(setup.documents);
     let routes = Router::new()
         .merge(transport::router(endpoint.clone()))
+        .merge(exports::router(Arc::new(app.clone())))
         .merge(side::router(Arc::new(app), draining.clone()))
-        .merge(console::router(facts));
+        .merge(console::router(facts))
+        .merge(graphiql::router(&facts.fills))
+        .fallback(side::not_found)
+        .method_not_allowed_fallback(side::wrong_method);
     let routes = Edge::new(setup.edge, setup.meter).around(routes);
     let server = tokio::spawn(accept::serve(listener, routes, setup.tls, draining));
     stop.await;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use adapters::{ContentType, Object, ObjectError, ObjectName};
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use commands::upload::StoreUpload;
@@ -14,15 +15,17 @@ use commands::{Caller, ExecuteError};
 use domain::ids::UploadId;
 use domain::upload::MAX_BYTES;
 use kernel::Refused;
+use projections::models::Users;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::app::{App, real_now};
-use crate::errors::{Language, facts, text, timestamp};
+use crate::errors::{Language, MALFORMED, facts, text, timestamp};
 use crate::health;
 use crate::tokens::Purpose;
+use crate::transport::preferred_language;
 
 #[derive(Clone)]
 struct Side {
@@ -35,6 +38,7 @@ pub fn router(app: Arc<App>, draining: watch::Receiver<bool>) -> Router {
     let limit = usize::try_from(MAX_BYTES).unwrap_or(usize::MAX);
     Router::new()
         .route("/uploads/{ticket}", put(store_photo).layer(DefaultBodyLimit::max(limit)))
+        .route("/documents/{code}", get(show_document))
         .route("/photos/{upload}", get(show_photo))
         .route("/livez", get(async || "ok"))
         .route("/readyz", get(ready))
@@ -43,11 +47,23 @@ pub fn router(app: Arc<App>, draining: watch::Receiver<bool>) -> Router {
 }
 
 /// Keeps the bytes that belong to a ticket; the same bytes again change nothing.
-async fn store_photo(State(side): State<Side>, Path(ticket): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+async fn store_photo(
+    State(side): State<Side>,
+    Path(ticket): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
     let path = "/uploads/…";
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            return Failure { status: Some(rejection.status()), ..Failure::of(Refused::code("FILE001"), path, &headers) }.into_response();
+        }
+        Err(_) => return Failure::of(Refused::code(MALFORMED), path, &headers).into_response(),
+    };
     match store(&side.app, &ticket, &headers, body).await {
         Ok(upload) => success(json!({ "uploadId": upload.to_string() })),
-        Err(refused) => failure(&refused, path),
+        Err(refused) => Failure::of(refused, path, &headers).into_response(),
     }
 }
 
@@ -85,30 +101,51 @@ const fn object_type(content_type: domain::upload::ContentType) -> ContentType {
     }
 }
 
-/// A vehicle's photo, for everybody; photos of trips are not served here.
-async fn show_photo(State(side): State<Side>, Path(upload): Path<String>) -> Response {
-    match photo(&side.app, &upload).await {
+/// A vehicle's photo or a person's picture, for everybody; photos of trips and papers are not served here.
+async fn show_photo(State(side): State<Side>, Path(upload): Path<String>, headers: HeaderMap) -> Response {
+    shown(photo(&side.app, &upload).await, "/photos/…", "public, max-age=31536000, immutable", &headers)
+}
+
+/// A paper, for whoever was given its address not long ago.
+async fn show_document(State(side): State<Side>, Path(code): Path<String>, headers: HeaderMap) -> Response {
+    let named = side.app.tokens.verify_code(Purpose::Document, &code, real_now().as_second());
+    let found = match named {
+        Ok(upload) => object(&side.app, UploadId::new(upload)).await,
+        Err(_) => Err(Refused::code("AUTH008")),
+    };
+    shown(found, "/documents/…", "private, no-store", &headers)
+}
+
+fn shown(found: Result<Option<Object>, Refused>, path: &str, cache: &'static str, headers: &HeaderMap) -> Response {
+    match found {
         Ok(Some(Object { content_type, bytes })) => {
-            let headers = [
-                (header::CONTENT_TYPE, content_type.mime()),
-                (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            ];
+            let headers =
+                [(header::CONTENT_TYPE, content_type.mime()), (header::CACHE_CONTROL, cache), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
             (headers, bytes).into_response()
         }
-        Ok(None) => failure(&Refused::code("SYS007"), "/photos/…"),
-        Err(refused) => failure(&refused, "/photos/…"),
+        Ok(None) => failure(Refused::code("SYS007"), path, headers),
+        Err(refused) => failure(refused, path, headers),
     }
 }
 
 async fn photo(app: &App, upload: &str) -> Result<Option<Object>, Refused> {
     let Ok(id) = upload.parse::<UploadId>() else { return Ok(None) };
     let (known, _) = app.ctx.log.load::<domain::upload::Upload>(id.uuid()).await.map_err(internal)?;
-    let public = matches!(known.ticket().map(|ticket| ticket.target), Some(domain::upload::Target::Vehicle(_)));
-    if !public {
-        return Ok(None);
-    }
-    match app.objects.get(upload.parse().map_err(internal)?).await {
+    let public = match known.ticket().map(|ticket| ticket.target) {
+        Some(domain::upload::Target::Vehicle(_)) => true,
+        // Their papers are uploaded the same way: only the picture that they show is for everybody.
+        Some(domain::upload::Target::Person(user)) => {
+            let head = app.ctx.log.head().await.map_err(internal)?;
+            let row = app.views.fresh::<Users>(&user.to_string(), head).await.map_err(internal)?;
+            row.and_then(|row| row.image).is_some_and(|image| image.upload == id)
+        }
+        Some(domain::upload::Target::Booking(_)) | None => false,
+    };
+    if public { object(app, id).await } else { Ok(None) }
+}
+
+async fn object(app: &App, upload: UploadId) -> Result<Option<Object>, Refused> {
+    match app.objects.get(upload.to_string().parse().map_err(internal)?).await {
         Ok(object) => Ok(Some(object)),
         Err(ObjectError::NotFound) => Ok(None),
         Err(error) => Err(internal(error)),
@@ -130,16 +167,54 @@ fn success(data: serde_json::Value) -> Response {
     axum::Json(json!({ "success": true, "data": data, "message": null, "timestamp": timestamp() })).into_response()
 }
 
-/// A failure beside GraphQL, as every endpoint there answers (api.md §5).
-pub(crate) fn failure(refused: &Refused, path: &str) -> Response {
-    let status = facts(&refused.code).status;
-    let message = text(refused, Language::Ko);
-    let body = json!({
-        "success": false,
-        "error": { "code": refused.code, "message": message, "details": null },
-        "path": path,
-        "status": status,
-        "timestamp": timestamp(),
-    });
-    (StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), axum::Json(body)).into_response()
+/// A failure as every endpoint beside GraphQL answers it, with the status of its code.
+pub(crate) fn failure(refused: Refused, path: &str, headers: &HeaderMap) -> Response {
+    Failure::of(refused, path, headers).into_response()
 }
+
+/// Whatever path nobody serves.
+pub async fn not_found(uri: Uri, headers: HeaderMap) -> Response {
+    Failure::of(Refused::code("SYS007"), uri.path(), &headers).into_response()
+}
+
+/// A path that is served, but not by this method; the header `Allow` names those that it is.
+pub async fn wrong_method(uri: Uri, headers: HeaderMap) -> Response {
+    let failure = Failure::of(Refused::code(MALFORMED), uri.path(), &headers);
+    Failure { status: Some(StatusCode::METHOD_NOT_ALLOWED), ..failure }.into_response()
+}
+
+/// Bytes of a path that are repeated in an answer.
+const MAX_PATH: usize = 200;
+
+/// A failure as every endpoint beside GraphQL answers it (api.md §5).
+struct Failure<'f> {
+    refused: Refused,
+    path: &'f str,
+    language: Language,
+    /// Where it is not the code's own.
+    status: Option<StatusCode>,
+}
+
+impl<'f> Failure<'f> {
+    fn of(refused: Refused, path: &'f str, headers: &HeaderMap) -> Self {
+        Self { refused, path, language: preferred_language(headers), status: None }
+    }
+}
+
+impl IntoResponse for Failure<'_> {
+    fn into_response(self) -> Response {
+        let own = StatusCode::from_u16(facts(&self.refused.code).status).unwrap_or(StatusCode::BAD_REQUEST);
+        let status = self.status.unwrap_or(own);
+        let body = json!({
+            "success": false,
+            "error": { "code": self.refused.code, "message": text(&self.refused, self.language), "details": null },
+            "path": self.path.chars().take(MAX_PATH).collect::<String>(),
+            "status": status.as_u16(),
+            "timestamp": timestamp(),
+        });
+        (status, axum::Json(body)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -110,7 +110,7 @@ impl StockLevelNode {
         self.0.changed_at.into()
     }
 
-    /// The events that made it, oldest first: what happened, when, and by whom.
+    /// The events that made it, oldest first: what came in, was promised, left and came back.
     async fn history(
         &self,
         ctx: &Context<'_>,
@@ -119,7 +119,7 @@ impl StockLevelNode {
         #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<EventNode>, ApiError> {
-        let page = Page::new(first, after, last, before)?;
-        event::history(&Reader::of(ctx)?, self.0.sku.to_string(), &page).await
+        let (reader, page) = (Reader::of(ctx)?, Page::new(first, after, last, before)?);
+        event::history(&reader, self.0.sku.to_string(), &page).await
     }
 }

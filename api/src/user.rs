@@ -5,14 +5,27 @@ use domain::ids::UserId;
 use domain::user::Role as Granted;
 use projections::models::{UserRow, Users};
 
+mod account;
+mod admin;
+mod licence;
 mod mutation;
+mod post;
+mod query;
+mod standing;
 
 use crate::connection::{Connection, Page};
+use crate::corporate::CorporateProfileNode;
 use crate::errors::{ApiError, Language};
 use crate::event::{self, EventNode};
+use crate::mutation::Shown;
 use crate::reading::Reader;
 use crate::scalars::DateTime;
-pub use mutation::UserMutation;
+pub use account::AccountMutation;
+pub use admin::UserAdminMutation;
+pub use licence::{DriverLicence, LicenceMutation};
+pub use mutation::{UserMutation, UserPayload};
+pub use query::UserQuery;
+pub use standing::{ConsentKind, TermsOfUse, UserStatus};
 
 /// The name of whoever was erased.
 const LEFT_KO: &str = "탈퇴한 회원";
@@ -65,6 +78,28 @@ impl From<Granted> for Role {
             Granted::Admin => Self::Admin,
             Granted::Service => Self::Service,
             Granted::Device => Self::Device,
+        }
+    }
+}
+
+impl Role {
+    /// As the domain knows it.
+    #[must_use]
+    pub const fn granted(self) -> Granted {
+        match self {
+            Self::Guest => Granted::Guest,
+            Self::Host => Granted::Host,
+            Self::Creator => Granted::Creator,
+            Self::Trader => Granted::Trader,
+            Self::Mechanic => Granted::Mechanic,
+            Self::Moderator => Granted::Moderator,
+            Self::Support => Granted::Support,
+            Self::Finance => Granted::Finance,
+            Self::Auditor => Granted::Auditor,
+            Self::Engineer => Granted::Engineer,
+            Self::Admin => Granted::Admin,
+            Self::Service => Granted::Service,
+            Self::Device => Granted::Device,
         }
     }
 }
@@ -143,6 +178,58 @@ impl UserNode {
         self.row.email_verified
     }
 
+    /// Did the user prove their telephone number?
+    async fn is_phone_verified(&self) -> bool {
+        self.row.phone_verified
+    }
+
+    /// The address of their picture.
+    async fn image_url(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
+        let reader = Reader::of(ctx)?;
+        Ok(self.row.image.map(|image| format!("{}/photos/{}", reader.app.public_url, image.upload)))
+    }
+
+    /// May the account be used? For the user and administrators.
+    async fn status(&self, ctx: &Context<'_>) -> Result<Option<UserStatus>, ApiError> {
+        Ok(self.is_open_to(ctx)?.then(|| self.row.standing.into()))
+    }
+
+    /// Why an administrator locked the account; for the user and administrators.
+    async fn suspended_for(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
+        let reason = self.row.suspended_for.as_ref();
+        Reader::of(ctx)?.open(if self.is_open_to(ctx)? { reason } else { None }).await
+    }
+
+    /// The address that waits to be proved; for the user and administrators.
+    async fn pending_email(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
+        let waiting = self.row.new_email.as_ref();
+        Reader::of(ctx)?.open(if self.is_open_to(ctx)? { waiting } else { None }).await
+    }
+
+    /// The driver's licence; for the user, support and administrators.
+    async fn driver_licence(&self, ctx: &Context<'_>) -> Result<Option<DriverLicence>, ApiError> {
+        let support = Reader::of(ctx)?.viewer.is_any(&[Granted::Support]);
+        let open = support || self.is_open_to(ctx)?;
+        Ok(self.row.licence.clone().filter(|_| open).map(DriverLicence))
+    }
+
+    /// The terms of use that the user agreed to last; for the user and administrators.
+    async fn terms(&self, ctx: &Context<'_>) -> Result<Option<TermsOfUse>, ApiError> {
+        let open = self.is_open_to(ctx)?;
+        Ok(self.row.terms.clone().filter(|_| open).map(Into::into))
+    }
+
+    /// What the user agreed to without having to; for the user and administrators.
+    async fn consents(&self, ctx: &Context<'_>) -> Result<Vec<ConsentKind>, ApiError> {
+        let open = self.is_open_to(ctx)?;
+        Ok(self.row.consents.iter().filter(|_| open).map(|kind| (*kind).into()).collect())
+    }
+
+    /// The user's business; for the user and administrators.
+    async fn corporate_profile(&self, ctx: &Context<'_>) -> Result<Option<CorporateProfileNode>, ApiError> {
+        if self.is_open_to(ctx)? { CorporateProfileNode::of_user(&Reader::of(ctx)?, self.row.id).await } else { Ok(None) }
+    }
+
     /// When the account was opened.
     async fn created_at(&self) -> DateTime {
         self.row.created_at.into()
@@ -165,16 +252,10 @@ impl UserNode {
     }
 }
 
-/// Queries of people.
-#[derive(Default)]
-pub struct UserQuery;
+impl Shown for UserNode {
+    type Id = UserId;
 
-#[Object]
-impl UserQuery {
-    /// Yourself; null when nobody is signed in.
-    async fn me(&self, ctx: &Context<'_>) -> Result<Option<UserNode>, ApiError> {
-        let reader = Reader::of(ctx)?;
-        let Some(user) = reader.viewer.user else { return Ok(None) };
-        Ok(reader.get::<Users>(&user.to_string()).await?.map(UserNode::new))
+    async fn fresh(reader: &Reader<'_>, id: UserId, position: u64) -> Result<Option<Self>, ApiError> {
+        Ok(reader.fresh::<Users>(&id.to_string(), position).await?.map(Self::new))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use commands::Caller;
+use commands::{Caller, api_key};
 use domain::ids::{SessionId, UserId};
 use domain::user::Role;
 use futures_util::future::BoxFuture;
@@ -21,7 +21,7 @@ const MAX_KEY_CHARS: usize = 255;
 pub struct Viewer {
     /// The signed-in user.
     pub user: Option<UserId>,
-    /// Their session.
+    /// Their session; none when a program acts for them by an API key.
     pub session: Option<SessionId>,
     /// Their roles.
     pub roles: BTreeSet<Role>,
@@ -34,6 +34,15 @@ impl Viewer {
     /// AUTH002 when nobody is signed in.
     pub fn person(&self) -> Result<UserId, ApiError> {
         self.user.ok_or_else(ApiError::sign_in)
+    }
+
+    /// The session of a user who acts themselves, and not through a program with an API key.
+    ///
+    /// # Errors
+    /// AUTH002 when nobody is signed in, AUTH010 for a program.
+    pub fn in_person(&self) -> Result<SessionId, ApiError> {
+        self.person()?;
+        self.session.ok_or_else(ApiError::forbidden)
     }
 
     /// The signed-in user, who holds one of these roles.
@@ -78,24 +87,59 @@ pub struct FrontDoor(pub Arc<App>);
 impl Door for FrontDoor {
     fn enter<'a>(&'a self, bearer: Option<&'a str>, _meta: &'a RequestMeta) -> BoxFuture<'a, Result<Admitted, TurnedAway>> {
         Box::pin(async move {
-            let Some(token) = bearer else { return Ok(Admitted::new(Viewer::default(), None)) };
-            let now = real_now();
-            let claims = self.0.tokens.verify_access(token, now.as_second()).map_err(|_| TurnedAway::Unauthenticated)?;
-            let session = SessionId::new(claims.sid);
-            // A token without an end outlives its session's refresh tokens: that it was not revoked is all that counts.
-            let as_of = if claims.exp.is_none() { kernel::Timestamp::from_second(claims.iat).unwrap_or(now) } else { now };
-            let viewer = self.viewer(session, as_of).await?.ok_or(TurnedAway::Unauthenticated)?;
-            if viewer.user != Some(UserId::new(claims.sub)) {
-                return Err(TurnedAway::Unauthenticated);
+            let (viewer, expires_at) = self.admitted(bearer).await?;
+            if let Some(user) = viewer.user {
+                tracing::Span::current().record("user_id", user.uuid().to_string());
             }
-            tracing::Span::current().record("user_id", claims.sub.to_string());
-            let expires_at = claims.exp.and_then(|exp| kernel::Timestamp::from_second(exp).ok());
-            Ok(Admitted::new(viewer, expires_at))
+            let payer = viewer.user.map(|user| user.uuid().to_string());
+            let admitted = Admitted::new(viewer, expires_at);
+            Ok(match payer {
+                Some(payer) => admitted.paying_as(payer),
+                None => admitted,
+            })
         })
     }
 }
 
 impl FrontDoor {
+    /// The viewer behind a token, for what is served beside GraphQL.
+    ///
+    /// # Errors
+    /// As the door's.
+    pub async fn viewer_of(&self, bearer: Option<&str>) -> Result<Viewer, TurnedAway> {
+        self.admitted(bearer).await.map(|(viewer, _)| viewer)
+    }
+
+    /// The viewer behind a token, and when the token ends.
+    async fn admitted(&self, bearer: Option<&str>) -> Result<(Viewer, Option<kernel::Timestamp>), TurnedAway> {
+        let Some(token) = bearer else { return Ok((Viewer::default(), None)) };
+        let now = real_now();
+        if token.starts_with(api_key::PREFIX) {
+            return self.program(token, now).await;
+        }
+        let claims = self.0.tokens.verify_access(token, now.as_second()).map_err(|_| TurnedAway::Unauthenticated)?;
+        let session = SessionId::new(claims.sid);
+        // A token without an end outlives its session's refresh tokens: that it was not revoked is all that counts.
+        let as_of = if claims.exp.is_none() { kernel::Timestamp::from_second(claims.iat).unwrap_or(now) } else { now };
+        let viewer = self.viewer(session, as_of).await?.ok_or(TurnedAway::Unauthenticated)?;
+        if viewer.user != Some(UserId::new(claims.sub)) {
+            return Err(TurnedAway::Unauthenticated);
+        }
+        let expires_at = claims.exp.and_then(|exp| kernel::Timestamp::from_second(exp).ok());
+        Ok((viewer, expires_at))
+    }
+
+    /// A program that acts for a person by an API key.
+    async fn program(&self, key: &str, now: kernel::Timestamp) -> Result<(Viewer, Option<kernel::Timestamp>), TurnedAway> {
+        let holder = api_key::holder(&self.0.ctx, key, now).await.map_err(|error| {
+            tracing::error!(%error, "an API key could not be looked up");
+            TurnedAway::Unavailable
+        })?;
+        let holder = holder.ok_or(TurnedAway::Unauthenticated)?;
+        let viewer = Viewer { user: Some(holder.user), session: None, roles: holder.roles };
+        Ok((viewer, holder.expires_at))
+    }
+
     /// The viewer of a live session; roles as they are now, not as they were when the token was signed (I2).
     async fn viewer(&self, session: SessionId, now: kernel::Timestamp) -> Result<Option<Viewer>, TurnedAway> {
         if self.0.hot.is_denied(&session.to_string()).await {

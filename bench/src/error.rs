@@ -14,6 +14,12 @@ pub enum Failure {
     /// A command of the peer went wrong.
     #[error("postgres-es: {0}")]
     Peer(String),
+    /// The read side failed.
+    #[error(transparent)]
+    View(#[from] projections::views::ViewError),
+    /// A rebuild of ours went wrong.
+    #[error(transparent)]
+    Rebuild(#[from] projections::views::rebuild::RebuildError),
     /// The server said no to the bench itself.
     #[error(transparent)]
     Sql(#[from] sqlx::Error),

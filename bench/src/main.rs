@@ -13,6 +13,7 @@ mod place;
 mod profile;
 mod reading;
 mod real;
+mod rebuild;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -61,6 +62,17 @@ enum Task {
         /// Events to append.
         #[arg(long, default_value_t = 10_000_000)]
         events: u64,
+    },
+    /// Rebuild read models from a whole log, beside the peer's replay of the same events of bookings.
+    Rebuild {
+        #[command(flatten)]
+        common: Common,
+        /// Events of the log, ten for each booking and its payment.
+        #[arg(long, default_value_t = 1_000_000)]
+        events: u64,
+        /// Events that the peer replays, at most all of the bookings; 0: none.
+        #[arg(long, default_value_t = 100_000)]
+        peer_events: u64,
     },
     /// The first command on a long stream after a restart.
     Snapshot {
@@ -130,7 +142,7 @@ async fn main() -> ExitCode {
 /// Is what was measured right?
 async fn run(task: Task) -> Result<bool, Failure> {
     let (common, server) = match &task {
-        Task::Log(LogArgs { common, .. }) | Task::Load { common, .. } | Task::Open { common, .. } | Task::Snapshot { common, .. } => {
+        Task::Log(LogArgs { common, .. }) | Task::Load { common, .. } | Task::Open { common, .. } | Task::Rebuild { common, .. } | Task::Snapshot { common, .. } => {
             (common, Server::new(&common.database_url)?)
         }
     };
@@ -149,6 +161,7 @@ async fn measure(server: &Server, printer: Printer, task: Task) -> Result<bool, 
         Task::Log(args) => return contest(server, printer, args).await,
         Task::Load { events, log_events, .. } => reading::load(server, printer, events, log_events).await?,
         Task::Open { events, .. } => reading::open(server, printer, events).await?,
+        Task::Rebuild { events, peer_events, .. } => rebuild::rebuild(server, printer, events, peer_events).await?,
         Task::Snapshot { events, .. } => reading::snapshot(server, printer, events).await?,
     }
     Ok(true)

@@ -14,7 +14,7 @@ use crate::error::Failure;
 use crate::place::{Place, Raw, run};
 
 /// The event table of its `db/init.sql`.
-const SCHEMA: &str = "create table events
+pub const SCHEMA: &str = "create table events
 (
     aggregate_type text                         not null,
     aggregate_id   text                         not null,

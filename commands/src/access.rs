@@ -85,6 +85,11 @@ pub fn actor_of(session: &Session) -> Result<UserId, Stop> {
     Ok(user_of(session.actor()).ok_or(Denied::SignIn)?)
 }
 
+/// Compares in the same time wherever the first difference is.
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
+}
+
 /// The terms of a booking that the person takes part in; to everybody else there is no such booking.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use domain::pricing;
 use domain::upload::{self, Target, Upload};
 use domain::user::{Role, User};
 use domain::vehcal::{self, SlotRequest, VehicleCalendar};
-use domain::vehicle::Vehicle;
+use domain::vehicle::{self, Vehicle};
 use eventlog::{ExecuteError, Executed, Loaded, Session, Stop};
 use kernel::{Money, Period, Refused, Timestamp};
 use serde::Serialize;
@@ -97,6 +97,10 @@ pub async fn request_booking(ctx: &Context, caller: &Caller, input: &RequestBook
         let guest = actor_of(&s)?;
         let vehicle = s.load::<Vehicle>(input.vehicle_id.uuid()).await?;
         let listing = vehicle.listing()?.clone();
+        // A host who was locked out or leaves has no cars to offer. Checked at its version, so that an erasure misses no booking.
+        if s.load::<User>(listing.owner.uuid()).await?.active().is_none() {
+            return Err(vehicle::Refusal::Unknown.into());
+        }
         if !s.load::<User>(guest.uuid()).await?.is_verified() {
             return Err(Denied::Forbidden.into());
         }

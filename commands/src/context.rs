@@ -75,7 +75,12 @@ impl Context {
         F: Fn(Session) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T, Stop>> + Send,
     {
-        let meta = CommandMeta {
+        self.log.execute(&self.meta(name, caller, input), run).await
+    }
+
+    /// The circumstances of one command of a caller.
+    pub(crate) fn meta<I: Serialize>(&self, name: &'static str, caller: &Caller, input: &I) -> CommandMeta {
+        CommandMeta {
             name,
             actor: caller.actor.clone(),
             key: caller.key.clone(),
@@ -85,8 +90,7 @@ impl Context {
             causation_id: caller.causation_id,
             traceparent: caller.traceparent.clone(),
             now: self.clock.now(),
-        };
-        self.log.execute(&meta, run).await
+        }
     }
 
     /// Runs one command on one stream, and `then` whatever its events bring along on others, all of it in one append. What
@@ -254,11 +258,20 @@ impl Keys {
     /// The digest under which a normalised value is claimed, 64 hexadecimal digits.
     #[must_use]
     pub fn claim(&self, kind: &str, normalised: &str) -> String {
+        self.digest("claim", kind, normalised).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// A key of its own for one purpose.
+    pub(crate) fn derived(&self, purpose: &str) -> [u8; 32] {
+        self.digest("key", purpose, "")
+    }
+
+    fn digest(&self, domain: &str, kind: &str, text: &str) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_slice()).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
-        for part in [b"claim".as_slice(), kind.as_bytes(), normalised.as_bytes()] {
+        for part in [domain.as_bytes(), kind.as_bytes(), text.as_bytes()] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+        mac.finalize().into_bytes().into()
     }
 }

@@ -1,12 +1,20 @@
 //! One function per intent: load what it needs, decide, commit all of it or nothing.
 
 pub mod access;
+pub mod adjustment;
+pub mod api_key;
 pub mod booking;
 pub mod context;
+pub mod corporate;
+pub mod deadletter;
 pub mod escrow;
+pub mod exchange_key;
+pub mod export;
 pub mod payment;
+pub mod period;
 pub mod product;
 pub mod purchase;
+pub mod recon;
 pub mod session;
 pub mod settlement;
 pub mod shop_order;

@@ -5,13 +5,13 @@
 use std::collections::BTreeSet;
 
 use domain::ids::{SessionId, UserId};
-use domain::session::{self, Session};
-use domain::user::{self, Role, User};
+use domain::session::{self, RevokeReason, Session};
+use domain::user::{self, Role, Standing, User};
 use eventlog::{ExecuteError, Executed, LogError, Stop};
 use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Caller, Context};
+use crate::{Caller, Context, access};
 
 /// What a token pair is made of: the refresh token is an HMAC over session and generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,13 +38,18 @@ pub struct Login {
 /// Signs in (IAM-06).
 ///
 /// # Errors
-/// AUTH001; or the log's.
+/// AUTH001, AUTH007; or the log's.
 pub async fn login(ctx: &Context, caller: &Caller, input: &Login, now_real: Timestamp) -> Result<Executed<SignedIn>, ExecuteError> {
     let session = SessionId::new(ctx.ids.mint());
     ctx.execute("login", caller, input, |s| async move {
         let id = input.proven.ok_or(user::Refusal::WrongCredentials)?;
         let user = s.load::<User>(id.uuid()).await?;
-        let epoch = user.session_epoch().ok_or(user::Refusal::WrongCredentials)?;
+        // Whoever knows the password may know that the account is locked; an erased one is like none.
+        let refusal = match user.account().map(|account| account.standing) {
+            Some(Standing::Suspended | Standing::Deactivated | Standing::Erasing) => user::Refusal::NotActive,
+            Some(Standing::Active | Standing::Erased) | None => user::Refusal::WrongCredentials,
+        };
+        let epoch = user.session_epoch().ok_or(refusal)?;
         start(&s, session, id, epoch, input.device.clone(), now_real).await
     })
     .await
@@ -124,12 +129,35 @@ pub async fn logout(ctx: &Context, caller: &Caller, input: &Logout) -> Result<Ex
     ctx.execute("logout", caller, input, |s| async move {
         let mut session = s.load::<Session>(input.session.uuid()).await?;
         let owner = session.user().ok_or(session::Refusal::Over)?;
-        s.decide(&mut session, session::Command::Revoke {})?;
+        s.decide(&mut session, session::Command::Revoke { reason: RevokeReason::LoggedOut })?;
         if input.everywhere {
             let mut user = s.load::<User>(owner.uuid()).await?;
             s.decide(&mut user, user::Command::SignOutEverywhere {})?;
         }
         Ok(owner)
+    })
+    .await
+}
+
+/// Input of [`revoke_session`].
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RevokeSession {
+    /// Which of the caller's.
+    pub session: SessionId,
+}
+
+/// Ends one of the caller's sessions from another device (IAM-22).
+///
+/// # Errors
+/// SYS007; or the log's.
+pub async fn revoke_session(ctx: &Context, caller: &Caller, input: &RevokeSession) -> Result<Executed<SessionId>, ExecuteError> {
+    ctx.execute("revokeSession", caller, input, |s| async move {
+        let mut session = s.load::<Session>(input.session.uuid()).await?;
+        if session.user() != Some(access::actor_of(&s)?) {
+            return Err(session::Refusal::Unknown.into());
+        }
+        s.decide(&mut session, session::Command::Revoke { reason: RevokeReason::Dismissed })?;
+        Ok(input.session)
     })
     .await
 }

@@ -46,21 +46,50 @@ pub async fn request_photo_upload(
     now_real: Timestamp,
 ) -> Result<Executed<UploadTicket>, ExecuteError> {
     let id = UploadId::new(ctx.ids.mint());
+    let announced = Announced { content_type: input.content_type.clone(), bytes: input.bytes, sha256: input.sha256.clone() };
+    let announced = &announced;
     ctx.execute("requestPhotoUpload", caller, input, |s| async move {
         let target = target(&s, input).await?;
-        let mut upload = s.fresh::<Upload>(id.uuid()).await?;
-        let request = upload::Command::Request {
-            target,
-            content_type: input.content_type.clone(),
-            bytes: input.bytes,
-            sha256: input.sha256.clone(),
-            now_real,
-        };
-        s.decide(&mut upload, request)?;
-        let ticket = upload.ticket_of(user_of(s.actor()))?;
-        Ok(UploadTicket { upload: id, expires_at: ticket.expires_at })
+        ticket(&s, id, target, announced, now_real).await
     })
     .await
+}
+
+/// What somebody says of the bytes to come; input of [`request_own_upload`].
+#[derive(Clone, Debug, Serialize)]
+pub struct Announced {
+    /// Media type.
+    pub content_type: String,
+    /// Size.
+    pub bytes: i64,
+    /// Digest, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// Gives a ticket to anybody who is signed in, for a picture of themselves or a paper of their business.
+///
+/// # Errors
+/// AUTH002, FILE001; or the log's.
+pub async fn request_own_upload(
+    ctx: &Context,
+    caller: &Caller,
+    input: &Announced,
+    now_real: Timestamp,
+) -> Result<Executed<UploadTicket>, ExecuteError> {
+    let id = UploadId::new(ctx.ids.mint());
+    ctx.execute("requestOwnUpload", caller, input, |s| async move {
+        let target = Target::Person(access::actor_of(&s)?);
+        ticket(&s, id, target, input, now_real).await
+    })
+    .await
+}
+
+async fn ticket(s: &Session, id: UploadId, target: Target, announced: &Announced, now_real: Timestamp) -> Result<UploadTicket, Stop> {
+    let mut upload = s.fresh::<Upload>(id.uuid()).await?;
+    let Announced { content_type, bytes, sha256 } = announced.clone();
+    s.decide(&mut upload, upload::Command::Request { target, content_type, bytes, sha256, now_real })?;
+    let ticket = upload.ticket_of(user_of(s.actor()))?;
+    Ok(UploadTicket { upload: id, expires_at: ticket.expires_at })
 }
 
 /// What the photo is of, if the caller may put photos there.

@@ -1,22 +1,41 @@
-//! Accounts: opening one, proving its address, granting roles, and finding it at a sign-in.
+//! Accounts: opening one, proving its address and number, and finding it at a sign-in. What comes later is beside:
+//! passwords, profile, roles, closing and erasing, licence and consents.
 
 use domain::claim::{self, Claim};
-use domain::ids::{SessionId, UserId};
+use domain::ids::{SessionId, UserId, user_of};
 use domain::text::Email;
 use domain::user::{self, Role, User, credential_name};
 use eventlog::{ExecuteError, Executed, LogError};
 use kernel::Timestamp;
 use kernel::jiff::SignedDuration;
 use serde::Serialize;
-use uuid::Uuid;
 
+use crate::access::{self, Denied};
 use crate::session::{self, SignedIn};
 use crate::{Caller, Context};
 
-/// A verification code stops working so long after it was made.
-pub const CODE_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
-/// Hexadecimal digits of a code's authentication tag: 128 bits.
-const TAG_DIGITS: usize = 32;
+mod address;
+mod closing;
+mod code;
+mod erasure;
+mod licence;
+mod password;
+mod profile;
+mod roles;
+
+pub use address::{ChangeEmail, ConfirmEmailChange, change_email, confirm_email_change, email_change_code};
+pub use closing::{Obligations, OfUser, SuspendUser, deactivate_user, reactivate_user, suspend_user};
+pub use code::CODE_LIFETIME;
+pub use erasure::{ErasureStep, begin_erasure, erase_profile, erase_retained, finish_erasure, release_email, request_erasure};
+pub use licence::{
+    AcceptTerms, RejectLicence, SetConsent, SubmitLicence, accept_terms, expire_licence, reject_licence, set_consent, submit_licence,
+    verify_licence,
+};
+pub use password::{ChangePassword, Letter, ResetPassword, change_password, credential, password_reset, reset_code_fits, reset_password};
+pub use profile::{SetProfileImage, UpdateProfile, VerifyPhone, phone_code, set_profile_image, update_profile, verify_phone};
+pub use roles::{GrantRole, grant_role, revoke_role};
+
+use code::Purpose;
 
 /// Input of [`register_user`], without the password.
 #[derive(Clone, Serialize)]
@@ -95,6 +114,27 @@ pub async fn candidate(ctx: &Context, email: &str) -> Result<Option<Candidate>, 
     Ok(phc.map(|phc| Candidate { user, phc }))
 }
 
+/// Whose an address is.
+///
+/// # Errors
+/// When the log cannot be read.
+pub async fn holder(ctx: &Context, email: &str) -> Result<Option<UserId>, LogError> {
+    let Ok(email) = Email::parse(email) else { return Ok(None) };
+    Ok(ctx.log.load::<Claim>(email_stream(ctx, &email)).await?.0.user())
+}
+
+/// The receipt of a command that appends nothing: its work is a message.
+///
+/// # Errors
+/// The log's.
+pub async fn nothing_but_a_receipt<T>(ctx: &Context, name: &'static str, caller: &Caller, value: T) -> Result<Executed<T>, ExecuteError>
+where
+    T: Serialize + serde::de::DeserializeOwned + Clone + Send + Sync,
+{
+    let value = &value;
+    ctx.execute(name, caller, &(), |_| async move { Ok(value.clone()) }).await
+}
+
 /// Input of [`verify_email`].
 #[derive(Clone, Serialize)]
 pub struct VerifyEmail {
@@ -113,7 +153,10 @@ pub async fn verify_email(
     now_real: Timestamp,
 ) -> Result<Executed<UserId>, ExecuteError> {
     ctx.execute("verifyEmail", caller, input, |s| async move {
-        let (id, expires_at) = read_code(ctx, &input.code).ok_or(user::Refusal::CodeNotValid)?;
+        let (id, expires_at) = code::parts(&input.code).ok_or(user::Refusal::CodeNotValid)?;
+        if !code::is_ours(ctx, Purpose::VerifyEmail, &input.code, "") {
+            return Err(user::Refusal::CodeNotValid.into());
+        }
         let mut user = s.load::<User>(id.uuid()).await?;
         s.decide(&mut user, user::Command::VerifyEmail { expires_at, now_real })?;
         Ok(id)
@@ -124,53 +167,52 @@ pub async fn verify_email(
 /// A code that proves its user's address for [`CODE_LIFETIME`] from now. It needs no row anywhere: it carries its user, its end and a tag.
 #[must_use]
 pub fn verification_code(ctx: &Context, user: UserId, now_real: Timestamp) -> String {
-    let expires_at = now_real.checked_add(CODE_LIFETIME).unwrap_or(Timestamp::MAX);
-    let head = format!("{}.{}", user.uuid().simple(), expires_at.as_second());
-    format!("{head}.{}", tag(ctx, &head))
+    code::write(ctx, Purpose::VerifyEmail, user, "", after(now_real, CODE_LIFETIME))
 }
 
-/// User and end of a code, if we made it.
-fn read_code(ctx: &Context, code: &str) -> Option<(UserId, Timestamp)> {
-    let (head, presented) = code.trim().rsplit_once('.')?;
-    if !same(tag(ctx, head).as_bytes(), presented.as_bytes()) {
-        return None;
-    }
-    let (user, expires_at) = head.split_once('.')?;
-    let expires_at = Timestamp::from_second(expires_at.parse().ok()?).ok()?;
-    Some((UserId::new(Uuid::try_parse(user).ok()?), expires_at))
-}
-
-fn tag(ctx: &Context, head: &str) -> String {
-    let mut tag = ctx.keys.claim("email-verification", head);
-    tag.truncate(TAG_DIGITS);
-    tag
-}
-
-/// Compares in the same time wherever the first difference is.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
-}
-
-/// Input of [`grant_role`].
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct GrantRole {
-    /// To whom.
-    pub user: UserId,
-    /// Which.
-    pub role: Role,
-}
-
-/// Grants a role (IAM-04). That an administrator or the program itself asks is checked before.
+/// The address of an account with a new code to prove it, when there is something to prove.
 ///
 /// # Errors
-/// USER001, AUTH011; or the log's.
-pub async fn grant_role(ctx: &Context, caller: &Caller, input: &GrantRole) -> Result<Executed<UserId>, ExecuteError> {
-    ctx.execute("grantRole", caller, input, |s| async move {
-        let mut user = s.load::<User>(input.user.uuid()).await?;
-        s.decide(&mut user, user::Command::GrantRole { user: input.user, role: input.role })?;
-        Ok(input.user)
+/// When the log cannot be read.
+pub async fn unproved_email(ctx: &Context, user: UserId, now_real: Timestamp) -> Result<Option<Letter>, LogError> {
+    let (state, _) = ctx.log.load::<User>(user.uuid()).await?;
+    let Some(account) = state.active().filter(|account| !account.email_verified) else { return Ok(None) };
+    let to = ctx.log.open_personal(&account.email).await?.value();
+    Ok(to.map(|to| Letter { user, to, code: verification_code(ctx, user, now_real) }))
+}
+
+fn after(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// Nobody but the person and administrators.
+fn self_or_admin(caller: &Caller, user: UserId) -> Result<(), Denied> {
+    let oneself = user_of(&caller.actor) == Some(user);
+    if oneself || caller.is_any(&[Role::Admin]) { Ok(()) } else { Err(Denied::Forbidden) }
+}
+
+/// One command on the signed-in person's own account.
+async fn on_own<I: Serialize + Sync>(
+    ctx: &Context,
+    name: &'static str,
+    caller: &Caller,
+    input: &I,
+    command: impl Fn(UserId) -> user::Command + Send + Sync,
+) -> Result<Executed<UserId>, ExecuteError> {
+    let command = &command;
+    ctx.execute(name, caller, input, |s| async move {
+        let id = access::actor_of(&s)?;
+        let mut user = s.load::<User>(id.uuid()).await?;
+        s.decide(&mut user, command(id))?;
+        Ok(id)
     })
     .await
+}
+
+/// The claim on an address that stands in an account, by the name of its stream; none once it was erased.
+async fn claimed(ctx: &Context, email: &kernel::Personal<String>) -> Result<Option<String>, LogError> {
+    let shown = ctx.log.open_personal(email).await?.value();
+    Ok(shown.and_then(|shown| Email::parse(&shown).ok()).map(|email| email_stream(ctx, &email)))
 }
 
 fn email_stream(ctx: &Context, email: &Email) -> String {

@@ -2,13 +2,13 @@
 //! appended together with its holder, it makes two registrations of the same value meet. The name holds a digest, never the value.
 //!
 //! ```text
-//! Free ── claim ──▶ Held
+//! Free ── claim ──▶ Held ── release ──▶ Free
 //! ```
 
 use kernel::{At, Decider, DomainEvent, Fact, Refused, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{UserId, VehicleId};
+use crate::ids::{ExchangeKeyId, UserId, VehicleId};
 
 /// What kinds of values are claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,10 @@ pub enum Kind {
     Email,
     /// Licence plates of vehicles.
     Plate,
+    /// Registration numbers of businesses.
+    BusinessNumber,
+    /// Keys of exchanges, by their fingerprint.
+    ExchangeKey,
 }
 
 impl Kind {
@@ -26,6 +30,8 @@ impl Kind {
         match self {
             Self::Email => "email",
             Self::Plate => "plate",
+            Self::BusinessNumber => "brn",
+            Self::ExchangeKey => "xkey",
         }
     }
 
@@ -46,10 +52,35 @@ pub enum Event {
         /// Its holder.
         user: UserId,
     },
+    /// The address is free again.
+    EmailReleased {
+        /// Who had it.
+        user: UserId,
+    },
     /// A vehicle has this plate.
     PlateClaimed {
         /// Its holder.
         vehicle: VehicleId,
+    },
+    /// A person's business has this registration number.
+    BusinessNumberClaimed {
+        /// Its holder.
+        user: UserId,
+    },
+    /// The registration number is free again.
+    BusinessNumberReleased {
+        /// Who had it.
+        user: UserId,
+    },
+    /// Somebody registered this key of an exchange.
+    ExchangeKeyClaimed {
+        /// As which.
+        key: ExchangeKeyId,
+    },
+    /// The key may be registered again.
+    ExchangeKeyReleased {
+        /// As which it was registered.
+        key: ExchangeKeyId,
     },
 }
 
@@ -57,7 +88,12 @@ impl DomainEvent for Event {
     fn event_type(&self) -> String {
         match self {
             Self::EmailClaimed { .. } => "EmailClaimed",
+            Self::EmailReleased { .. } => "EmailReleased",
             Self::PlateClaimed { .. } => "PlateClaimed",
+            Self::BusinessNumberClaimed { .. } => "BusinessNumberClaimed",
+            Self::BusinessNumberReleased { .. } => "BusinessNumberReleased",
+            Self::ExchangeKeyClaimed { .. } => "ExchangeKeyClaimed",
+            Self::ExchangeKeyReleased { .. } => "ExchangeKeyReleased",
         }
         .to_owned()
     }
@@ -85,6 +121,8 @@ pub enum Claim {
     HeldByUser(UserId),
     /// A vehicle has it.
     HeldByVehicle(VehicleId),
+    /// A registered key of an exchange has it.
+    HeldByKey(ExchangeKeyId),
 }
 
 impl Claim {
@@ -93,7 +131,7 @@ impl Claim {
     pub const fn user(&self) -> Option<UserId> {
         match self {
             Self::HeldByUser(user) => Some(*user),
-            Self::Free | Self::HeldByVehicle(_) => None,
+            Self::Free | Self::HeldByVehicle(_) | Self::HeldByKey(_) => None,
         }
     }
 }
@@ -108,10 +146,35 @@ pub enum Command {
         /// For whom.
         user: UserId,
     },
+    /// Give an address back.
+    ReleaseEmail {
+        /// Whose it is.
+        user: UserId,
+    },
     /// Take a plate.
     ClaimPlate {
         /// For which vehicle.
         vehicle: VehicleId,
+    },
+    /// Take a registration number; the same person's is theirs already.
+    ClaimBusinessNumber {
+        /// For whom.
+        user: UserId,
+    },
+    /// Give a registration number back.
+    ReleaseBusinessNumber {
+        /// Whose it is.
+        user: UserId,
+    },
+    /// Take a key of an exchange.
+    ClaimExchangeKey {
+        /// As which.
+        key: ExchangeKeyId,
+    },
+    /// Give a key of an exchange back.
+    ReleaseExchangeKey {
+        /// As which it was registered.
+        key: ExchangeKeyId,
     },
 }
 
@@ -126,6 +189,12 @@ pub enum Refusal {
     /// Another vehicle has the plate.
     #[error("licence plate taken")]
     PlateTaken,
+    /// Another business has the number.
+    #[error("registration number taken")]
+    BusinessNumberTaken,
+    /// The key is registered.
+    #[error("exchange key registered already")]
+    ExchangeKeyTaken,
 }
 
 impl kernel::Refusal for Refusal {
@@ -133,6 +202,8 @@ impl kernel::Refusal for Refusal {
         match self {
             Self::EmailTaken => Refused::at("AUTH004", &["email"]),
             Self::PlateTaken => Refused::at("VEH001", &["licensePlate"]),
+            Self::BusinessNumberTaken => Refused::at("CORP002", &["businessRegistrationNumber"]),
+            Self::ExchangeKeyTaken => Refused::at("KEY001", &["apiKey"]),
         }
     }
 }
@@ -146,18 +217,30 @@ impl Decider for Claim {
     type Refusal = Refusal;
 
     fn decide(&self, at: At<Command>) -> Result<Vec<Event>, Refusal> {
-        match (self, at.command) {
-            (Self::Free, Command::ClaimEmail { user }) => Ok(vec![Event::EmailClaimed { user }]),
-            (Self::Free, Command::ClaimPlate { vehicle }) => Ok(vec![Event::PlateClaimed { vehicle }]),
-            (Self::HeldByUser(_) | Self::HeldByVehicle(_), Command::ClaimEmail { .. }) => Err(Refusal::EmailTaken),
-            (Self::HeldByUser(_) | Self::HeldByVehicle(_), Command::ClaimPlate { .. }) => Err(Refusal::PlateTaken),
+        let free = *self == Self::Free;
+        let when = |mine: bool, event: Event| Ok(if mine { vec![event] } else { vec![] });
+        match at.command {
+            Command::ClaimEmail { user } if free => Ok(vec![Event::EmailClaimed { user }]),
+            Command::ClaimPlate { vehicle } if free => Ok(vec![Event::PlateClaimed { vehicle }]),
+            Command::ClaimBusinessNumber { user } if free => Ok(vec![Event::BusinessNumberClaimed { user }]),
+            Command::ClaimExchangeKey { key } if free => Ok(vec![Event::ExchangeKeyClaimed { key }]),
+            Command::ClaimEmail { .. } => Err(Refusal::EmailTaken),
+            Command::ClaimPlate { .. } => Err(Refusal::PlateTaken),
+            Command::ClaimBusinessNumber { user } if *self == Self::HeldByUser(user) => Ok(vec![]),
+            Command::ClaimBusinessNumber { .. } => Err(Refusal::BusinessNumberTaken),
+            Command::ClaimExchangeKey { .. } => Err(Refusal::ExchangeKeyTaken),
+            Command::ReleaseEmail { user } => when(*self == Self::HeldByUser(user), Event::EmailReleased { user }),
+            Command::ReleaseBusinessNumber { user } => when(*self == Self::HeldByUser(user), Event::BusinessNumberReleased { user }),
+            Command::ReleaseExchangeKey { key } => when(*self == Self::HeldByKey(key), Event::ExchangeKeyReleased { key }),
         }
     }
 
     fn evolve(self, event: &Event) -> Self {
         match event {
-            Event::EmailClaimed { user } => Self::HeldByUser(*user),
+            Event::EmailClaimed { user } | Event::BusinessNumberClaimed { user } => Self::HeldByUser(*user),
             Event::PlateClaimed { vehicle } => Self::HeldByVehicle(*vehicle),
+            Event::ExchangeKeyClaimed { key } => Self::HeldByKey(*key),
+            Event::EmailReleased { .. } | Event::BusinessNumberReleased { .. } | Event::ExchangeKeyReleased { .. } => Self::Free,
         }
     }
 }

@@ -5,7 +5,8 @@ use kernel::{Decider, Fact, JournalEntry, Unbalanced};
 
 use crate::settlement::guard;
 use crate::{
-    booking, claim, payable, payment, payout, pending, product, session, settlement, shop_order, stock, upload, user, vehcal, vehicle,
+    adjustment, admins, api_key, booking, claim, corporate, deadletter, exchange_key, export, payable, payment, payout, pending, period,
+    product, recon, session, settlement, shop_order, statement, stock, upload, user, vehcal, vehicle,
 };
 
 /// An event of some module; one variant per kind of stream.
@@ -15,6 +16,14 @@ pub enum Event {
     User(user::Event),
     /// `session-…`
     Session(session::Event),
+    /// `roles-…`
+    Admins(admins::Event),
+    /// `corp-…`
+    Corporate(corporate::Event),
+    /// `apikey-…`
+    ApiKey(api_key::Event),
+    /// `xkey-…`
+    ExchangeKey(exchange_key::Event),
     /// `claim-…`
     Claim(claim::Event),
     /// `vehicle-…`
@@ -43,6 +52,18 @@ pub enum Event {
     SettlementGuard(guard::Event),
     /// `payout-…`
     Payout(payout::Event),
+    /// `deadletter-…`
+    DeadLetter(deadletter::Event),
+    /// `ledgertx-…`
+    Adjustment(adjustment::Event),
+    /// `period-…`
+    Period(period::Event),
+    /// `recon-…`
+    Recon(recon::Event),
+    /// `statement-…`
+    Statement(statement::Event),
+    /// `export-…`
+    Export(export::Event),
 }
 
 impl Event {
@@ -68,6 +89,10 @@ impl Event {
         Ok(Some(match kind {
             user::User::KIND => from.event()?.map(Self::User),
             session::Session::KIND => from.event()?.map(Self::Session),
+            admins::Admins::KIND => from.event()?.map(Self::Admins),
+            corporate::Corporate::KIND => from.event()?.map(Self::Corporate),
+            api_key::ApiKey::KIND => from.event()?.map(Self::ApiKey),
+            exchange_key::ExchangeKey::KIND => from.event()?.map(Self::ExchangeKey),
             claim::Claim::KIND => from.event()?.map(Self::Claim),
             vehicle::Vehicle::KIND => from.event()?.map(Self::Vehicle),
             vehcal::VehicleCalendar::KIND => from.event()?.map(Self::Vehcal),
@@ -82,6 +107,12 @@ impl Event {
             settlement::Settlement::KIND => from.event()?.map(Self::Settlement),
             guard::SettlementGuard::KIND => from.event()?.map(Self::SettlementGuard),
             payout::Payout::KIND => from.event()?.map(Self::Payout),
+            deadletter::DeadLetter::KIND => from.event()?.map(Self::DeadLetter),
+            adjustment::Adjustment::KIND => from.event()?.map(Self::Adjustment),
+            period::AccountingPeriod::KIND => from.event()?.map(Self::Period),
+            recon::Recon::KIND => from.event()?.map(Self::Recon),
+            statement::Statement::KIND => from.event()?.map(Self::Statement),
+            export::Export::KIND => from.event()?.map(Self::Export),
             _ => return Ok(None),
         }))
     }
@@ -94,6 +125,10 @@ impl Event {
         match self {
             Self::User(event) => event.entry(),
             Self::Session(event) => event.entry(),
+            Self::Admins(event) => event.entry(),
+            Self::Corporate(event) => event.entry(),
+            Self::ApiKey(event) => event.entry(),
+            Self::ExchangeKey(event) => event.entry(),
             Self::Claim(event) => event.entry(),
             Self::Vehicle(event) => event.entry(),
             Self::Vehcal(event) => event.entry(),
@@ -108,6 +143,25 @@ impl Event {
             Self::Settlement(event) => event.entry(),
             Self::SettlementGuard(event) => event.entry(),
             Self::Payout(event) => event.entry(),
+            Self::DeadLetter(event) => event.entry(),
+            Self::Adjustment(event) => event.entry(),
+            Self::Period(event) => event.entry(),
+            Self::Recon(event) => event.entry(),
+            Self::Statement(event) => event.entry(),
+            Self::Export(event) => event.entry(),
+        }
+    }
+}
+
+impl Event {
+    /// The provider's or bank's own key of what it did, when the event says so: what a reconciliation goes by.
+    #[must_use]
+    pub fn provider_reference(&self) -> Option<&str> {
+        match self {
+            Self::Payment(payment::Event::PaymentCompleted { reference, .. } | payment::Event::RefundCompleted { reference, .. })
+            | Self::Payout(payout::Event::PayoutCompleted { reference, .. }) => Some(reference),
+            Self::Recon(recon::Event::ProviderRowRecorded { row, .. }) => Some(&row.movement_key),
+            _ => None,
         }
     }
 }

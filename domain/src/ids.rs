@@ -40,6 +40,38 @@ pub enum Settlement {}
 #[derive(Debug)]
 pub enum Payout {}
 
+/// A correction of the books.
+#[derive(Debug)]
+pub enum Adjustment {}
+/// A movement of money as provider or bank report it.
+#[derive(Debug)]
+pub enum Recon {}
+/// A report of the provider or the bank.
+#[derive(Debug)]
+pub enum Statement {}
+/// A copy of the books that somebody took.
+#[derive(Debug)]
+pub enum Export {}
+
+/// A business that a person acts for.
+#[derive(Debug)]
+pub enum Corporate {}
+/// A key by which a program acts for a person.
+#[derive(Debug)]
+pub enum ApiKey {}
+/// A person's key of an exchange.
+#[derive(Debug)]
+pub enum ExchangeKey {}
+
+impl Kind for Corporate {
+    const PREFIX: &'static str = "corp";
+}
+impl Kind for ApiKey {
+    const PREFIX: &'static str = "apikey";
+}
+impl Kind for ExchangeKey {
+    const PREFIX: &'static str = "xkey";
+}
 impl Kind for User {
     const PREFIX: &'static str = "user";
 }
@@ -76,9 +108,27 @@ impl Kind for Settlement {
 impl Kind for Payout {
     const PREFIX: &'static str = "payout";
 }
+impl Kind for Adjustment {
+    const PREFIX: &'static str = "ledgertx";
+}
+impl Kind for Recon {
+    const PREFIX: &'static str = "recon";
+}
+impl Kind for Statement {
+    const PREFIX: &'static str = "statement";
+}
+impl Kind for Export {
+    const PREFIX: &'static str = "export";
+}
 
 /// Id of a [`User`].
 pub type UserId = Id<User>;
+/// Id of a [`Corporate`] profile; it shares the UUID of its person.
+pub type CorporateId = Id<Corporate>;
+/// Id of an [`ApiKey`].
+pub type ApiKeyId = Id<ApiKey>;
+/// Id of an [`ExchangeKey`].
+pub type ExchangeKeyId = Id<ExchangeKey>;
 /// Id of a [`Session`].
 pub type SessionId = Id<Session>;
 /// Id of a [`Vehicle`]; its calendar stream `vehcal-…` shares the UUID.
@@ -101,6 +151,14 @@ pub type RefundId = Id<Refund>;
 pub type SettlementId = Id<Settlement>;
 /// Id of a [`Payout`].
 pub type PayoutId = Id<Payout>;
+/// Id of an [`Adjustment`].
+pub type AdjustmentId = Id<Adjustment>;
+/// Id of a [`Recon`].
+pub type ReconId = Id<Recon>;
+/// Id of a [`Statement`].
+pub type StatementId = Id<Statement>;
+/// Id of an [`Export`].
+pub type ExportId = Id<Export>;
 
 /// The user behind an actor, if it is one.
 #[must_use]

@@ -21,6 +21,15 @@ pub const PAYOUT_IN_TRANSIT: &str = "payout_in_transit";
 /// Our bank account.
 pub const BANK: &str = "bank";
 
+/// What the payment provider charges us, net of VAT.
+pub const PSP_FEE_EXPENSE: &str = "psp_fee_expense";
+/// The VAT in what the provider charges: it is given back to us.
+pub const PSP_FEE_VAT: &str = "psp_fee_vat";
+/// What the provider charged more (or less) than was agreed, until somebody has explained it.
+pub const PSP_VARIANCE: &str = "psp_variance";
+/// Money whose reason is not known yet.
+pub const SUSPENSE: &str = "suspense";
+
 /// Money of one booking or order that belongs to nobody yet.
 #[must_use]
 pub fn escrow(purpose: Purpose) -> String {
@@ -63,7 +72,7 @@ impl AccountClass {
 }
 
 /// The accounts there are, by the part of the name before a colon, with their classes.
-pub const CHART: [(&str, AccountClass); 9] = [
+pub const CHART: [(&str, AccountClass); 13] = [
     (PSP_CLEARING, AccountClass::Asset),
     (BANK, AccountClass::Asset),
     ("escrow", AccountClass::Liability),
@@ -73,12 +82,31 @@ pub const CHART: [(&str, AccountClass); 9] = [
     (PAYOUT_IN_TRANSIT, AccountClass::Liability),
     (VAT_PAYABLE, AccountClass::Liability),
     (FEE_REVENUE, AccountClass::Income),
+    (PSP_FEE_EXPENSE, AccountClass::Expense),
+    (PSP_FEE_VAT, AccountClass::Asset),
+    (PSP_VARIANCE, AccountClass::Expense),
+    (SUSPENSE, AccountClass::Liability),
 ];
+
+/// Families whose accounts belong to somebody: an aggregate guards each of them.
+const OWNED: [&str; 3] = ["escrow", "order_escrow", "host_payable"];
+
+/// Is it an account (or a family of accounts) that an aggregate guards?
+#[must_use]
+pub fn is_owned(account: &str) -> bool {
+    OWNED.contains(&family_of(account))
+}
+
+/// What the chart knows an account by: the part of its name before a colon.
+#[must_use]
+pub fn family_of(account: &str) -> &str {
+    account.split(':').next().unwrap_or_default()
+}
 
 /// The class of an account by name; `None` when the chart has no such account.
 #[must_use]
 pub fn class_of(account: &str) -> Option<AccountClass> {
-    let family = account.split(':').next().unwrap_or_default();
+    let family = family_of(account);
     CHART.into_iter().find(|(name, _)| *name == family).map(|(_, class)| class)
 }
 

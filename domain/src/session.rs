@@ -33,6 +33,8 @@ pub enum RevokeReason {
     LoggedOut,
     /// A superseded token was presented.
     TokenReused,
+    /// Its user ended it from another device.
+    Dismissed,
 }
 
 // --- events -------------------------------------------------------------------------------------------------
@@ -64,6 +66,11 @@ pub enum Event {
         /// When the new token stops working.
         expires_at: Timestamp,
     },
+    /// Every other session of its user ended, this one goes on: its user has just proved who they are.
+    SessionKept {
+        /// The user's epoch from now on.
+        epoch: u32,
+    },
     /// A superseded token was presented: one of the two who hold tokens of this session stole theirs.
     SessionReuseDetected {
         /// Of the token presented.
@@ -83,6 +90,7 @@ impl DomainEvent for Event {
         match self {
             Self::SessionStarted { .. } => "SessionStarted",
             Self::SessionRefreshed { .. } => "SessionRefreshed",
+            Self::SessionKept { .. } => "SessionKept",
             Self::SessionReuseDetected { .. } => "SessionReuseDetected",
             Self::SessionRevoked { .. } => "SessionRevoked",
         }
@@ -188,8 +196,18 @@ pub enum Command {
         /// Real time.
         now_real: Timestamp,
     },
+    /// Go on although every session of the user ends in the same append.
+    Keep {
+        /// The user's epoch before it.
+        from: u32,
+        /// The user's epoch after it.
+        epoch: u32,
+    },
     /// Sign out.
-    Revoke {},
+    Revoke {
+        /// Why.
+        reason: RevokeReason,
+    },
 }
 
 // --- refusals -----------------------------------------------------------------------------------------------
@@ -200,6 +218,9 @@ pub enum Refusal {
     /// Unknown, expired, revoked, or another's; never says which.
     #[error("session unknown or over")]
     Over,
+    /// No such session of the caller's, where they name it themselves.
+    #[error("no such session")]
+    Unknown,
     /// The id is in use.
     #[error("the session exists already")]
     Exists,
@@ -212,6 +233,7 @@ impl kernel::Refusal for Refusal {
     fn refused(&self) -> Refused {
         match self {
             Self::Over => Refused::code("AUTH003"),
+            Self::Unknown => Refused::at("SYS007", &["sessionId"]),
             Self::Exists => Refused::code("SYS006"),
             Self::TokenReused => Refused::code("AUTH009"),
         }
@@ -231,12 +253,16 @@ impl Decider for Session {
             (Self::Absent, Command::Start { user, epoch, device, now_real }) => Ok(vec![start(user, epoch, device, now_real)]),
             (Self::Live(_) | Self::Ended { .. }, Command::Start { .. }) => Err(Refusal::Exists),
             (Self::Live(live), Command::Refresh { generation, user_epoch, now_real }) => refresh(live, generation, user_epoch, now_real),
-            (Self::Absent | Self::Ended { .. }, Command::Refresh { .. }) | (Self::Absent, Command::Revoke {}) => Err(Refusal::Over),
-            (Self::Live(Live { user, .. }) | Self::Ended { user }, Command::Revoke {}) if user_of(&at.actor) != Some(*user) => {
+            (Self::Absent | Self::Ended { .. }, Command::Refresh { .. }) | (Self::Absent, Command::Revoke { .. }) => Err(Refusal::Over),
+            (Self::Live(Live { user, .. }) | Self::Ended { user }, Command::Revoke { .. }) if user_of(&at.actor) != Some(*user) => {
                 Err(Refusal::Over)
             }
-            (Self::Live(_), Command::Revoke {}) => Ok(vec![Event::SessionRevoked { reason: RevokeReason::LoggedOut }]),
-            (Self::Ended { .. }, Command::Revoke {}) => Ok(vec![]),
+            (Self::Live(_), Command::Revoke { reason }) => Ok(vec![Event::SessionRevoked { reason }]),
+            (Self::Ended { .. }, Command::Revoke { .. }) => Ok(vec![]),
+            (Self::Live(live), Command::Keep { from, epoch }) if user_of(&at.actor) == Some(live.user) && live.epoch == from => {
+                Ok(vec![Event::SessionKept { epoch }])
+            }
+            (Self::Absent | Self::Live(_) | Self::Ended { .. }, Command::Keep { .. }) => Err(Refusal::Over),
         }
     }
 
@@ -253,8 +279,15 @@ impl Decider for Session {
             (Self::Live(live), Event::SessionRefreshed { generation, refreshed_at, expires_at }) => {
                 Self::Live(Live { generation: *generation, rotated_at: *refreshed_at, expires_at: *expires_at, ..live })
             }
+            (Self::Live(live), Event::SessionKept { epoch }) => Self::Live(Live { epoch: *epoch, ..live }),
             (Self::Live(live), Event::SessionRevoked { .. }) => Self::Ended { user: live.user },
-            (state, Event::SessionReuseDetected { .. } | Event::SessionRefreshed { .. } | Event::SessionRevoked { .. }) => state,
+            (
+                state,
+                Event::SessionReuseDetected { .. }
+                | Event::SessionRefreshed { .. }
+                | Event::SessionKept { .. }
+                | Event::SessionRevoked { .. },
+            ) => state,
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct Settings {
     pub max_pending_per_guest: usize,
     /// A refund above this needs a second person (domain.md §3.4).
     pub refund_approval_limit: Money,
+    /// What the payment provider charges of a payment in basis points, VAT included, as agreed with it.
+    pub provider_fee_bps: u32,
     /// Earnings younger than so many days are not settled yet.
     pub holding_days: u32,
     /// Less than this is not paid out.
@@ -33,6 +35,7 @@ impl Default for Settings {
             billing_increment_minutes: 10,
             max_pending_per_guest: 50,
             refund_approval_limit: won(1_000_000),
+            provider_fee_bps: 275,
             holding_days: 7,
             minimum_payout: won(1_000),
         }

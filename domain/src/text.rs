@@ -128,6 +128,16 @@ pub fn phone(value: &str) -> Result<String, TextError> {
     }
 }
 
+/// The number of a driver's licence: 8 to 20 letters and digits, kept without the hyphens and spaces between them.
+///
+/// # Errors
+/// [`TextError`] when it is anything else.
+pub fn licence_number(value: &str) -> Result<String, TextError> {
+    let text = bounded(normalised(value), MAX_SHOWN_PLATE_CHARS, |c| c.is_alphanumeric() || matches!(c, ' ' | '-'))?;
+    let number: String = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect();
+    if (8..=20).contains(&number.chars().count()) { Ok(number) } else { Err(TextError::Malformed) }
+}
+
 /// An e-mail address of sane syntax; whether it exists is proved by mail, not by grammar.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email(String);

@@ -70,6 +70,8 @@ pub enum Target {
     Vehicle(VehicleId),
     /// A trip's condition record.
     Booking(BookingId),
+    /// Whoever uploads it: their picture, or a paper of their business.
+    Person(UserId),
 }
 
 // --- events -------------------------------------------------------------------------------------------------
@@ -227,8 +229,8 @@ pub enum Refusal {
     /// Nobody is signed in.
     #[error("nobody is signed in")]
     NotSignedIn,
-    /// Neither or both of a vehicle and a booking.
-    #[error("a photo is of a vehicle or of a booking")]
+    /// Not exactly one of a vehicle, a booking and oneself.
+    #[error("a photo is of a vehicle, of a booking or of oneself")]
     BadTarget,
     /// Not one of the formats.
     #[error("format not supported")]

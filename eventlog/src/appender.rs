@@ -1,18 +1,20 @@
 //! Group commit: one task per log appends what many commands have decided, in one database transaction.
 //!
-//! A batch forms by load alone: whatever waits while the last batch was written goes into the next one, so an idle log
-//! adds no delay. Each command gets its own answer.
+//! A batch forms by load alone: whatever waits while others are written goes into the next one, so an idle log adds no delay.
+//! Each command gets its own answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use fail::fail_point;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 
 use crate::error::{LogError, is_passing};
 use crate::memory::Memory;
 use crate::outcome::{Append, Outcome};
 use crate::states::States;
-use crate::store::{AppendFailure, Store};
+use crate::store::{AppendFailure, Store, Written};
 
 /// Commands that may wait; more wait for room.
 const QUEUE: usize = 1_024;
@@ -20,6 +22,12 @@ const QUEUE: usize = 1_024;
 const BATCH_COMMANDS: usize = 256;
 /// Payload bytes of one batch; a single larger command makes a batch of its own.
 const BATCH_BYTES: usize = 1 << 20;
+/// Batches on their way to the store: one that is written, one that follows it.
+pub(crate) const BATCHES_ON_THEIR_WAY: usize = 2;
+/// Calls of one batch, while other nodes keep moving the head, before it is done under the head's lock.
+const CALLS: usize = 3;
+/// How long a batch has been on its way, before another follows it: sooner, that one could arrive first.
+const HEADWAY: Duration = Duration::from_micros(300);
 /// Turns that the appender gives to others before it takes a batch: clients that have just been answered join it, instead
 /// of waiting for the next one.
 const GATHER_TURNS: usize = 2;
@@ -44,7 +52,7 @@ impl Appender {
         let (close, closing) = watch::channel(false);
         let (running, ended) = watch::channel(());
         tokio::spawn(async move {
-            let lane = Lane { store, memory, states, head };
+            let lane = Arc::new(Lane { store, memory, states, head, on_their_way: AtomicUsize::new(0), landed: Notify::new() });
             lane.run(waiting, closing).await;
             drop(running);
         });
@@ -78,16 +86,77 @@ impl Place<'_> {
 
 type Answer = oneshot::Sender<Result<Outcome, LogError>>;
 
-/// The one lane in which commands are appended.
+/// A batch and whom to answer.
+#[derive(Default)]
+struct Batch {
+    appends: Vec<Append>,
+    answers: Vec<Answer>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn push(&mut self, waiting: Waiting) {
+        self.bytes += waiting.append.bytes();
+        self.appends.push(waiting.append);
+        self.answers.push(waiting.answer);
+    }
+
+    fn is_full(&self) -> bool {
+        self.appends.len() >= BATCH_COMMANDS || self.bytes >= BATCH_BYTES
+    }
+
+    fn fill(&mut self, queue: &mut mpsc::Receiver<Waiting>) {
+        while !self.is_full() {
+            let Ok(next) = queue.try_recv() else { break };
+            self.push(next);
+        }
+    }
+}
+
+/// What is known of the batch before: whether all that it had left in the memory came true. An error says that its task died.
+type Before = Option<oneshot::Receiver<bool>>;
+
+/// A batch on its way, until it has landed, one way or the other.
+struct OnItsWay {
+    lane: Arc<Lane>,
+    appends: Arc<[Append]>,
+}
+
+impl OnItsWay {
+    fn new(lane: Arc<Lane>, appends: Vec<Append>) -> Self {
+        lane.on_their_way.fetch_add(appends.len(), Ordering::AcqRel);
+        Self { lane, appends: appends.into() }
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Nobody can tell what is in: nothing may build on it.
+            self.lane.memory.forget_all();
+            self.appends.iter().filter(|append| append.fate.is_open()).for_each(|append| self.lane.settle(append, false));
+        }
+        self.lane.on_their_way.fetch_sub(self.appends.len(), Ordering::AcqRel);
+        self.lane.landed.notify_one();
+    }
+}
+
+/// The one lane in which commands are appended. While a batch is being written, the next one is planned on what that will
+/// leave and sent after it: the store takes it up where the first one ends, or finds that it does not fit.
 struct Lane {
     store: Store,
     memory: Arc<Memory>,
     states: Arc<States>,
     head: Arc<watch::Sender<u64>>,
+    /// Commands on their way.
+    on_their_way: AtomicUsize,
+    landed: Notify,
 }
 
 impl Lane {
-    async fn run(&self, mut queue: mpsc::Receiver<Waiting>, mut closing: watch::Receiver<bool>) {
+    async fn run(self: &Arc<Self>, mut queue: mpsc::Receiver<Waiting>, mut closing: watch::Receiver<bool>) {
+        let places = Arc::new(Semaphore::new(BATCHES_ON_THEIR_WAY));
+        let (mut before, mut sent): (Before, _) = (None, None);
         loop {
             let first = tokio::select! {
                 first = queue.recv() => first,
@@ -96,35 +165,154 @@ impl Lane {
                     queue.recv().await
                 }
             };
-            let Some(first) = first else { return };
+            let Some(first) = first else { break };
+            let mut batch = Batch::default();
+            batch.push(first);
+            self.gather(&mut batch, &mut queue, sent).await;
+            // Never closed.
+            let Ok(place) = places.clone().acquire_owned().await else { break };
+            batch.fill(&mut queue);
+            fail_point!("append::gathered");
+            let (planned, next) = oneshot::channel();
+            let (ended, after) = oneshot::channel();
+            let (lane, previous) = (self.clone(), before.replace(after));
+            sent = Some(Instant::now());
+            let way = OnItsWay::new(self.clone(), batch.appends);
+            tokio::spawn(async move {
+                let held = lane.commit(&way.appends, batch.answers, previous, planned).await;
+                // There may be no next batch.
+                let _ = ended.send(held);
+                drop((way, place));
+            });
+            // Until the memory holds what the batch will leave, or has left.
+            let _ = next.await;
+        }
+        // An error says that the semaphore is closed, which it never is.
+        let _ = places.acquire_many(u32::try_from(BATCHES_ON_THEIR_WAY).unwrap_or(u32::MAX)).await;
+    }
+
+    /// Takes what waits. Behind a batch on its way it waits until there is half as much, or that one has landed: two batches of
+    /// about one size take turns, instead of a large one and a crumb.
+    async fn gather(&self, batch: &mut Batch, queue: &mut mpsc::Receiver<Waiting>, sent: Option<Instant>) {
+        loop {
             for _ in 0..GATHER_TURNS {
                 tokio::task::yield_now().await;
             }
-            let (batch, answers) = gather(first, &mut queue);
-            fail_point!("append::gathered");
-            self.commit(batch, answers).await;
+            batch.fill(queue);
+            let landed = self.landed.notified();
+            let ahead = self.on_their_way.load(Ordering::Acquire);
+            let enough = batch.appends.len() >= ahead.div_ceil(2) && sent.is_none_or(|sent| sent.elapsed() >= HEADWAY);
+            if ahead == 0 || batch.is_full() || enough {
+                return;
+            }
+            tokio::select! {
+                () = landed => {}
+                next = queue.recv() => match next {
+                    Some(next) => batch.push(next),
+                    None => return,
+                },
+            }
         }
     }
 
-    /// Appends a batch and answers each of its commands. When the database refuses the batch as a whole, each command is
-    /// tried alone, so that what is wrong with one of them never fails its neighbours.
-    async fn commit(&self, batch: Vec<Append>, answers: Vec<Answer>) {
-        match self.attempt(&batch).await {
-            Ok(outcomes) => self.answer(batch, answers, outcomes),
-            Err(AppendFailure::Nothing(error)) if batch.len() > 1 && !is_passing(&error) => {
-                tracing::warn!(%error, commands = batch.len(), "batch refused, appending its commands one by one");
-                for (append, answer) in batch.into_iter().zip(answers) {
-                    match self.attempt(std::slice::from_ref(&append)).await {
-                        Ok(outcomes) => self.answer(vec![append], vec![answer], outcomes),
-                        Err(failure) => self.fail(vec![append], vec![answer], failure),
+    /// Appends a batch and answers each of its commands; was it written as it was foreseen? When the database refuses the batch
+    /// as a whole, each command is tried alone, so that what is wrong with one of them never fails its neighbours.
+    async fn commit(&self, appends: &[Append], answers: Vec<Answer>, before: Before, planned: oneshot::Sender<()>) -> bool {
+        // Kept to the end, unless what the batch leaves can be told before.
+        let mut planned = Some(planned);
+        let foreseen = self.as_foreseen(appends, before, &mut planned).await;
+        let as_foreseen = matches!(foreseen, Ok(Some(_)));
+        let done = match foreseen {
+            Ok(Some(outcomes)) => Ok(outcomes),
+            Ok(None) => self.attempt(appends).await,
+            Err(failure) => Err(failure),
+        };
+        match done {
+            Ok(outcomes) => self.answer(appends, answers, outcomes),
+            Err(AppendFailure::Nothing(error)) if is_lost(&error) => {
+                tracing::warn!(%error, "connection lost before commit, trying once more");
+                match self.attempt(appends).await {
+                    Ok(outcomes) => self.answer(appends, answers, outcomes),
+                    Err(failure) => self.fail(appends, answers, failure),
+                }
+            }
+            Err(AppendFailure::Nothing(error)) if appends.len() > 1 && !is_passing(&error) => {
+                tracing::warn!(%error, commands = appends.len(), "batch refused, appending its commands one by one");
+                for (append, answer) in appends.iter().map(std::slice::from_ref).zip(answers) {
+                    match self.attempt(append).await {
+                        Ok(outcomes) => self.answer(append, vec![answer], outcomes),
+                        Err(failure) => self.fail(append, vec![answer], failure),
                     }
                 }
             }
-            Err(failure) => self.fail(batch, answers, failure),
+            Err(failure) => self.fail(appends, answers, failure),
+        }
+        as_foreseen
+    }
+
+    /// Writes a batch as it was planned on the memory; none when that did not come true, and nothing of it is in.
+    async fn as_foreseen(
+        &self,
+        batch: &[Append],
+        before: Before,
+        planned: &mut Option<oneshot::Sender<()>>,
+    ) -> Result<Option<Vec<Outcome>>, AppendFailure> {
+        let Some(plan) = self.store.foresee(batch, &self.memory).await? else {
+            ended(before).await;
+            return Ok(None);
+        };
+        self.memory.learn(&plan);
+        // Without events the head does not tell whether it is in, so the next one waits for its end.
+        if let Some(planned) = planned.take_if(|_| !plan.events.is_empty()) {
+            // The lane waits for it, or has ended.
+            let _ = planned.send(());
+        }
+        let mut written = self.store.call(&plan).await;
+        let held = ended(before).await;
+        if held && matches!(written, Ok(Written::Nothing(_))) {
+            // It may have come before its turn.
+            written = self.store.call(&plan).await;
+        }
+        match written {
+            // A call that fits shows that the batch before it is in.
+            Ok(Written::All) if held || plan.passes() => {
+                self.memory.committed(&plan);
+                self.memory.doubt(batch, &plan.outcomes);
+                Ok(Some(plan.outcomes))
+            }
+            Ok(written) => {
+                self.memory.forget(Some(&plan));
+                if let Written::Nothing(Some(head)) = written {
+                    self.memory.stands(head);
+                }
+                Ok(None)
+            }
+            Err(failure) => {
+                self.memory.forget(Some(&plan));
+                Err(failure)
+            }
         }
     }
 
-    fn answer(&self, batch: Vec<Append>, answers: Vec<Answer>, outcomes: Vec<Outcome>) {
+    /// Appends a batch, while nothing of this node is on its way before it: as foreseen from where the head stands, where other
+    /// nodes keep moving it under the head's lock.
+    async fn attempt(&self, batch: &[Append]) -> Result<Vec<Outcome>, AppendFailure> {
+        for _ in 0..CALLS {
+            match self.as_foreseen(batch, None, &mut None).await? {
+                Some(outcomes) => return Ok(outcomes),
+                None if self.memory.head().is_none() => break,
+                None => {}
+            }
+        }
+        let done = self.store.append(batch, &self.memory).await;
+        match &done {
+            Ok(outcomes) => self.memory.doubt(batch, outcomes),
+            Err(_) => self.memory.forget(None),
+        }
+        done
+    }
+
+    fn answer(&self, batch: &[Append], answers: Vec<Answer>, outcomes: Vec<Outcome>) {
         fail_point!("append::before_settling");
         raise(&self.head, &outcomes);
         crate::metrics::batch(&batch, &outcomes);
@@ -139,10 +327,10 @@ impl Lane {
         }
     }
 
-    fn fail(&self, batch: Vec<Append>, answers: Vec<Answer>, failure: AppendFailure) {
+    fn fail(&self, batch: &[Append], answers: Vec<Answer>, failure: AppendFailure) {
         let error = LogError::from(failure);
         tracing::error!(%error, commands = batch.len(), "batch failed");
-        for append in &batch {
+        for append in batch {
             self.settle(append, false);
         }
         for answer in answers {
@@ -155,29 +343,14 @@ impl Lane {
         append.fate.settle(committed);
         self.states.settle(&append.fate, append.events.iter().map(|draft| &draft.stream));
     }
-
-    /// Tries a batch once more when its connection turned out to be dead before anything was committed.
-    async fn attempt(&self, batch: &[Append]) -> Result<Vec<Outcome>, AppendFailure> {
-        match self.store.append(batch, &self.memory).await {
-            Err(AppendFailure::Nothing(error)) if is_lost(&error) => {
-                tracing::warn!(%error, "connection lost before commit, trying once more");
-                self.store.append(batch, &self.memory).await
-            }
-            result => result,
-        }
-    }
 }
 
-fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> (Vec<Append>, Vec<Answer>) {
-    let mut bytes = first.append.bytes();
-    let (mut batch, mut answers) = (vec![first.append], vec![first.answer]);
-    while batch.len() < BATCH_COMMANDS && bytes < BATCH_BYTES {
-        let Ok(next) = queue.try_recv() else { break };
-        bytes += next.append.bytes();
-        batch.push(next.append);
-        answers.push(next.answer);
+/// Waits for the batch before; did it end as it was foreseen?
+async fn ended(before: Before) -> bool {
+    match before {
+        Some(before) => before.await.unwrap_or(false),
+        None => true,
     }
-    (batch, answers)
 }
 
 /// Did the connection go, rather than the database say no? (sqlx's own enum: open-ended.)
@@ -205,7 +378,7 @@ impl Append {
     pub(crate) fn bytes(&self) -> usize {
         let events = self.events.iter().map(|draft| draft.event.payload.len());
         let secrets = self.secrets.iter().map(|secret| secret.name.len() + secret.value.as_ref().map_or(0, String::len));
-        let receipt = self.receipt.as_ref().map_or(0, |r| r.refusal.as_ref().or(r.result.as_ref()).map_or(0, String::len));
+        let receipt = self.receipt.as_ref().map_or(0, |r| r.answer.len());
         events.sum::<usize>() + secrets.sum::<usize>() + receipt
     }
 }

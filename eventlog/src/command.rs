@@ -44,23 +44,29 @@ impl CommandMeta {
         self
     }
 
-    /// The receipt's key: digest of actor and key, so that nobody's key meets another's.
-    pub(crate) fn key_digest(&self) -> Option<[u8; 32]> {
+    /// The receipt's key: half the digest of actor and key, so that nobody's key meets another's.
+    pub(crate) fn key_digest(&self) -> Option<Uuid> {
         let key = self.key.as_ref()?;
         let actor = self.actor.to_string();
         let digest = Sha256::new().chain_update((actor.len() as u64).to_be_bytes()).chain_update(actor).chain_update(key);
-        Some(digest.finalize().into())
+        Some(half(digest.finalize().into()))
     }
 
-    /// The keyed digest of name and input: tells whether a key comes back with the same input, and nothing about it.
-    pub(crate) fn fingerprint(&self, secret: &[u8; 32]) -> [u8; 32] {
+    /// Half the keyed digest of name and input: tells whether a key comes back with the same input, and nothing about it.
+    pub(crate) fn fingerprint(&self, secret: &[u8; 32]) -> Uuid {
         // HMAC pads a short key with zeros to the hash's block: done here, where the length is known to fit.
         let mut block = [0; 64];
         block[..secret.len()].copy_from_slice(secret);
         let mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
         let mac = mac.chain_update((self.name.len() as u64).to_be_bytes()).chain_update(self.name).chain_update(&self.input);
-        mac.finalize().into_bytes().into()
+        half(mac.finalize().into_bytes().into())
     }
+}
+
+/// The first 128 bits of a digest: an index of them is half as large, and two keys meet by chance after 2⁶⁴ of them.
+fn half(digest: [u8; 32]) -> Uuid {
+    let [half @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = digest;
+    Uuid::from_bytes(half)
 }
 
 /// What a command has done.

@@ -44,8 +44,8 @@ const MAX_TRACEPARENT_BYTES: usize = 128;
 /// A command's idempotency key.
 #[derive(Clone, Copy)]
 struct Key {
-    digest: [u8; 32],
-    fingerprint: [u8; 32],
+    digest: Uuid,
+    fingerprint: Uuid,
 }
 
 /// What a run of the command's function came to.
@@ -199,10 +199,10 @@ impl Log {
     }
 
     async fn replay<T: DeserializeOwned>(&self, command: &CommandMeta, stored: StoredReceipt) -> Result<Executed<T>, ExecuteError> {
-        if let Some(refusal) = &stored.refusal {
-            return Err(ExecuteError::Refused { refused: read(command, refusal)?, replayed: true });
+        if stored.refused {
+            return Err(ExecuteError::Refused { refused: read(command, &stored.answer)?, replayed: true });
         }
-        let value = read(command, stored.result.as_deref().unwrap_or("null"))?;
+        let value = read(command, &stored.answer)?;
         let event_ids = match &stored.event_ids {
             Some(event_ids) => event_ids.clone(),
             None if stored.events == 0 => Vec::new(),
@@ -244,10 +244,9 @@ fn ready<T: Serialize>(
     let append = Append {
         command: command.clone(),
         receipt: receipt(key, decided)?,
-        expected: bases.iter().map(|basis| Expected { stream: basis.stream.clone(), version: basis.version }).collect(),
+        expected: bases.iter().map(Expected::of).collect(),
         events,
         secrets: work.secrets,
-        rests_on: bases.iter().filter_map(Basis::rests_on).collect(),
         fate,
     };
     let secret_fits = |s: &crate::outcome::Secret| s.name.len() + s.value.as_ref().map_or(0, String::len) <= MAX_SECRET_BYTES;
@@ -260,15 +259,21 @@ fn ready<T: Serialize>(
     }
 }
 
+impl Expected {
+    fn of(basis: &Basis) -> Self {
+        Self { stream: basis.stream.clone(), version: basis.version, rests_on: basis.rests_on() }
+    }
+}
+
 /// The receipt of a keyed command; a malformed input leaves none, so that it can be mended under the same key.
 fn receipt<T: Serialize>(key: Option<Key>, decided: &Decided<T>) -> Result<Option<ReceiptDraft>, LogError> {
     let unkept = matches!(decided, Decided::Refused(refused) if refused.is_malformed());
     let Some(key) = key.filter(|_| !unkept) else { return Ok(None) };
-    let (refusal, result) = match decided {
-        Decided::Done(value) => (None, Some(json(value)?)),
-        Decided::Refused(refused) => (Some(json(refused)?), None),
+    let (refused, answer) = match decided {
+        Decided::Done(value) => (false, json(value)?),
+        Decided::Refused(refused) => (true, json(refused)?),
     };
-    Ok(Some(ReceiptDraft { key: key.digest, fingerprint: key.fingerprint, refusal, result }))
+    Ok(Some(ReceiptDraft { key: key.digest, fingerprint: key.fingerprint, refused, answer }))
 }
 
 fn answered<T>(command: &CommandMeta, decided: Decided<T>, placed: Placed) -> Result<Executed<T>, ExecuteError> {

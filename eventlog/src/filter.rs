@@ -105,36 +105,68 @@ impl Query {
     }
 }
 
-/// The page of events found.
-pub(crate) fn search(filter: &EventFilter, page: &EventPage, limit: usize) -> Query {
-    let query = Query::new(format!("select {EVENT_COLUMNS} from events e join streams s on s.id = e.stream_id where true"));
-    let query = conditions(query, filter)
-        .when(" and e.position > ", page.after.map(|p| Value::Integer(signed(p))))
-        .when(" and e.position < ", page.before.map(|p| Value::Integer(signed(p))));
+/// The page of events found; `types` are those of the filter, or of its kind of stream.
+pub(crate) fn search(filter: &EventFilter, types: &[String], page: &EventPage, limit: usize) -> Query {
     let order = match page.order {
-        Order::Ascending => " order by e.position",
-        Order::Descending => " order by e.position desc",
+        Order::Ascending => " order by position",
+        Order::Descending => " order by position desc",
     };
-    query.text(order).bind(" limit ", Value::Integer(signed(limit as u64)))
+    let limit = Value::Integer(signed(limit as u64));
+    let paged = |query: Query| {
+        query
+            .when(" and position > ", page.after.map(|p| Value::Integer(signed(p))))
+            .when(" and position < ", page.before.map(|p| Value::Integer(signed(p))))
+            .text(order)
+            .bind(" limit ", limit.clone())
+    };
+    let query = Query::new(format!("select {EVENT_COLUMNS} from events e where true"));
+    let narrow = filter.stream.is_some() || filter.correlation_id.is_some() || filter.event_id.is_some();
+    if narrow || types.len() < 2 || types.len() > MAX_TYPES {
+        return paged(conditions(query, filter, types));
+    }
+    // Each type's own page by the index, then the first of all of them.
+    let mut query = query.text(" and e.position in (select position from (");
+    for (i, event_type) in types.iter().enumerate() {
+        query = query.text(if i == 0 {
+            "select position from (select position from events e where true"
+        } else {
+            " union all select position from (select position from events e where true"
+        });
+        query = paged(conditions(query, filter, std::slice::from_ref(event_type))).text(&format!(") of_type_{i}"));
+    }
+    query.text(") of_types").text(order).bind(" limit ", limit).text(")").text(order)
 }
 
 /// How many events are found.
-pub(crate) fn count(filter: &EventFilter) -> Query {
-    conditions(Query::new("select count(*) from events e where true"), filter)
+pub(crate) fn count(filter: &EventFilter, types: &[String]) -> Query {
+    conditions(Query::new("select count(*) from events e where true"), filter, types)
 }
 
-fn conditions(query: Query, filter: &EventFilter) -> Query {
-    let query = if filter.types.is_empty() {
-        query
-    } else {
-        query.within(" and e.event_type", filter.types.iter().take(MAX_TYPES).cloned().map(Value::Text))
+/// The types that a filter asks for, where it names any.
+pub(crate) fn named(filter: &EventFilter) -> Vec<String> {
+    filter.types.iter().take(MAX_TYPES).cloned().collect()
+}
+
+/// The types in the streams of a kind.
+pub(crate) fn types_of(kind: &str) -> Query {
+    Query::new("select event_type from event_types").bind(" where kind = ", Value::Text(kind.to_owned()))
+}
+
+fn conditions(query: Query, filter: &EventFilter, types: &[String]) -> Query {
+    let query = match types {
+        [] => query,
+        [one] => query.bind(" and e.event_type = ", Value::Text(one.clone())),
+        types => query.within(" and e.event_type", types.iter().cloned().map(Value::Text)),
     };
-    let query = match &filter.stream {
-        Some(stream) => query.bind(" and e.stream_id = (select id from streams where name = ", Value::Text(stream.to_string())).text(")"),
+    let query = match &filter.stream_kind {
+        // Names of a kind lie between its dash and what follows a dash.
+        Some(kind) => {
+            query.bind(" and e.stream > ", Value::Text(format!("{kind}-"))).bind(" and e.stream < ", Value::Text(format!("{kind}.")))
+        }
         None => query,
     };
     query
-        .when(" and e.kind = ", filter.stream_kind.clone().map(Value::Text))
+        .when(" and e.stream = ", filter.stream.as_ref().map(|stream| Value::Text(stream.to_string())))
         .when(" and e.correlation_id = ", filter.correlation_id.map(Value::Uuid))
         .when(" and e.event_id = ", filter.event_id.map(Value::Uuid))
         .when(" and e.actor = ", filter.actor.as_ref().map(|actor| Value::Text(actor.to_string())))

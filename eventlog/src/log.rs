@@ -118,7 +118,10 @@ impl Log {
     /// # Errors
     /// When the log cannot be read.
     pub async fn search(&self, filter: &EventFilter, page: EventPage) -> Result<Vec<Recorded>, LogError> {
-        self.inner.store.events(filter::search(filter, &page, page.limit.min(MAX_READ))).await
+        match self.types(filter).await? {
+            Some(types) => self.inner.store.events(filter::search(filter, &types, &page, page.limit.min(MAX_READ))).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// How many events a filter finds; costs a scan of what it finds.
@@ -126,7 +129,18 @@ impl Log {
     /// # Errors
     /// When the log cannot be read.
     pub async fn count(&self, filter: &EventFilter) -> Result<u64, LogError> {
-        self.inner.store.number(filter::count(filter)).await
+        match self.types(filter).await? {
+            Some(types) => self.inner.store.number(filter::count(filter, &types)).await,
+            None => Ok(0),
+        }
+    }
+
+    /// The types to look for, empty for any; none when there are no events of the filter's kind at all.
+    async fn types(&self, filter: &EventFilter) -> Result<Option<Vec<String>>, LogError> {
+        let named = filter::named(filter);
+        let Some(kind) = filter.stream_kind.as_ref().filter(|_| named.is_empty()) else { return Ok(Some(named)) };
+        let types = self.inner.store.texts(filter::types_of(kind)).await?;
+        Ok(Some(types).filter(|types| !types.is_empty()))
     }
 
     /// Names of the streams of a kind, in order, after a name; at most 10,000.

@@ -3,14 +3,16 @@
 //! It only spares questions. What it says yes to is checked by the store in the same call; what it takes for stale is
 //! forgotten and asked for the next time; a receipt, once committed, never changes.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kernel::StreamName;
+use uuid::Uuid;
 
-use crate::outcome::{Append, Found, Head, Outcome, StoredReceipt, StreamHead};
+use crate::outcome::{Append, Found, Head, Outcome, StoredReceipt};
 use crate::plan::Plan;
 use crate::recent::Recent;
+use crate::states::Fate;
 
 /// Streams whose version is remembered.
 const STREAMS: usize = 50_000;
@@ -22,19 +24,26 @@ pub(crate) struct Memory(Mutex<Remembered>);
 
 struct Remembered {
     head: Option<Head>,
-    streams: Recent<StreamName, StreamHead>,
-    receipts: Recent<[u8; 32], StoredReceipt>,
+    streams: Recent<StreamName, u64>,
+    receipts: Recent<Uuid, StoredReceipt>,
+    /// Receipts of batches on their way: nobody is answered with them, but the next batch is planned on them.
+    ahead: HashMap<Uuid, StoredReceipt>,
+    /// Those of the last batch that did not pass; what rests on them may be in the next one.
+    dead: Vec<Arc<Fate>>,
+    /// Types that are listed under their kinds.
+    types: HashMap<String, HashSet<String>>,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Self(Mutex::new(Remembered { head: None, streams: Recent::new(STREAMS), receipts: Recent::new(RECEIPTS) }))
+        let (streams, receipts) = (Recent::new(STREAMS), Recent::new(RECEIPTS));
+        Self(Mutex::new(Remembered { head: None, streams, receipts, ahead: HashMap::new(), dead: Vec::new(), types: HashMap::new() }))
     }
 }
 
 impl Memory {
     /// The answer to a key, if it was given lately.
-    pub(crate) fn receipt(&self, key: &[u8; 32]) -> Option<StoredReceipt> {
+    pub(crate) fn receipt(&self, key: &Uuid) -> Option<StoredReceipt> {
         self.remembered().receipts.get(key)
     }
 
@@ -49,28 +58,58 @@ impl Memory {
         let mut remembered = self.remembered();
         for append in batch {
             if let Some(receipt) = &append.receipt
-                && let Some(stored) = remembered.receipts.get(&receipt.key)
+                && let Some(stored) = remembered.receipts.get(&receipt.key).or_else(|| remembered.ahead.get(&receipt.key).cloned())
             {
                 found.receipts.insert(receipt.key, stored);
             }
             for expected in &append.expected {
-                if let Some(head) = remembered.streams.get(&expected.stream) {
-                    found.streams.insert(expected.stream.clone(), head);
+                if let Some(version) = remembered.streams.get(&expected.stream) {
+                    found.streams.insert(expected.stream.clone(), version);
                 }
             }
         }
         found
     }
 
-    /// Learns from a batch that was committed.
-    pub(crate) fn committed(&self, plan: &Plan<'_>) {
+    /// The commands of the last batch that did not pass.
+    pub(crate) fn dead(&self) -> Vec<Arc<Fate>> {
+        self.remembered().dead.clone()
+    }
+
+    /// Are all of these types listed under their kinds?
+    pub(crate) fn knows<'t>(&self, mut types: impl Iterator<Item = (&'t str, &'t str)>) -> bool {
+        let remembered = self.remembered();
+        types.all(|(kind, event_type)| remembered.types.get(kind).is_some_and(|types| types.contains(event_type)))
+    }
+
+    /// Remembers types that are listed under their kinds.
+    pub(crate) fn listed<'t>(&self, types: impl Iterator<Item = (&'t str, &'t str)>) {
+        let mut remembered = self.remembered();
+        for (kind, event_type) in types {
+            remembered.types.entry(kind.to_owned()).or_default().insert(event_type.to_owned());
+        }
+    }
+
+    /// Learns what a batch on its way will leave: the next one is planned on it, and fails with it.
+    pub(crate) fn learn(&self, plan: &Plan<'_>) {
         let mut remembered = self.remembered();
         remembered.head = Some(plan.head);
-        for (stream, head) in &plan.streams {
-            remembered.streams.insert(stream.clone(), *head);
+        remembered.dead.clone_from(&plan.dead);
+        for (stream, version) in &plan.streams {
+            remembered.streams.insert(stream.clone(), *version);
         }
         for receipt in &plan.receipts {
-            remembered.receipts.insert(receipt.draft.key, receipt.stored(plan.head.recorded_at));
+            remembered.ahead.insert(receipt.draft.key, receipt.stored(plan.head.recorded_at));
+        }
+    }
+
+    /// Learns that a batch is committed.
+    pub(crate) fn committed(&self, plan: &Plan<'_>) {
+        let mut remembered = self.remembered();
+        for receipt in &plan.receipts {
+            if let Some(stored) = remembered.ahead.remove(&receipt.draft.key) {
+                remembered.receipts.insert(receipt.draft.key, stored);
+            }
         }
     }
 
@@ -86,11 +125,26 @@ impl Memory {
         }
     }
 
-    /// Forgets all but the receipts: somebody else has written, or nobody knows.
-    pub(crate) fn forget(&self) {
+    /// Forgets a batch that was not committed, and with it all that may be stale: somebody else has written, or nobody knows.
+    /// Receipts of others, once committed, never change.
+    pub(crate) fn forget(&self, plan: Option<&Plan<'_>>) {
         let mut remembered = self.remembered();
         remembered.head = None;
         remembered.streams.clear();
+        for receipt in plan.iter().flat_map(|plan| &plan.receipts) {
+            remembered.ahead.remove(&receipt.draft.key);
+        }
+    }
+
+    /// Forgets whatever may rest on a batch of which nobody knows.
+    pub(crate) fn forget_all(&self) {
+        self.forget(None);
+        self.remembered().ahead.clear();
+    }
+
+    /// Learns where the head stands.
+    pub(crate) fn stands(&self, head: Head) {
+        self.remembered().head = Some(head);
     }
 
     /// Never held across an await; a panic leaves plain maps behind.

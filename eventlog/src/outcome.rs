@@ -22,15 +22,15 @@ pub(crate) struct Append {
     pub secrets: Vec<Secret>,
     /// What becomes of it, for those who build on it before it is durable.
     pub fate: Arc<Fate>,
-    /// The commands, all ahead of it in the queue, that it stands and falls with.
-    pub rests_on: Vec<Arc<Fate>>,
 }
 
 /// A stream and the version that it must have; 0: it must not exist.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Expected {
     pub stream: StreamName,
     pub version: u64,
+    /// The command, ahead of this one in the queue, that makes the version; this one stands and falls with it.
+    pub rests_on: Option<Arc<Fate>>,
 }
 
 /// An event before it has a place.
@@ -49,26 +49,30 @@ pub(crate) struct Secret {
     pub value: Option<String>,
 }
 
-/// What a receipt says, before its command has a place. Either refusal or result, as JSON.
+/// What a receipt says, before its command has a place.
 #[derive(Clone, Debug)]
 pub(crate) struct ReceiptDraft {
-    pub key: [u8; 32],
-    pub fingerprint: [u8; 32],
-    pub refusal: Option<String>,
-    pub result: Option<String>,
+    pub key: Uuid,
+    pub fingerprint: Uuid,
+    /// Is the answer a refusal rather than a result?
+    pub refused: bool,
+    /// JSON.
+    pub answer: String,
 }
 
 /// A receipt as it stands in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredReceipt {
-    pub fingerprint: [u8; 32],
+    pub fingerprint: Uuid,
     pub command_id: Uuid,
     pub correlation_id: Uuid,
     /// Position of the first event; the one after the head when there was none.
     pub first_position: u64,
     pub events: u64,
-    pub refusal: Option<String>,
-    pub result: Option<String>,
+    /// Is the answer a refusal rather than a result?
+    pub refused: bool,
+    /// JSON.
+    pub answer: String,
     /// Microseconds.
     pub recorded_at: i64,
     /// The ids of its events, where they are at hand.
@@ -81,21 +85,17 @@ pub(crate) struct Head {
     pub position: u64,
     /// Of the last event, in microseconds.
     pub recorded_at: i64,
-}
-
-/// A stream as it stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StreamHead {
-    pub id: Uuid,
-    pub version: u64,
+    /// Id of the last event: two heads that once stood at the same place differ in it.
+    pub last_event: Option<Uuid>,
 }
 
 /// What the store holds of a batch's keys and streams, read under the head lock.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub head: Head,
-    pub receipts: HashMap<[u8; 32], StoredReceipt>,
-    pub streams: HashMap<StreamName, StreamHead>,
+    pub receipts: HashMap<Uuid, StoredReceipt>,
+    /// The versions of those that exist.
+    pub streams: HashMap<StreamName, u64>,
 }
 
 /// One command's own answer.

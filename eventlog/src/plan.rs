@@ -10,14 +10,13 @@ use kernel::StreamName;
 use uuid::Uuid;
 
 use crate::command::CommandMeta;
-use crate::outcome::{Append, Draft, Expected, Found, Head, Outcome, Placed, ReceiptDraft, Secret, StoredReceipt, StreamHead};
+use crate::outcome::{Append, Draft, Expected, Found, Head, Outcome, Placed, ReceiptDraft, Secret, StoredReceipt};
 use crate::states::Fate;
 
 /// An event's row.
 #[derive(Debug)]
 pub(crate) struct EventInsert<'b> {
     pub position: u64,
-    pub stream_id: Uuid,
     pub version: u64,
     pub event_id: Uuid,
     pub draft: &'b Draft,
@@ -41,18 +40,32 @@ pub(crate) struct Plan<'b> {
     pub receipts: Vec<ReceiptInsert<'b>>,
     pub events: Vec<EventInsert<'b>>,
     /// New versions of the streams written, new ones among them.
-    pub streams: BTreeMap<StreamName, StreamHead>,
+    pub streams: BTreeMap<StreamName, u64>,
     /// The versions before the batch that the plan builds on: of all streams that its passing commands wrote or read.
     pub bases: BTreeMap<StreamName, u64>,
     pub secrets: Vec<&'b Secret>,
+    /// The head that it was made on.
+    pub base: Head,
     /// The head after the batch; `recorded_at` is that of every row of it.
     pub head: Head,
+    /// The commands that do not pass: whatever rests on them must not either.
+    pub dead: Vec<Arc<Fate>>,
 }
 
 impl Plan<'_> {
+    /// Does a command pass, so that at least the versions that it expects must hold?
+    pub(crate) fn passes(&self) -> bool {
+        self.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Appended(_)))
+    }
+
     /// Is there nothing to write?
     pub(crate) fn is_empty(&self) -> bool {
         self.receipts.is_empty() && self.events.is_empty() && self.secrets.is_empty()
+    }
+
+    /// The types of its events, each with the kind of its stream.
+    pub(crate) fn types(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.events.iter().map(|event| (event.draft.stream.kind(), event.draft.event.event_type.as_str()))
     }
 
     /// The streams that were only read, with the version that each must have; 0: it must not exist.
@@ -70,8 +83,8 @@ impl ReceiptInsert<'_> {
             correlation_id: self.command.correlation_id,
             first_position: self.first_position,
             events: self.event_ids.len() as u64,
-            refusal: self.draft.refusal.clone(),
-            result: self.draft.result.clone(),
+            refused: self.draft.refused,
+            answer: self.draft.answer.clone(),
             recorded_at,
             event_ids: Some(self.event_ids.clone()),
         }
@@ -80,15 +93,13 @@ impl ReceiptInsert<'_> {
 
 /// Decides each command's outcome in order, the later ones on what the earlier ones leave behind.
 ///
-/// `clock` is the store's clock in microseconds; `mint` gives UUIDv7s.
-pub(crate) fn plan<'b>(mut found: Found, clock: i64, batch: &'b [Append], mut mint: impl FnMut() -> Uuid) -> Plan<'b> {
-    let head = Head { position: found.head.position, recorded_at: clock.max(found.head.recorded_at) };
-    let mut plan = Plan::at(head);
-    let mut dead = Vec::new();
+/// `clock` is the store's clock in microseconds; `dead` are commands of the batch before that do not pass; `mint` gives UUIDv7s.
+pub(crate) fn plan<'b>(mut found: Found, clock: i64, batch: &'b [Append], dead: &[Arc<Fate>], mut mint: impl FnMut() -> Uuid) -> Plan<'b> {
+    let mut plan = Plan::at(found.head, clock);
     for append in batch {
-        let outcome = match rejected(&found, append, &dead) {
+        let outcome = match rejected(&found, append, dead, &plan.dead) {
             Some(outcome) => {
-                dead.push(&append.fate);
+                plan.dead.push(append.fate.clone());
                 outcome
             }
             None => Outcome::Appended(plan.place(&mut found, append, &mut mint)),
@@ -100,23 +111,25 @@ pub(crate) fn plan<'b>(mut found: Found, clock: i64, batch: &'b [Append], mut mi
 
 /// Receipts come first: a retry must find its own first answer, not collide with its own events. A command that builds on
 /// one that did not pass is decided again, also where somebody else's events have made the versions fit.
-fn rejected(found: &Found, append: &Append, dead: &[&Arc<Fate>]) -> Option<Outcome> {
+fn rejected(found: &Found, append: &Append, before: &[Arc<Fate>], dead: &[Arc<Fate>]) -> Option<Outcome> {
     if let Some(receipt) = &append.receipt
         && let Some(stored) = found.receipts.get(&receipt.key)
     {
         let same = stored.fingerprint == receipt.fingerprint;
         return Some(if same { Outcome::Replayed(stored.clone()) } else { Outcome::KeyReused });
     }
-    let failed = |fate: &Arc<Fate>| fate.has_failed() || dead.iter().any(|dead| Arc::ptr_eq(dead, fate));
-    let holds = |expected: &Expected| found.streams.get(&expected.stream).map_or(0, |head| head.version) == expected.version;
-    (append.rests_on.iter().any(failed) || !append.expected.iter().all(holds)).then_some(Outcome::Conflict)
+    let failed = |fate: &Arc<Fate>| fate.has_failed() || before.iter().chain(dead).any(|dead| Arc::ptr_eq(dead, fate));
+    let holds = |expected: &Expected| found.streams.get(&expected.stream).copied().unwrap_or_default() == expected.version;
+    (append.expected.iter().filter_map(|expected| expected.rests_on.as_ref()).any(failed) || !append.expected.iter().all(holds))
+        .then_some(Outcome::Conflict)
 }
 
 impl<'b> Plan<'b> {
-    fn at(head: Head) -> Self {
+    fn at(base: Head, clock: i64) -> Self {
+        let head = Head { recorded_at: clock.max(base.recorded_at), ..base };
         let (streams, bases) = (BTreeMap::new(), BTreeMap::new());
-        let (outcomes, receipts, events, secrets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { outcomes, receipts, events, streams, bases, secrets, head }
+        let (outcomes, receipts, events, secrets, dead) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { outcomes, receipts, events, streams, bases, secrets, base, head, dead }
     }
 
     fn place(&mut self, found: &mut Found, append: &'b Append, mint: &mut impl FnMut() -> Uuid) -> Placed {
@@ -127,16 +140,16 @@ impl<'b> Plan<'b> {
         }
         let mut event_ids = Vec::with_capacity(append.events.len());
         for draft in &append.events {
-            let stream = found.streams.entry(draft.stream.clone()).or_insert_with(|| StreamHead { id: mint(), version: 0 });
-            stream.version += 1;
-            self.streams.insert(draft.stream.clone(), *stream);
-            self.head.position += 1;
+            let version = found.streams.entry(draft.stream.clone()).or_default();
+            *version += 1;
+            self.streams.insert(draft.stream.clone(), *version);
             let event_id = mint();
+            self.head.position += 1;
+            self.head.last_event = Some(event_id);
             event_ids.push(event_id);
             self.events.push(EventInsert {
                 position: self.head.position,
-                stream_id: stream.id,
-                version: stream.version,
+                version: *version,
                 event_id,
                 draft,
                 command: draft.command.as_deref().unwrap_or(&append.command),
@@ -172,28 +185,28 @@ mod tests {
         Append {
             command: Arc::new(CommandMeta::new("test", Actor::Anonymous, Timestamp::UNIX_EPOCH)),
             receipt: None,
-            expected: expected.iter().map(|&(id, version)| Expected { stream: stream(id), version }).collect(),
+            expected: expected.iter().map(|&(id, version)| Expected { stream: stream(id), version, rests_on: None }).collect(),
             events: writes.iter().map(|id| Draft { stream: stream(id), event: event.clone(), command: None }).collect(),
             secrets: Vec::new(),
             fate: Arc::default(),
-            rests_on: Vec::new(),
         }
     }
 
-    fn keyed(mut append: Append, key: u8, fingerprint: u8) -> Append {
-        append.receipt = Some(ReceiptDraft { key: [key; 32], fingerprint: [fingerprint; 32], refusal: None, result: Some("1".into()) });
+    fn keyed(mut append: Append, key: u128, fingerprint: u128) -> Append {
+        let (key, fingerprint) = (Uuid::from_u128(key), Uuid::from_u128(fingerprint));
+        append.receipt = Some(ReceiptDraft { key, fingerprint, refused: false, answer: "1".into() });
         append
     }
 
     /// Head at position 10 and time 100; `a` at version 3.
     fn found() -> Found {
-        let streams = HashMap::from([(stream("a"), StreamHead { id: Uuid::from_u128(1), version: 3 })]);
-        Found { head: Head { position: 10, recorded_at: 100 }, receipts: HashMap::new(), streams }
+        let head = Head { position: 10, recorded_at: 100, last_event: Some(Uuid::from_u128(1)) };
+        Found { head, receipts: HashMap::new(), streams: HashMap::from([(stream("a"), 3)]) }
     }
 
     fn planned(found: Found, clock: i64, batch: &[Append]) -> Plan<'_> {
         let mut next = 1_000;
-        plan(found, clock, batch, move || {
+        plan(found, clock, batch, &[], move || {
             next += 1;
             Uuid::from_u128(next)
         })
@@ -222,9 +235,8 @@ mod tests {
         assert_eq!(words(&plan), ["at 12", "conflict", "at 13", "conflict", "at 14"]);
         let rows: Vec<_> = plan.events.iter().map(|e| (e.position, e.draft.stream.id(), e.version)).collect();
         assert_eq!(rows, [(11, "a", 4), (12, "a", 5), (13, "b", 1), (14, "b", 2)]);
-        assert_eq!(plan.streams.iter().map(|(name, head)| (name.id(), head.version)).collect::<Vec<_>>(), [("a", 5), ("b", 2)]);
-        assert_eq!(plan.streams[&stream("a")].id, Uuid::from_u128(1));
-        assert_eq!(plan.head, Head { position: 14, recorded_at: 200 });
+        assert_eq!(plan.streams.iter().map(|(name, version)| (name.id(), *version)).collect::<Vec<_>>(), [("a", 5), ("b", 2)]);
+        assert_eq!(plan.head, Head { position: 14, recorded_at: 200, last_event: Some(plan.events[3].event_id) });
     }
 
     #[test]
@@ -238,7 +250,7 @@ mod tests {
         ];
         let plan = planned(found(), 200, &batch);
         assert_eq!(words(&plan), ["at 11", "replayed 11+1", "reused", "conflict", "at 11"]);
-        let receipts: Vec<_> = plan.receipts.iter().map(|r| (r.draft.key[0], r.first_position, r.event_ids.len())).collect();
+        let receipts: Vec<_> = plan.receipts.iter().map(|r| (r.draft.key.as_u128(), r.first_position, r.event_ids.len())).collect();
         assert_eq!(receipts, [(1, 11, 1), (2, 12, 0)]);
     }
 

@@ -77,10 +77,10 @@ impl Recorded {
     }
 }
 
-/// The columns of [`EventRow`], of `events e join streams s`; the same text for both stores.
-pub(crate) const EVENT_COLUMNS: &str = "e.position, s.name, e.version, e.event_id, e.event_type, e.schema_version, e.recorded_at, \
+/// The columns of [`EventRow`], of `events e`; the same text for both stores.
+pub(crate) const EVENT_COLUMNS: &str = "e.position, e.stream, e.version, e.event_id, e.event_type, e.schema_version, e.recorded_at, \
      e.occurred_at, e.actor, e.correlation_id, e.causation_id, e.command_id, e.traceparent, e.digest, \
-     cast(e.payload as text)";
+     e.payload";
 
 /// An event's row, in the order of [`EVENT_COLUMNS`].
 pub(crate) type EventRow =

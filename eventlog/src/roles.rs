@@ -15,7 +15,7 @@ use crate::store::{Postgres, Sqlite, Store};
 const RIGHTS: [(&str, &str); 5] = [
     ("events", "select, insert"),
     ("receipts", "select, insert"),
-    ("streams", "select, insert, update"),
+    ("event_types", "select, insert"),
     ("log_head", "select, update"),
     ("log_migrations", "select"),
 ];

@@ -29,11 +29,11 @@ impl Fate {
         self.0.store(if committed { COMMITTED } else { FAILED }, Ordering::Release);
     }
 
-    fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.0.load(Ordering::Acquire) == OPEN
     }
 
-    fn is_committed(&self) -> bool {
+    pub(crate) fn is_committed(&self) -> bool {
         self.0.load(Ordering::Acquire) == COMMITTED
     }
 

@@ -107,6 +107,27 @@ impl Db {
         }
     }
 
+    /// Opens what is there, to read only; `None` when there is nothing.
+    pub(crate) async fn open_to_read(url: &StoreUrl, file: &str) -> Result<Option<Self>, sqlx::Error> {
+        match url {
+            StoreUrl::Sqlite(folder) => {
+                let path = folder.join(file);
+                if !path.exists() {
+                    return Ok(None);
+                }
+                let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT);
+                let read = SqlitePoolOptions::new().max_connections(SQLITE_READERS).connect_with(options).await?;
+                Ok(Some(Self::Sqlite { write: read.clone(), read }))
+            }
+            StoreUrl::Postgres(_) => {
+                let db = Self::open(url, file, SqliteSynchronous::Normal).await?;
+                let there = "select cast(1 as bigint) from pg_namespace where nspname = 'views'";
+                let there = db.first::<(i64,)>(Sql::new(there)).await?.is_some();
+                Ok(there.then_some(db))
+            }
+        }
+    }
+
     async fn open_file(path: &Path, synchronous: SqliteSynchronous) -> Result<Self, sqlx::Error> {
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -176,7 +197,17 @@ impl Db {
     pub(crate) async fn begin(&self) -> Result<Tx, sqlx::Error> {
         Ok(match self {
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("begin immediate").await?),
-            Self::Postgres(pool) => Tx::Postgres(begin_uncancelled(pool.clone()).await?),
+            Self::Postgres(pool) => Tx::Postgres(begin_uncancelled(pool.clone(), "begin isolation level read committed").await?),
+        })
+    }
+
+    /// Begins a database transaction that only reads, and sees one moment from its first statement on.
+    pub(crate) async fn snapshot(&self) -> Result<Tx, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
+            Self::Postgres(pool) => {
+                Tx::Postgres(begin_uncancelled(pool.clone(), "begin isolation level repeatable read, read only").await?)
+            }
         })
     }
 
@@ -195,8 +226,8 @@ impl Db {
 /// Begins in a task of its own, which ends even when the caller is dropped meanwhile. sqlx 0.9 puts a connection whose
 /// `begin` was cancelled after it was sent back into the pool without a rollback: the next statement on it would run in
 /// that database transaction, keep its locks and never be committed.
-async fn begin_uncancelled(pool: PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    let begun = tokio::spawn(async move { pool.begin_with("begin isolation level read committed").await });
+async fn begin_uncancelled(pool: PgPool, statement: &'static str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let begun = tokio::spawn(async move { pool.begin_with(statement).await });
     begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?
 }
 
@@ -208,6 +239,15 @@ impl Tx {
             Self::Sqlite(tx) => sqlx::query_with(text, values).execute(&mut **tx).await?.rows_affected(),
             Self::Postgres(tx) => sqlx::query_with(text, values).execute(&mut **tx).await?.rows_affected(),
         })
+    }
+
+    /// All rows of a query.
+    pub(crate) async fn all<R: Row>(&mut self, sql: Sql) -> Result<Vec<R>, sqlx::Error> {
+        let (text, values) = sql.split();
+        match self {
+            Self::Sqlite(tx) => sqlx::query_as_with(text, values).fetch_all(&mut **tx).await,
+            Self::Postgres(tx) => sqlx::query_as_with(text, values).fetch_all(&mut **tx).await,
+        }
     }
 
     /// The first row of a query.

@@ -5,7 +5,10 @@
 //! [`process::Process`], [`process::Work`] and [`process::Runtime`]: reactions, timers and outside calls.
 
 mod backoff;
+pub mod books;
+pub mod closing;
 mod db;
+pub mod export;
 pub mod hot;
 mod known;
 pub mod metrics;

@@ -1,19 +1,31 @@
 //! The read models of the book, each a pure fold in a file of its own. Keys are the ids that clients see.
 //!
-//! [`search`] and [`balances`] are no models: they ask questions of one that no filter on its columns can express.
+//! [`search`], [`balances`], [`statements`] and [`obligations`] are no models: they ask questions that no filter on columns can express.
 
 pub mod account_balances;
+pub mod adjustments;
+pub mod api_keys;
 pub mod balances;
 pub mod bookings;
+pub mod corporate_profiles;
+pub mod exchange_keys;
+pub mod host_statements;
 pub mod journal;
+pub mod ledger_blocks;
 pub mod ledger_lines;
+pub mod ledger_totals;
+pub mod obligations;
 pub mod payments;
 pub mod payouts;
+pub mod periods;
 pub mod products;
+pub mod recon_lines;
 pub mod search;
+pub mod sessions;
 pub mod settlement_lines;
 pub mod settlements;
 pub mod shop_orders;
+pub mod statements;
 pub mod stock_levels;
 #[cfg(test)]
 mod testing;
@@ -21,12 +33,21 @@ pub mod users;
 pub mod vehicles;
 
 pub use account_balances::{AccountBalances, BalanceRow};
+pub use adjustments::{AdjustmentRow, Adjustments};
+pub use api_keys::{ApiKeyRow, ApiKeys};
 pub use bookings::{BookingRow, Bookings};
+pub use corporate_profiles::{CorporateProfileRow, CorporateProfiles};
+pub use exchange_keys::{ExchangeKeyRow, ExchangeKeys};
 pub use journal::{Journal, JournalRow};
+pub use ledger_blocks::{BlockRow, LedgerBlocks};
 pub use ledger_lines::{LedgerLineRow, LedgerLines};
+pub use ledger_totals::LedgerTotals;
 pub use payments::{PaymentRow, Payments};
 pub use payouts::{PayoutRow, Payouts};
+pub use periods::{PeriodRow, Periods};
 pub use products::{ProductRow, Products};
+pub use recon_lines::{ReconLineRow, ReconLines};
+pub use sessions::{SessionRow, Sessions};
 pub use settlement_lines::{SettlementLineRow, SettlementLines};
 pub use settlements::{SettlementRow, Settlements};
 pub use shop_orders::{ShopOrderRow, ShopOrders};
@@ -47,6 +68,10 @@ use crate::views::{ViewError, Views};
 /// As [`Views::install`], of the first model that cannot be.
 pub async fn install_all(views: &Views) -> Result<(), ViewError> {
     views.install::<Users>().await?;
+    views.install::<Sessions>().await?;
+    views.install::<CorporateProfiles>().await?;
+    views.install::<ApiKeys>().await?;
+    views.install::<ExchangeKeys>().await?;
     views.install::<Vehicles>().await?;
     views.install::<Bookings>().await?;
     views.install::<Payments>().await?;
@@ -58,6 +83,11 @@ pub async fn install_all(views: &Views) -> Result<(), ViewError> {
     views.install::<ShopOrders>().await?;
     views.install::<Journal>().await?;
     views.install::<LedgerLines>().await?;
+    views.install::<LedgerBlocks>().await?;
+    views.install::<Periods>().await?;
+    views.install::<Adjustments>().await?;
+    views.install::<ReconLines>().await?;
+    views.install::<LedgerTotals>().await?;
     views.install::<AccountBalances>().await
 }
 

@@ -8,6 +8,7 @@
 mod effects;
 mod error;
 mod lease;
+mod letters;
 mod reactor;
 mod runtime;
 mod settle;
@@ -26,6 +27,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 pub use error::ProcessError;
+pub use letters::Letters;
 pub use runtime::{Builder, Runtime};
 pub use store::DeadLetter;
 

@@ -2,8 +2,10 @@
 
 mod booking;
 mod desk;
+mod erasing;
 mod settlement;
 mod shop_order;
+mod user;
 mod vehicle;
 mod work;
 
@@ -17,6 +19,7 @@ pub use booking::{BookingDeadlines, ProviderCalls};
 pub use desk::{Desk, Outside};
 pub use settlement::Settlements;
 pub use shop_order::ShopOrderDeadlines;
+pub use user::Accounts;
 pub use vehicle::Geocoding;
 pub use work::{Call, Intent};
 

@@ -67,6 +67,11 @@ impl<E: Send + Sync + 'static> Tail<E> {
         &self.log
     }
 
+    /// How events are read.
+    pub(crate) const fn decode(&self) -> Decode<E> {
+        self.decode
+    }
+
     /// The newest position that this process has heard of; a hint, the log itself decides.
     pub(crate) fn news(&self) -> watch::Receiver<u64> {
         self.news.subscribe()

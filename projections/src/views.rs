@@ -3,13 +3,19 @@
 //! SQLite: the file `views.db` of the data folder, which may be deleted and is then rebuilt. PostgreSQL: a schema
 //! `views` in the log's database.
 
+mod counts;
+mod current;
 mod definition;
 mod error;
 mod fold;
+mod keyed;
 mod lead;
+mod left_out;
 mod paging;
+mod parked;
 mod projector;
 mod query;
+pub mod rebuild;
 mod schema;
 mod sql;
 mod status;
@@ -22,21 +28,23 @@ use std::time::Duration;
 use eventlog::Log;
 use sqlx::sqlite::SqliteSynchronous;
 
+pub use counts::ProjectorCounts;
 pub use error::{PageError, ViewError};
+pub use parked::ParkedKey;
 pub use projector::{Projector, Step, Workers};
 pub use query::{DEFAULT_PAGE, Direction, Filter, MAX_IN, MAX_PAGE, Op, Page, PageArgs, PageItem, Query};
 pub use status::{ProjectionState, ProjectionStatus};
 
-use crate::db::{Db, Sql, unsigned};
+use crate::db::{Db, unsigned};
 use crate::known::{Decode, Event, Known, Seen};
 use crate::model::ReadModel;
 use crate::tail::{SharedTail, Tail};
+use counts::Counts;
 use definition::Definition;
-use sql::Rows;
 use wait::Progress;
 
 /// The name of the SQLite file.
-const FILE: &str = "views.db";
+pub(crate) const FILE: &str = "views.db";
 /// Most events that [`Views::fresh`] folds by itself; beyond it waits for the projector.
 const FRESH_GAP: u64 = 1_000;
 /// How long [`Views::fresh`] waits then.
@@ -65,6 +73,7 @@ struct Inner<E> {
 pub(crate) struct Installed<E> {
     pub definition: Definition<E>,
     pub progress: Progress,
+    pub counts: Counts,
 }
 
 impl<E: Send + Sync + 'static> Views<E> {
@@ -86,12 +95,12 @@ impl<E: Send + Sync + 'static> Views<E> {
     /// [`ViewError::Definition`] when names are impossible or columns changed within a version; else the database's.
     pub async fn install<M: ReadModel<E>>(&self) -> Result<(), ViewError> {
         let definition = Definition::of::<M>()?;
-        let (position, mut ready) = schema::install(&self.inner.db, &definition).await?;
-        if !ready && position >= self.log().head().await? {
-            schema::make_ready(&self.inner.db, &definition).await?;
-            ready = true;
+        let mut found = schema::install(&self.inner.db, &definition).await?;
+        if !found.ready && found.position >= self.log().head().await? {
+            schema::make_ready(&self.inner.db, &definition, found.generation).await?;
+            found.ready = true;
         }
-        let installed = Arc::new(Installed { definition, progress: Progress::new(position, ready) });
+        let installed = Arc::new(Installed { definition, progress: Progress::new(&found), counts: Counts::default() });
         self.lock().insert(M::NAME, installed);
         Ok(())
     }
@@ -111,10 +120,9 @@ impl<E: Send + Sync + 'static> Views<E> {
     /// [`ViewError::Lagging`] while the model is built for the first time; else the database's.
     pub async fn get_many<M: ReadModel<E>>(&self, keys: &[String]) -> Result<HashMap<String, M::Row>, ViewError> {
         let installed = self.ready::<M>().await?;
-        let table = self.rows(&installed);
         let mut found = HashMap::with_capacity(keys.len());
         for keys in keys.chunks(MAX_KEYS) {
-            for (key, doc) in self.inner.db.all::<(String, String)>(table.by_keys(keys)).await? {
+            for (key, doc, _) in self.current::<(String, String, i64)>(&installed, |rows| Ok(rows.by_keys(keys))).await? {
                 let row = definition::read::<E, M>(&key, &doc)?;
                 found.insert(key, row);
             }
@@ -151,14 +159,21 @@ impl<E: Send + Sync + 'static> Views<E> {
     /// A row and the checkpoint that it stands at, in one consistent read.
     async fn row_at_checkpoint<M: ReadModel<E>>(&self, key: &str) -> Result<(Option<M::Row>, u64), ViewError> {
         let installed = self.installed::<M>()?;
-        let table = |name: &str| schema::table(self.inner.db.dialect(), name);
-        let (projections, parked, rows) = (table("projections"), table("parked"), table(&schema::rows_of(&installed.definition)));
-        let sql = format!(
-            "select c.position, r.doc, (select count(*) from {parked} p where p.name = c.name and p.version = c.version and p.key = $3)
-             from {projections} c left join {rows} r on r.key = $3 where c.name = $1 and c.version = $2"
-        );
-        let sql = Sql::new(sql).bind(M::NAME).bind(i64::from(M::VERSION)).bind(key);
-        let found = self.inner.db.first::<(i64, Option<String>, i64)>(sql).await?;
+        let dialect = self.inner.db.dialect();
+        let table = |name: &str| schema::table(dialect, name);
+        let (projections, parked, live) = (table("projections"), table("parked"), table("live"));
+        let statement = |generation: u32| {
+            let rows = table(&schema::rows_of(&installed.definition, generation));
+            let sql = format!(
+                "select c.position, r.doc, (select count(*) from {parked} p
+                     where p.name = c.name and p.version = c.version and p.generation = c.generation and p.key = $3), l.generation
+                 from {live} l join {projections} c on c.name = l.name and c.version = l.version and c.generation = l.generation
+                 left join {rows} r on r.key = $3 where l.name = $1 and l.version = $2"
+            );
+            Ok(schema::named(sql, &installed.definition).bind(key))
+        };
+        let found = self.current::<(i64, Option<String>, i64, i64)>(&installed, |rows| statement(rows.generation())).await?;
+        let found = found.into_iter().next().map(|(position, doc, parked, _)| (position, doc, parked));
         let (position, doc, parked) = found.ok_or(ViewError::NotInstalled(M::NAME))?;
         if parked > 0 {
             return Err(ViewError::Parked { projection: M::NAME, key: key.to_owned() });
@@ -191,18 +206,34 @@ impl<E: Send + Sync + 'static> Views<E> {
         found.ok_or(ViewError::NotInstalled(M::NAME))
     }
 
-    pub(crate) fn all_installed(&self) -> Vec<Arc<Installed<E>>> {
-        self.lock().values().cloned().collect()
+    /// An installed model by its name.
+    pub(crate) fn named(&self, name: &str) -> Option<Arc<Installed<E>>> {
+        self.lock().get(name).cloned()
     }
 
-    fn rows<'d>(&self, installed: &'d Installed<E>) -> Rows<'d> {
-        Rows::new(self.inner.db.dialect(), &installed.definition)
+    pub(crate) fn all_installed(&self) -> Vec<Arc<Installed<E>>> {
+        self.lock().values().cloned().collect()
     }
 
     /// Never held across an await; it guards plain data.
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, Arc<Installed<E>>>> {
         self.inner.installed.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Reads a stored row of a model.
+pub(crate) fn read_row<M: ReadModel>(key: &str, doc: &str) -> Result<M::Row, ViewError> {
+    definition::read::<Event, M>(key, doc)
+}
+
+/// The table of a model's rows, as a statement writes it.
+pub(crate) fn rows_table<M: ReadModel>(db: &Db) -> String {
+    schema::table(db.dialect(), &format!("{}_v{}", M::NAME, M::VERSION))
+}
+
+/// A table of the runtime's own, as a statement writes it.
+pub(crate) fn runtime_table(db: &Db, name: &str) -> String {
+    schema::table(db.dialect(), name)
 }
 
 /// One more event on a row.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use eventlog::{LogError, StoreUrl};
 
-use crate::{import, verify};
+use crate::{diff, events, export, import, rebuild, state, trace, verify};
 
 /// Looks into a book and proves what it finds. Reads only, unless a command says otherwise; works beside a running server.
 #[derive(Debug, Parser)]
@@ -51,8 +51,22 @@ impl Common {
 pub enum Command {
     /// Re-derive every digest, version and receipt from the stored bytes; name the first position that does not hold.
     Verify(verify::Options),
+    /// Write the ledger or the events to a file; the file's digest is logged as an event of the book.
+    Export(export::Options),
     /// Append the events of a postgres-es database to this book, and prove that they arrived. The source is only read.
     ImportPostgresEs(import::Options),
+    /// Build a read model anew beside the live one, compare both at one position, and switch. Readers notice nothing; it goes on
+    /// where it was interrupted.
+    Rebuild(rebuild::Options),
+    /// Compare a live read model with a fresh fold of the log at the same position; ends with 3 when rows differ.
+    Diff(diff::Options),
+    /// What a stream's events add up to, now or at a moment of the past.
+    #[command(disable_version_flag = true)]
+    State(state::Options),
+    /// The newest events, or those that the filters find.
+    Events(events::Options),
+    /// What one interaction set off: its commands, their events, and the commands that followed from those.
+    Trace(trace::Options),
 }
 
 /// How a command ends.

@@ -2,10 +2,18 @@
 //!
 //! Data goes to standard output, everything else to standard error. A subcommand reads unless it says otherwise.
 
+mod book;
 pub mod cli;
+mod diff;
+mod events;
+mod export;
 mod import;
 pub mod progress;
+mod rebuild;
+mod state;
+mod trace;
 mod verify;
+mod verify_ledger;
 
 use cli::{Cli, Command, Exit, Failed};
 
@@ -17,7 +25,13 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
     let Cli { common, command } = cli;
     let work = async {
         match command {
+            Command::Diff(options) => diff::run(&common, &options).await,
+            Command::Events(options) => events::run(&common, &options).await,
             Command::ImportPostgresEs(options) => import::run(&common, &options).await,
+            Command::Rebuild(options) => rebuild::run(&common, &options).await,
+            Command::State(options) => state::run(&common, &options).await,
+            Command::Trace(options) => trace::run(&common, &options).await,
+            Command::Export(options) => export::run(&common, &options).await,
             Command::Verify(options) => verify::run(&common, &options).await,
         }
     };

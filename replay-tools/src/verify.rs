@@ -1,11 +1,14 @@
 //! `verify`: does the log hold?
 
 use clap::Args;
+use eventlog::LeafRecord;
 use eventlog::verify::{Fault, Observer, Range, Verdict, Verified};
+use projections::books::Compared;
 use serde_json::json;
 
 use crate::cli::{Common, Exit, Failed};
 use crate::progress::Progress;
+use crate::verify_ledger::{self, Ledger};
 
 const HINT: &str = "compare with a backup or a replica: `daybook-replay verify` there tells which of them holds";
 
@@ -20,11 +23,18 @@ pub struct Options {
     pub to: Option<u64>,
 }
 
-struct Watching(Progress);
+struct Watching {
+    progress: Progress,
+    ledger: Ledger,
+}
 
 impl Observer for Watching {
     fn progress(&mut self, position: u64, to: u64) {
-        self.0.at(position, to);
+        self.progress.at(position, to);
+    }
+
+    fn event(&mut self, record: &LeafRecord<'_>, payload: &str) -> Result<(), String> {
+        self.ledger.event(record, payload)
     }
 }
 
@@ -33,13 +43,25 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<(), Failed
     if options.to.is_some_and(|to| to < options.from) {
         return Err(Failed::new(Exit::Usage, "--to lies before --from", "positions count from 1, oldest first"));
     }
-    let mut watching = Watching(Progress::new("events", common.quiet));
+    let ledger = Ledger::open(&store, options.from == 1).await?;
+    let mut watching = Watching { progress: Progress::new("events", common.quiet), ledger };
     let verdict = eventlog::verify::verify(&store, Range { from: options.from, to: options.to }, &mut watching).await?;
-    let millis = watching.0.elapsed().as_millis();
-    drop(watching);
+    let Watching { progress, ledger } = watching;
     match verdict {
         Verdict::Holds(verified) => {
-            println!("{}", if common.json { holds_json(&verified, millis) } else { holds_text(&verified) });
+            let books = ledger.finish(&store, verified.to).await?;
+            let millis = progress.elapsed().as_millis();
+            drop(progress);
+            match books {
+                Ok(books) if common.json => println!("{}", holds_json(&verified, &books, millis)),
+                Ok(books) => println!("{}", holds_text(&verified, &books)),
+                Err(mismatch) => {
+                    if common.json {
+                        println!("{}", verify_ledger::broken_json(&mismatch));
+                    }
+                    return Err(verify_ledger::failed(&mismatch));
+                }
+            }
             Ok(())
         }
         Verdict::Broken(fault) => {
@@ -51,13 +73,13 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<(), Failed
     }
 }
 
-fn holds_text(verified: &Verified) -> String {
+fn holds_text(verified: &Verified, books: &Compared) -> String {
     let Verified { from, to, streams, receipts, .. } = verified;
     let root = verified.root.map_or_else(String::new, |root| format!("\nroot     {}", hex(root)));
-    format!("the log holds\nevents   {from} to {to}\nstreams  {streams}\nreceipts {receipts}{root}")
+    format!("the log holds\nevents   {from} to {to}\nstreams  {streams}\nreceipts {receipts}{root}\n{}", verify_ledger::text(books))
 }
 
-fn holds_json(verified: &Verified, millis: u128) -> String {
+fn holds_json(verified: &Verified, books: &Compared, millis: u128) -> String {
     json!({
         "holds": true,
         "from": verified.from,
@@ -66,6 +88,7 @@ fn holds_json(verified: &Verified, millis: u128) -> String {
         "streams": verified.streams,
         "receipts": verified.receipts,
         "root": verified.root.map(hex),
+        "ledger": verify_ledger::json(books),
         "milliseconds": u64::try_from(millis).unwrap_or(u64::MAX),
     })
     .to_string()
@@ -89,11 +112,19 @@ mod tests {
     fn keys_are_stable() {
         let verified = Verified { from: 1, to: 2, head: 3, streams: 1, receipts: 2, root: Some([0xab; 32]) };
         let root = "ab".repeat(32);
+        let books = Compared { entries: 4, balances: 3, journal_at: Some(2), lines_at: Some(2), balances_at: None };
+        let ledger = r#"{"balances":3,"balances_at":null,"entries":4,"journal_at":2,"lines_at":2}"#;
         assert_eq!(
-            holds_json(&verified, 5),
-            format!(r#"{{"from":1,"head":3,"holds":true,"milliseconds":5,"receipts":2,"root":"{root}","streams":1,"to":2}}"#)
+            holds_json(&verified, &books, 5),
+            format!(
+                r#"{{"from":1,"head":3,"holds":true,"ledger":{ledger},"milliseconds":5,"receipts":2,"root":"{root}","streams":1,"to":2}}"#
+            )
         );
-        assert_eq!(holds_text(&verified), format!("the log holds\nevents   1 to 2\nstreams  1\nreceipts 2\nroot     {root}"));
+        let said = "entries  4, as stored at 2\nlines    as stored at 2\nbalances 3, not compared";
+        assert_eq!(
+            holds_text(&verified, &books),
+            format!("the log holds\nevents   1 to 2\nstreams  1\nreceipts 2\nroot     {root}\n{said}")
+        );
         let fault = Fault { position: Some(7), wrong: Wrong::Missing };
         assert_eq!(broken_json(&fault), r#"{"holds":false,"position":7,"wrong":"there is no event"}"#);
     }

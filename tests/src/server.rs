@@ -130,6 +130,7 @@ impl Daybook {
             .env("DAYBOOK_OWNER_DATABASE_URL", database.url())
             .env("REDIS_URL", redis.expect("DAYBOOK_TEST_REDIS_URL is set; scripts/test starts a Redis and sets it"))
             .env("DAYBOOK_SECRET", SECRET)
+            .env("DAYBOOK_COST_PER_MINUTE", "0")
             .env("DAYBOOK_KEYS_DIR", self.folder.path().join("keys"))
             .env("DAYBOOK_DATA", self.folder.path());
         command
@@ -207,15 +208,24 @@ impl Daybook {
     #[must_use]
     pub fn code_for(&self, email: &str) -> String {
         let shown = format!("{}***@{}", &email[..1], email.split_once('@').map_or("", |(_, host)| host));
+        self.code_after(&shown, "verification code: ")
+    }
+
+    /// The code that stands after these words in the newest message to a masked recipient, from the server's log.
+    ///
+    /// # Panics
+    /// When none appears in time.
+    #[must_use]
+    pub fn code_after(&self, shown: &str, words: &str) -> String {
         let until = Instant::now() + Duration::from_secs(10);
         loop {
             let lines = self.logged();
-            let found = lines.lines().rev().filter(|line| line.contains("daybook::outbox") && line.contains(&shown));
-            let code = found.filter_map(|line| line.split_once("verification code: ")).map(|(_, rest)| rest).next();
+            let found = lines.lines().rev().filter(|line| line.contains("daybook::outbox") && line.contains(shown));
+            let code = found.filter_map(|line| line.split_once(words)).map(|(_, rest)| rest).next();
             if let Some(code) = code {
                 return code.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
             }
-            assert!(Instant::now() < until, "no code for {email} in the log:\n{lines}");
+            assert!(Instant::now() < until, "no code for {shown} in the log:\n{lines}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

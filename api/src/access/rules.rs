@@ -4,12 +4,14 @@
 //! superset of finance, support or auditor. A test walks the schema: an operation without a row fails it, as does a row without
 //! an operation.
 
+use commands::deadletter::OPERATORS;
 use domain::user::Role;
 
 use super::{Over, Root, Rule, Standing, Who};
 use crate::event::LOG_READERS;
 use crate::ledger::READERS as BOOKS;
 use crate::product::SELLERS;
+use crate::projection::READERS as WATCHERS;
 
 /// Rents cars and buys: people who signed up, whichever way.
 const CUSTOMERS: &[Role] = &[Role::Guest, Role::Host];
@@ -17,8 +19,8 @@ const CUSTOMERS: &[Role] = &[Role::Guest, Role::Host];
 const FINANCE: &[Role] = &[Role::Finance];
 /// Gives money back.
 const REFUNDERS: &[Role] = &[Role::Support, Role::Finance];
-/// Looks after the read models.
-const OPERATORS: &[Role] = &[Role::Engineer, Role::Admin, Role::Auditor];
+/// Looks after people.
+const ADMIN: &[Role] = &[Role::Admin];
 /// Looks after orders.
 const OFFICE: &[Role] = &[Role::Support, Role::Admin];
 
@@ -68,6 +70,45 @@ pub const RULES: &[Rule] = &[
     mutation("refreshSession", Who::Everybody),
     mutation("logout", Who::SignedIn),
     query("me", Who::Everybody),
+    // others get the public card
+    query("user", Who::Everybody),
+    query("users", Who::Holders(ADMIN)),
+    mutation("resendVerification", Who::SignedIn).weighs(CREDENTIALS),
+    mutation("verifyPhone", Who::SignedIn).weighs(CREDENTIALS),
+    mutation("changePassword", Who::SignedIn).weighs(CREDENTIALS),
+    mutation("requestPasswordReset", Who::Everybody).weighs(CREDENTIALS),
+    mutation("resetPassword", Who::Everybody).weighs(CREDENTIALS),
+    mutation("updateProfile", Who::SignedIn),
+    mutation("setProfileImage", Who::SignedIn),
+    mutation("changeEmail", Who::SignedIn).weighs(CREDENTIALS),
+    mutation("confirmEmailChange", Who::SignedIn).weighs(CREDENTIALS),
+    mutation("grantRole", Who::Holders(ADMIN)),
+    mutation("revokeRole", Who::Holders(ADMIN)),
+    mutation("suspendUser", Who::Holders(ADMIN)),
+    mutation("reactivateUser", Who::Holders(ADMIN)),
+    // one's own account, or an administrator somebody's
+    mutation("deactivateUser", Who::SignedIn),
+    mutation("eraseUser", Who::SignedIn),
+    query("mySessions", Who::SignedIn),
+    mutation("revokeSession", Who::SignedIn),
+    subscription("sessionRevoked", Who::SignedIn),
+    mutation("submitDriverLicence", Who::Holders(CUSTOMERS)),
+    mutation("verifyDriverLicence", Who::Holders(&[Role::Support])),
+    mutation("rejectDriverLicence", Who::Holders(&[Role::Support])),
+    mutation("acceptTerms", Who::SignedIn),
+    mutation("setConsent", Who::SignedIn),
+    mutation("submitCorporateProfile", Who::Holders(&[Role::Host])),
+    mutation("addCorporateDocument", Who::Holders(&[Role::Host])),
+    mutation("verifyCorporate", Who::Holders(ADMIN)),
+    mutation("rejectCorporate", Who::Holders(ADMIN)),
+    query("corporateProfiles", Who::Holders(ADMIN)),
+    mutation("issueApiKey", Who::SignedIn).weighs(CREDENTIALS),
+    mutation("revokeApiKey", Who::SignedIn),
+    query("myApiKeys", Who::SignedIn),
+    mutation("registerExchangeKey", Who::Holders(&[Role::Trader])).weighs(CREDENTIALS),
+    mutation("rotateExchangeKey", Who::Holders(&[Role::Trader])).weighs(CREDENTIALS),
+    mutation("deactivateExchangeKey", Who::Holders(&[Role::Trader])),
+    query("myExchangeKeys", Who::SignedIn),
     // anything by its id: nobody sees more than the thing's own query would show
     query("node", Who::Everybody),
     query("nodes", Who::Everybody),
@@ -137,9 +178,27 @@ pub const RULES: &[Rule] = &[
     query("trialBalance", Who::Holders(&BOOKS)),
     query("events", Who::Holders(&LOG_READERS)),
     subscription("events", Who::Holders(&LOG_READERS)),
+    query("explain", Who::Holders(&BOOKS)),
+    query("accountStatement", Who::Holders(&BOOKS)),
+    // one's own, or for those who read the books somebody's
+    query("hostStatement", Who::SignedIn),
+    query("adjustments", Who::Holders(&BOOKS)),
+    mutation("postAdjustment", Who::Holders(FINANCE)).weighs(MONEY),
+    mutation("approveAdjustment", Who::Holders(FINANCE)).weighs(MONEY),
+    mutation("declineAdjustment", Who::Holders(FINANCE)),
+    query("accountingPeriods", Who::Holders(&BOOKS)),
+    mutation("closePeriod", Who::Holders(FINANCE)),
+    query("reconLines", Who::Holders(&BOOKS)),
+    mutation("importStatement", Who::Holders(FINANCE)),
+    mutation("fetchSettlements", Who::Holders(FINANCE)),
+    mutation("resolveReconException", Who::Holders(FINANCE)),
     // a signed head is made to be shown to everybody
     query("logHead", Who::Everybody),
-    query("projections", Who::Holders(OPERATORS)),
+    query("projections", Who::Holders(&WATCHERS)),
+    query("deadLetters", Who::Holders(&WATCHERS)),
+    mutation("retryDeadLetter", Who::Holders(&OPERATORS)),
+    mutation("skipDeadLetter", Who::Holders(&OPERATORS)),
+    mutation("resolveDeadLetter", Who::Holders(&OPERATORS)),
     // absent unless the book's clock can be moved (dev and tests), and then of the one who runs it
     mutation("advanceClock", Who::Everybody),
 ];

@@ -57,6 +57,13 @@ pub const KEYS: &[Key] = &[
     key("migrate", "DAYBOOK_MIGRATE", Some("on"), "on or off: migrate the database at start"),
     key("workers", "DAYBOOK_WORKERS", Some("on"), "on or off: run projectors, processes, timers and effects here"),
     key("introspection", "DAYBOOK_INTROSPECTION", Some("off"), "on or off: answer questions about the schema"),
+    key(
+        "cost_per_minute",
+        "DAYBOOK_COST_PER_MINUTE",
+        Some("60000"),
+        "the points that one caller's operations may cost in a minute, 0 for no end",
+    ),
+    key("documents", "DAYBOOK_DOCUMENTS", None, "a JSON file with the only documents that are executed (without it, any)"),
     key("log", "DAYBOOK_LOG", Some("info"), "a filter of log lines, as info,sqlx=warn"),
     key("limits", "DAYBOOK_LIMITS", Some("on"), "on or off: limit callers, send a browser its headers, refuse foreign origins"),
     key("limit_address_per_minute", "DAYBOOK_LIMIT_ADDRESS_PER_MINUTE", Some("100"), "how much one address may call in a minute"),

@@ -9,7 +9,9 @@ use crate::transport::RequestMeta;
 /// Errors beyond this many are left out: a response must not be much larger than its request.
 const MAX_ERRORS: usize = 50;
 /// What async-graphql begins the text with when a value passed validation and still would not fit its type.
-const COERCION: &str = "Failed to parse \"";
+const COERCION: [&str; 2] = ["Failed to parse \"", "Expected input type \""];
+/// Characters of the library's own words: they may repeat a value of the request.
+const MAX_REASON: usize = 500;
 
 /// Fills code, message, status, path, time, correlation id and details of every error. Internal causes are logged here.
 pub fn finish(response: &mut Response, meta: &RequestMeta) {
@@ -53,9 +55,10 @@ impl Public {
             return Self::known(known, meta);
         }
         // The library's own words about a request that it did not execute, or about a value; they name fields, never internals.
-        if error.source.is_none() && (!executed || error.message.starts_with(COERCION)) {
-            let details = vec![("reason", error.message.clone().into())];
-            return Self { message: error.message.clone(), refused: Refused::code(VALIDATION_FAILED), details };
+        if error.source.is_none() && (!executed || COERCION.iter().any(|begin| error.message.starts_with(begin))) {
+            let message: String = error.message.chars().take(MAX_REASON).collect();
+            let details = vec![("reason", message.clone().into())];
+            return Self { message, refused: Refused::code(VALIDATION_FAILED), details };
         }
         log(&error.message, meta);
         Self::plain(Refused::code(INTERNAL), meta)

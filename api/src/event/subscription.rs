@@ -22,7 +22,7 @@ const PAGE: usize = 500;
 const POLL: std::time::Duration = std::time::Duration::from_millis(250);
 
 /// The log after a position, in order, for ever: read by pages, woken by hints, polled between them.
-fn tail(log: Log, after: u64) -> impl Stream<Item = Result<Recorded, ApiError>> + Send {
+pub(crate) fn tail(log: Log, after: u64) -> impl Stream<Item = Result<Recorded, ApiError>> + Send {
     struct Tail {
         hint: tokio::sync::watch::Receiver<u64>,
         log: Log,
@@ -46,7 +46,7 @@ fn tail(log: Log, after: u64) -> impl Stream<Item = Result<Recorded, ApiError>> 
 }
 
 /// Where a subscription starts: after a cursor, else at the log's present end.
-async fn start(app: &App, after: Option<String>) -> Result<u64, ApiError> {
+pub(crate) async fn start(app: &App, after: Option<String>) -> Result<u64, ApiError> {
     match after {
         Some(cursor) => position_of(&cursor).map_err(|_| bad_cursor("after")),
         None => app.ctx.log.head().await.map_err(ApiError::internal),

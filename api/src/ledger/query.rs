@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Object};
 use projections::models::journal::key as entry_key;
-use projections::models::{AccountBalances, Journal, LedgerLines, balances};
+use projections::models::{AccountBalances, Journal, LedgerLines, LedgerTotals, balances};
 use projections::views::{Direction, Query};
 
 use super::{AccountBalanceNode, JournalEntryNode, TrialBalance, moment};
@@ -68,8 +68,12 @@ impl LedgerQuery {
     ) -> Result<TrialBalance, ApiError> {
         let reader = Reader::of(ctx)?;
         let limit = moment::limit(&reader, as_of.as_ref()).await?;
-        ready(&reader, &limit).await?;
-        TrialBalance::new(balances::trial_balance(&reader.app.views, &limit).await.map_err(from_view)?)
+        if limit.is_now() {
+            reader.ready::<LedgerTotals>().await?;
+        } else {
+            moment::ready::<LedgerLines>(&reader, &limit).await?;
+        }
+        TrialBalance::new(&balances::trial_balance(&reader.app.views, &limit).await.map_err(from_view)?, &limit)
     }
 }
 
@@ -80,7 +84,7 @@ async fn ready(reader: &Reader<'_>, limit: &balances::AsOf) -> Result<(), ApiErr
 }
 
 /// The entries that post to one account: paged by the first line of each on it, so that every entry is there once.
-async fn of_account(
+pub(super) async fn of_account(
     reader: &Reader<'_>,
     account: &str,
     limit: &balances::AsOf,

@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use async_graphql::Object;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use async_graphql::{Context, Object};
 use domain::ledger::{AccountClass, CHART};
-use kernel::{Currency, Refused};
-use projections::models::BalanceRow;
-use projections::models::balances::{self, Totals};
+use kernel::Refused;
+use projections::models::AccountBalances;
+use projections::models::balances::{self, AsOf, Totals};
+use projections::views::Direction::Asc as Ascending;
+use projections::views::Query;
 
-use super::AccountBalanceNode;
-use crate::connection::{Connection, Direction, Page, bad_cursor};
+use super::{AccountBalanceNode, moment};
+use crate::connection::{Connection, Page};
 use crate::errors::{ApiError, MALFORMED};
+use crate::reading::{Reader, from_view};
 use crate::scalars::{BigInt, CurrencyCode, Money};
 
-/// All balances at one position of the log, for a viewer who reads the books.
+/// The sums of all accounts at one position of the log, for a viewer who reads the books.
 #[derive(Clone, Debug)]
 pub struct TrialBalance {
     position: u64,
@@ -23,22 +24,16 @@ pub struct TrialBalance {
 }
 
 impl TrialBalance {
-    /// The sums and balances, currency by currency.
+    /// The sums, currency by currency, as of a moment.
     ///
     /// # Errors
     /// When a sum leaves the range of money.
-    pub(super) fn new(found: balances::TrialBalance) -> Result<Self, ApiError> {
+    pub(super) fn new(found: &balances::TrialBalance, as_of: &AsOf) -> Result<Self, ApiError> {
         let totals = found.totals().map_err(ApiError::internal)?;
-        let mut of_currency: BTreeMap<Currency, Vec<BalanceRow>> = BTreeMap::new();
-        for row in found.rows {
-            of_currency.entry(row.currency).or_default().push(row);
-        }
-        let currencies = totals.into_iter().map(|(currency, totals)| {
-            let mut rows = of_currency.remove(&currency).unwrap_or_default();
-            rows.sort_by(|one, other| one.account.cmp(&other.account));
-            TrialBalanceCurrency { totals, rows }
-        });
-        Ok(Self { position: found.position, currencies: currencies.collect() })
+        // The accounts are those of the same position, whenever they are asked for.
+        let as_of = AsOf { position: Some(found.position), ..*as_of };
+        let currencies = totals.into_values().map(|totals| TrialBalanceCurrency { totals, as_of }).collect();
+        Ok(Self { position: found.position, currencies })
     }
 }
 
@@ -65,8 +60,7 @@ impl TrialBalance {
 #[derive(Clone, Debug)]
 pub struct TrialBalanceCurrency {
     totals: Totals,
-    /// By account.
-    rows: Vec<BalanceRow>,
+    as_of: AsOf,
 }
 
 /// The sums of all accounts in one currency.
@@ -90,6 +84,7 @@ impl TrialBalanceCurrency {
     /// The accounts in the order of their names.
     async fn accounts(
         &self,
+        ctx: &Context<'_>,
         #[graphql(desc = "Only accounts of this class (asset, liability, income, expense) or family (escrow, host_payable and so on).")]
         class: Option<String>,
         #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
@@ -97,10 +92,20 @@ impl TrialBalanceCurrency {
         #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<AccountBalanceNode>, ApiError> {
-        let page = Page::new(first, after, last, before)?;
-        let wanted = class.as_deref().map(Group::named).transpose()?;
-        let rows = self.rows.iter().filter(|row| wanted.is_none_or(|group| group.has(row)));
-        accounts(&rows.collect::<Vec<_>>(), &page)
+        let (reader, page) = (Reader::of(ctx)?, Page::new(first, after, last, before)?);
+        let up_to = moment::stored(self.as_of.position.unwrap_or(u64::MAX));
+        let all = Query::new().eq("currency", self.totals.debits.currency().code()).le("first_position", up_to);
+        let wanted = match class.as_deref().map(Group::named).transpose()? {
+            Some(Group::Class(class)) => all.eq("class", class.name()),
+            Some(Group::Family(family)) => all.eq("family", family),
+            None => all,
+        };
+        moment::ready::<AccountBalances>(&reader, &self.as_of).await?;
+        let now = reader.page::<AccountBalances, _>(wanted.order_by("account", Ascending), &page, |_, row| row).await?;
+        let rows = now.edges.iter().map(|edge| edge.node.clone()).collect();
+        let was = balances::as_they_were(&reader.app.views, &self.as_of, rows).await.map_err(from_view)?;
+        let was: BTreeMap<_, _> = was.into_iter().map(|row| (row.account.clone(), row)).collect();
+        Ok(now.map(|row| AccountBalanceNode(was.get(&row.account).cloned().unwrap_or(row))))
     }
 }
 
@@ -120,33 +125,6 @@ impl Group {
         let family = || CHART.into_iter().find(|(family, _)| *family == name).map(|(family, _)| Self::Family(family));
         class.or_else(family).ok_or_else(|| Refused::at(MALFORMED, &["class"]).into())
     }
-
-    fn has(self, row: &BalanceRow) -> bool {
-        match self {
-            Self::Class(class) => row.class == class,
-            Self::Family(family) => row.account.split(':').next() == Some(family),
-        }
-    }
-}
-
-/// A page of accounts that are sorted by name; a cursor is the name, so that it means the same at every moment.
-fn accounts(rows: &[&BalanceRow], page: &Page) -> Result<Connection<AccountBalanceNode>, ApiError> {
-    let (after, before) = (name_of(page.after.as_deref(), "after")?, name_of(page.before.as_deref(), "before")?);
-    let mut start = after.map_or(0, |after| rows.partition_point(|row| row.account <= after));
-    let mut end = before.map_or(rows.len(), |before| rows.partition_point(|row| row.account < before)).max(start);
-    match page.direction {
-        Direction::Forward => end = end.min(start + page.limit),
-        Direction::Backward => start = start.max(end.saturating_sub(page.limit)),
-    }
-    let shown = rows[start..end].iter().map(|row| (URL_SAFE_NO_PAD.encode(&row.account), AccountBalanceNode((*row).clone())));
-    let total = rows.len() as u64;
-    Ok(Connection::exact(shown, end < rows.len(), start > 0).counted(move || std::future::ready(Ok(total))))
-}
-
-/// The account that a cursor names.
-fn name_of(cursor: Option<&str>, argument: &str) -> Result<Option<String>, ApiError> {
-    let read = |cursor: &str| String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok();
-    cursor.map(|cursor| read(cursor).ok_or_else(|| bad_cursor(argument))).transpose()
 }
 
 #[cfg(test)]

@@ -51,7 +51,8 @@ async fn serve(data: &Path, options: &Dev, quiet: bool) -> Result<(), Failed> {
     if options.open {
         open(&url);
     }
-    let facts = Facts { url, mode: "dev, SQLite".to_owned(), rows: vec![("data".to_owned(), data.display().to_string())], example };
+    let fills = demo.as_ref().map_or_else(BTreeMap::new, fills);
+    let facts = Facts { url, mode: "dev, SQLite".to_owned(), rows: vec![("data".to_owned(), data.display().to_string())], example, fills };
     let setup = server::Setup { introspection: true, ..server::Setup::default() };
     server::serve(listener, book.app.clone(), &facts, setup, server::interrupted()).await;
     book.close().await;
@@ -127,12 +128,19 @@ fn example(url: &str, demo: &Demo, now: kernel::Timestamp) -> String {
     )
 }
 
+/// What makes GraphiQL's examples run as they stand: a car, and everybody's token.
+fn fills(demo: &Demo) -> BTreeMap<String, String> {
+    let tokens = demo.tokens.iter().map(|(name, token)| (name.clone(), format!("Bearer {token}")));
+    let car = demo.vehicles.first().map(|car| ("car".to_owned(), car.to_string()));
+    tokens.chain(car).collect()
+}
+
 fn print_ready(url: &str, data: &Path, wanted: u16, got: u16, demo: Option<&Demo>, example: Option<&str>) {
     println!("Daybook is ready.\n");
     if wanted != 0 && wanted != got {
         println!("  port     {got} ({wanted} is busy)");
     }
-    println!("  console  {url}/\n  graphql  {url}/graphql\n  data     {}\n", data.display());
+    println!("  console  {url}/\n  graphql  {url}/graphql\n  graphiql {url}/graphiql\n  data     {}\n", data.display());
     if let Some(demo) = demo {
         println!("Demo users (password {}) and their tokens:", demo::PASSWORD);
         for (name, token) in &demo.tokens {

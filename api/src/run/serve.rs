@@ -13,6 +13,7 @@ use crate::cli::{Exit, Failed, MigrateAction, ServerFlags, SettingFlags};
 use crate::config::{Config, Settings};
 use crate::console::Facts;
 use crate::edge::Meter;
+use crate::transport::{Budget, Documents, Listed};
 use crate::{observe, server};
 
 const DATABASE_HINT: &str = "check DATABASE_URL and that the database is up";
@@ -96,7 +97,7 @@ pub(super) async fn serve(flags: &ServerFlags) -> Result<(), Failed> {
     let url = config.public_url.trim_end_matches('/').to_owned();
     caught_up(&book).await;
     tracing::info!(%address, "serving");
-    let facts = Facts { url, mode: "serve".to_owned(), rows: Vec::new(), example: None };
+    let facts = Facts { url, mode: "serve".to_owned(), rows: Vec::new(), example: None, fills: std::collections::BTreeMap::new() };
     let setup = setup(&config, &book)?;
     let (stop_redirect, stopped) = watch::channel(false);
     if let Some(address) = config.door.redirect_listen {
@@ -115,12 +116,25 @@ pub(super) async fn serve(flags: &ServerFlags) -> Result<(), Failed> {
 fn setup(config: &Config, book: &Book) -> Result<server::Setup, Failed> {
     let door = &config.door;
     let tls = door.tls.as_ref().map(|(certificate, key)| server::tls::acceptor(certificate, key)).transpose();
+    let documents = config.documents.as_deref().map(listed).transpose()?;
     Ok(server::Setup {
         introspection: config.introspection,
+        budget: config.cost_per_minute.filter(|points| *points > 0).map(Budget::new),
+        documents: documents.map_or_else(Documents::default, Documents::only),
         edge: door.edge(&config.public_url),
         meter: door.limits.then(|| Meter::new(Arc::clone(&book.app.hot), door.allowance)),
         tls: tls.map_err(|error| Failed::new(Exit::Usage, error, "tls_cert and tls_key are PEM files that belong together"))?,
     })
+}
+
+/// The only documents that are executed here.
+fn listed(path: &std::path::Path) -> Result<Listed, Failed> {
+    let unusable = |error: &dyn std::fmt::Display| {
+        let hint = "`documents` is the JSON file that a client's build writes: documents by their ids, or a manifest of operations";
+        Failed::new(Exit::Usage, format!("{} is not usable: {error}", path.display()), hint)
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| unusable(&error))?;
+    Listed::read(&text).map_err(|error| unusable(&error))
 }
 
 /// How long a start waits for its read models: a few times as long as a killed server's leases last.

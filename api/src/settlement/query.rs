@@ -7,7 +7,7 @@ use projections::views::{Direction, Query};
 use super::{Scope, SettlementNode};
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
-use crate::event::AsOf;
+use crate::event;
 use crate::reading::Reader;
 
 /// Queries of settlements.
@@ -21,12 +21,13 @@ impl SettlementQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The settlement's id.")] id: ID,
-        #[graphql(desc = "As of a moment of the past; its lines and payouts are those of now.")] as_of: Option<AsOf>,
+        #[graphql(desc = "As of a moment of the past.")] as_of: Option<event::AsOf>,
     ) -> Result<Option<SettlementNode>, ApiError> {
         let reader = Reader::of(ctx)?;
-        match as_of {
-            None => SettlementNode::find(&reader, &id).await,
-            Some(as_of) => SettlementNode::find_as_of(&reader, &id, &as_of).await,
+        let Some(as_of) = as_of else { return SettlementNode::find(&reader, &id).await };
+        match event::row_as_of::<Settlements>(&reader, &id, &as_of).await? {
+            Some(row) => SettlementNode::visible(&reader, row).await,
+            None => Ok(None),
         }
     }
 

@@ -15,6 +15,8 @@ pub enum Purpose {
     VerifyEmail,
     /// The subject is an upload whose bytes may be put with it.
     Upload,
+    /// The subject is an upload whose bytes may be read with it.
+    Document,
 }
 
 impl Purpose {
@@ -22,6 +24,7 @@ impl Purpose {
         match self {
             Self::VerifyEmail => b"verify-email\0",
             Self::Upload => b"upload\0",
+            Self::Document => b"document\0",
         }
     }
 }

@@ -4,65 +4,10 @@
 //! and where the type forbids `null`, the nearest value around it that may be null has to be: clients with generated types
 //! rely on both. Only responses with errors are touched.
 
-use std::collections::HashMap;
-
-use async_graphql::parser::types::{
-    BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet, Type, TypeKind,
-    TypeSystemDefinition,
-};
+use async_graphql::parser::types::{BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, Selection, SelectionSet, Type};
 use async_graphql::{Name, PathSegment, Response, Value};
 
-/// The types of all fields of a schema.
-#[derive(Debug, Default)]
-pub(super) struct Types {
-    fields: HashMap<Name, HashMap<Name, Type>>,
-    roots: HashMap<&'static str, Name>,
-}
-
-impl Types {
-    /// Reads them from the schema's own text.
-    pub(super) fn from_sdl(sdl: &str) -> Self {
-        let mut types = Self::default();
-        let definitions = match async_graphql::parser::parse_schema(sdl) {
-            Ok(document) => document.definitions,
-            Err(error) => {
-                tracing::error!(%error, "the schema's own text cannot be read: failed fields are all taken for nullable");
-                Vec::new()
-            }
-        };
-        for definition in definitions {
-            match definition {
-                TypeSystemDefinition::Schema(schema) => types.add_roots(schema.node),
-                TypeSystemDefinition::Type(definition) => types.add_type(definition.node),
-                TypeSystemDefinition::Directive(_) => {}
-            }
-        }
-        types
-    }
-
-    fn add_roots(&mut self, schema: async_graphql::parser::types::SchemaDefinition) {
-        let roots = [("query", schema.query), ("mutation", schema.mutation), ("subscription", schema.subscription)];
-        self.roots.extend(roots.into_iter().filter_map(|(kind, name)| name.map(|name| (kind, name.node))));
-    }
-
-    fn add_type(&mut self, definition: async_graphql::parser::types::TypeDefinition) {
-        let fields = match definition.kind {
-            TypeKind::Object(object) => object.fields,
-            TypeKind::Interface(interface) => interface.fields,
-            TypeKind::Scalar | TypeKind::Union(_) | TypeKind::Enum(_) | TypeKind::InputObject(_) => return,
-        };
-        let fields = fields.into_iter().map(|field| (field.node.name.node, field.node.ty.node));
-        self.fields.insert(definition.name.node, fields.collect());
-    }
-
-    fn root(&self, operation: OperationType) -> Option<&Name> {
-        self.roots.get(match operation {
-            OperationType::Query => "query",
-            OperationType::Mutation => "mutation",
-            OperationType::Subscription => "subscription",
-        })
-    }
-}
+use super::types::{Types, innermost};
 
 /// What was executed, to be read again when something failed.
 #[derive(Clone, Debug)]
@@ -191,8 +136,8 @@ impl<'w> Walk<'w> {
         for item in &set.items {
             match &item.node {
                 Selection::Field(field) if field.node.response_key().node == key => {
-                    let ty = self.types.fields.get(parent).and_then(|fields| fields.get(&field.node.name.node));
-                    found.extend(ty.map(|ty| (ty, &field.node.selection_set.node)));
+                    let known = self.types.field(parent, &field.node.name.node);
+                    found.extend(known.map(|known| (&known.ty, &field.node.selection_set.node)));
                 }
                 Selection::Field(_) => {}
                 Selection::FragmentSpread(spread) => {
@@ -206,13 +151,6 @@ impl<'w> Walk<'w> {
                 }
             }
         }
-    }
-}
-
-fn innermost(ty: &Type) -> &Name {
-    match &ty.base {
-        BaseType::Named(name) => name,
-        BaseType::List(inner) => innermost(inner),
     }
 }
 

@@ -2,11 +2,14 @@
 
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Name, Request, ServerError, Value, Variables};
+use kernel::Refused;
 use serde_json::{Map, Value as Json};
 
+use super::admission::Cost;
 use super::completion::Source;
-use super::limits::{Limits, TooMuch};
-use crate::errors::{PARSE_FAILED, PERSISTED_QUERY_NOT_FOUND, QUERY_TOO_EXPENSIVE, RequestError, VALIDATION_FAILED};
+use super::limits::{Asked, Limits, TooMuch};
+use super::types::Types;
+use crate::errors::{PAGE_SIZE_OUT_OF_RANGE, PARSE_FAILED, QUERY_TOO_EXPENSIVE, RequestError, VALIDATION_FAILED};
 
 /// The parameters of a GraphQL request, of the right types but otherwise unchecked.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +77,8 @@ pub struct Prepared {
     pub request: Request,
     /// What the operation is.
     pub operation: OperationType,
+    /// What it costs.
+    pub(super) cost: Cost,
     /// The document, to be read again when something fails.
     pub(super) source: Source,
 }
@@ -82,29 +87,29 @@ pub struct Prepared {
 ///
 /// # Errors
 /// [`RequestError`]: the request is not executed at all.
-pub fn prepare(params: Params, limits: &Limits) -> Result<Prepared, RequestError> {
-    if params.query.is_empty() && params.extensions.contains_key("persistedQuery") {
-        return Err(RequestError::new(PERSISTED_QUERY_NOT_FOUND, "PersistedQueryNotFound"));
-    }
+pub(super) fn prepare(params: Params, types: &Types, limits: &Limits) -> Result<Prepared, RequestError> {
     limits.check_text(&params.query).map_err(too_much)?;
     let document = async_graphql::parser::parse_query(&params.query).map_err(unreadable)?;
-    limits.check_document(&document, params.bytes).map_err(too_much)?;
     let operation = selected(&document, params.operation_name.as_deref())?;
     let kind = operation.ty;
     let variables = Variables::from_json(Json::Object(params.variables));
-    require_variables(operation, &variables)?;
+    let asked = Asked { document: &document, operation, variables: &variables };
+    let price = limits.check_document(types, &asked, params.bytes).map_err(too_much)?;
+    require_variables(operation, &variables, types)?;
     let mut request = Request::new(params.query.clone()).variables(variables);
     request.operation_name.clone_from(&params.operation_name);
     request.set_parsed_query(document);
-    Ok(Prepared { request, operation: kind, source: Source { query: params.query, operation_name: params.operation_name } })
+    let source = Source { query: params.query, operation_name: params.operation_name };
+    Ok(Prepared { request, operation: kind, cost: Cost::of(price, limits), source })
 }
 
 fn too_much(error: TooMuch) -> RequestError {
-    let code = match error {
-        TooMuch::Of { .. } => QUERY_TOO_EXPENSIVE,
-        TooMuch::Cycle(_) => VALIDATION_FAILED,
-    };
-    RequestError::new(code, error.to_string())
+    match error {
+        TooMuch::Of { .. } => RequestError::new(QUERY_TOO_EXPENSIVE, error.to_string()),
+        TooMuch::Cycle(_) => RequestError::new(VALIDATION_FAILED, error.to_string()),
+        TooMuch::Misfit { at, .. } => RequestError { locations: vec![at], ..RequestError::new(VALIDATION_FAILED, error.to_string()) },
+        TooMuch::Page { max, at } => RequestError { locations: vec![at], ..Refused::code(PAGE_SIZE_OUT_OF_RANGE).with("max", max).into() },
+    }
 }
 
 fn unreadable(error: async_graphql::parser::Error) -> RequestError {
@@ -123,14 +128,18 @@ fn selected<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Result<
     }
 }
 
-/// async-graphql notices a missing variable only when a field asks for it, in the middle of the execution.
-fn require_variables(operation: &OperationDefinition, variables: &Variables) -> Result<(), RequestError> {
+/// async-graphql notices a missing variable, or one that is no object, only when a field asks for it, in the middle of the execution.
+fn require_variables(operation: &OperationDefinition, variables: &Variables, types: &Types) -> Result<(), RequestError> {
     for definition in &operation.variable_definitions {
         let (name, ty) = (&definition.node.name.node, &definition.node.var_type.node);
         let value = variables.get(name);
         let missing = value.is_none() && definition.node.default_value.is_none();
         if !ty.nullable && (missing || value == Some(&Value::Null)) {
             let reason = format!("variable \"${name}\" of required type \"{ty}\" was not provided");
+            return Err(RequestError { locations: vec![definition.pos], ..RequestError::new(VALIDATION_FAILED, reason) });
+        }
+        if let Some(of) = value.and_then(|value| types.misfit(ty, &value.clone().into_value())) {
+            let reason = format!("variable \"${name}\": expected an object of type \"{of}\"");
             return Err(RequestError { locations: vec![definition.pos], ..RequestError::new(VALIDATION_FAILED, reason) });
         }
     }

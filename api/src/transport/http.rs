@@ -15,9 +15,10 @@ use kernel::Refused;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::document::{BadParams, Params, Prepared, prepare};
-use super::negotiation::{Media, is_json};
-use super::{CORRELATION_HEADER, Endpoint, RequestMeta, TurnedAway, bearer, websocket};
+use super::admission::{Unprepared, seconds};
+use super::document::{BadParams, Params, Prepared};
+use super::negotiation::{Events, Media, is_json};
+use super::{CORRELATION_HEADER, Endpoint, RequestMeta, TurnedAway, bearer, sse, websocket};
 use crate::errors::{self, RequestError};
 
 /// A client that takes longer than this to send its body is dropped.
@@ -30,10 +31,11 @@ pub(super) async fn serve(State(endpoint): State<Endpoint>, request: Request) ->
     let mut response = if websocket::is_upgrade(&parts) {
         websocket::upgrade(endpoint, &mut parts, meta.clone()).await
     } else {
-        let media = Media::preferred(parts.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()));
-        match answer(&endpoint, &parts, body, media, &meta).await {
-            Ok(response) => executed(&response, media.unwrap_or(Media::Json)),
-            Err(fault) => fault.response(media.unwrap_or(Media::Json), &meta),
+        let accept = parts.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
+        let wanted = Wanted { media: Media::preferred(accept), events: Events::wanted(accept) };
+        match answer(&endpoint, &parts, body, &wanted, &meta).await {
+            Ok(response) => response,
+            Err(fault) => fault.response(wanted.media.unwrap_or(Media::Json), &meta),
         }
     };
     if let Ok(id) = HeaderValue::from_str(&meta.correlation_id.to_string()) {
@@ -42,34 +44,52 @@ pub(super) async fn serve(State(endpoint): State<Endpoint>, request: Request) ->
     response
 }
 
-async fn answer(
-    endpoint: &Endpoint,
-    parts: &Parts,
-    body: Body,
+/// The formats in which a client takes its answer.
+struct Wanted {
     media: Option<Media>,
-    meta: &RequestMeta,
-) -> Result<GraphQlResponse, Fault> {
+    events: Events,
+}
+
+async fn answer(endpoint: &Endpoint, parts: &Parts, body: Body, wanted: &Wanted, meta: &RequestMeta) -> Result<Response, Fault> {
     if endpoint.is_draining() {
         return Err(Fault::Draining);
     }
-    media.ok_or(Fault::NotAcceptable)?;
+    if wanted.media.is_none() && wanted.events == Events::No {
+        return Err(Fault::NotAcceptable);
+    }
     let params = match parts.method {
         Method::GET => from_query(parts, endpoint.limits.body_bytes)?,
         Method::POST => from_body(parts, body, endpoint.limits.body_bytes).await?,
         _ => return Err(Fault::Method("GET, POST")),
     };
-    let viewer = endpoint.door.enter(bearer(&parts.headers), meta).await.map_err(Fault::TurnedAway)?;
-    let prepared = prepare(params, &endpoint.limits).map_err(Fault::Request)?;
+    let token = bearer(&parts.headers);
+    let viewer = endpoint.door.enter(token, meta).await.map_err(Fault::TurnedAway)?;
+    let prepared = match endpoint.prepare(params, &viewer, meta) {
+        Ok(prepared) => prepared,
+        Err(Unprepared::Bad(bad)) => return Err(Fault::Params(bad)),
+        Err(Unprepared::Limited { retry_after }) => return Err(Fault::TurnedAway(TurnedAway::Limited { retry_after })),
+        // An event stream begins whatever is in the document, and says in it what is wrong.
+        Err(Unprepared::Request(fault)) if wanted.events == Events::Preferred => {
+            return Ok(sse::refused(errors::finished(fault, meta)));
+        }
+        Err(Unprepared::Request(fault)) => return Err(Fault::Request(fault)),
+    };
+    let subscription = prepared.operation == OperationType::Subscription;
+    let streamed = wanted.events == Events::Preferred || (subscription && wanted.events == Events::Accepted);
     // A link or a form must never change anything.
-    if parts.method == Method::GET && prepared.operation != OperationType::Query {
+    if parts.method == Method::GET && prepared.operation != OperationType::Query && !(subscription && streamed) {
         return Err(Fault::Method("POST"));
     }
-    if prepared.operation == OperationType::Subscription {
-        let reason = "subscriptions are served over WebSocket (graphql-transport-ws) at this address";
+    if streamed {
+        let visitor = sse::Visitor { viewer, token: token.map(str::to_owned), meta: meta.clone() };
+        let resumed = parts.headers.get("last-event-id").and_then(|v| v.to_str().ok()).filter(|id| !id.is_empty());
+        return Ok(sse::serve(endpoint, prepared, visitor, resumed));
+    }
+    if subscription {
+        let reason = "subscriptions are served over WebSocket (graphql-transport-ws) and as server-sent events (text/event-stream)";
         return Err(Fault::Request(RequestError::new(errors::VALIDATION_FAILED, reason)));
     }
-    let request = endpoint.furnished(prepared.request, &viewer, meta);
-    Ok(run(endpoint, Prepared { request, ..prepared }, meta).await)
+    Ok(executed(&run(endpoint, prepared, meta).await, wanted.media.unwrap_or(Media::Json)))
 }
 
 /// Executes a query or mutation to a finished response. A panic is an internal error; a mutation ends even when its client has gone.
@@ -89,6 +109,7 @@ pub(super) async fn run(endpoint: &Endpoint, prepared: Prepared, meta: &RequestM
     match outcome {
         Some(mut response) => {
             endpoint.finish(&mut response, &prepared.source, meta);
+            prepared.cost.write(&mut response);
             response
         }
         None => panicked(meta),
@@ -119,7 +140,13 @@ impl Fault {
     fn response(self, media: Media, meta: &RequestMeta) -> Response {
         let status = self.status(media);
         let header = self.header();
-        let mut response = written(status, media, &errors::finished(self.error(), meta));
+        let of_document = matches!(self, Self::Request(_));
+        let mut said = errors::finished(self.error(), meta);
+        if !of_document {
+            // The code of a malformed request is one for many statuses.
+            said.errors.iter_mut().filter_map(|error| error.extensions.as_mut()).for_each(|e| e.set("status", status.as_u16()));
+        }
+        let mut response = written(status, media, &said);
         response.headers_mut().extend(header);
         response
     }
@@ -164,7 +191,7 @@ impl Fault {
     fn error(self) -> RequestError {
         let malformed = |reason: &str| RequestError::new(errors::MALFORMED, reason);
         match self {
-            Self::NotAcceptable => malformed("acceptable are application/graphql-response+json and application/json"),
+            Self::NotAcceptable => malformed("acceptable are application/graphql-response+json, application/json and text/event-stream"),
             Self::Method(methods) => malformed(&format!("send this by {methods}")),
             Self::ContentType => malformed("the body must be application/json in UTF-8"),
             Self::TooLarge => malformed("the request is too large"),
@@ -177,11 +204,6 @@ impl Fault {
             Self::Request(fault) => fault,
         }
     }
-}
-
-/// Whole seconds, at least one.
-fn seconds(wait: Duration) -> u64 {
-    wait.as_secs().max(1)
 }
 
 #[derive(Deserialize)]

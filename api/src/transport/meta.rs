@@ -41,7 +41,7 @@ impl RequestMeta {
         let headers = &parts.headers;
         Self {
             correlation_id: text(headers, &CORRELATION_HEADER).and_then(uuid_v4).unwrap_or_else(Uuid::new_v4),
-            language: text(headers, &header::ACCEPT_LANGUAGE).map_or(Language::Ko, preferred_language),
+            language: preferred_language(headers),
             consistency: text(headers, &CONSISTENCY_HEADER).map(str::to_owned),
             traceparent: text(headers, &HeaderName::from_static("traceparent")).filter(|t| is_traceparent(t)).map(str::to_owned),
             socket: headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket")),
@@ -85,8 +85,14 @@ fn is_traceparent(text: &str) -> bool {
     [2, 32, 16, 2].into_iter().all(|len| parts.next().is_some_and(|part| hex(part, len))) && parts.next().is_none()
 }
 
+/// The language that a request prefers.
+#[must_use]
+pub fn preferred_language(headers: &HeaderMap) -> Language {
+    text(headers, &header::ACCEPT_LANGUAGE).map_or(Language::Ko, language)
+}
+
 /// Korean, unless English is weighted higher than Korean.
-fn preferred_language(accept: &str) -> Language {
+fn language(accept: &str) -> Language {
     let mut best = (0, 0);
     for range in accept.split(',') {
         let (tag, weight) = super::negotiation::weighted(range);
@@ -112,7 +118,7 @@ mod tests {
 
     #[test]
     fn korean_unless_english_is_preferred() {
-        for (accept, language) in [
+        for (accept, expected) in [
             ("en", Language::En),
             ("en-US,en;q=0.9,ko;q=0.8", Language::En),
             ("ko-KR,ko;q=0.9,en;q=0.8", Language::Ko),
@@ -122,7 +128,7 @@ mod tests {
             ("*", Language::Ko),
             ("", Language::Ko),
         ] {
-            assert_eq!(preferred_language(accept), language, "{accept}");
+            assert_eq!(language(accept), expected, "{accept}");
         }
     }
 

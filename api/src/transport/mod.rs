@@ -1,15 +1,21 @@
-//! GraphQL over HTTP and WebSocket: a thin layer of our own on axum over async-graphql's executor.
+//! GraphQL over HTTP, WebSocket and server-sent events: a thin layer of our own on axum over async-graphql's executor.
 //!
-//! One [`Endpoint`] serves `/graphql` for both. It knows no business: the schema comes as a [`GraphQl`], and who may enter is
+//! One [`Endpoint`] serves `/graphql` for all of them. It knows no business: the schema comes as a [`GraphQl`], and who may enter is
 //! for a [`Door`] to say.
 
+mod admission;
+mod budget;
 mod completion;
 pub mod document;
 mod http;
 pub mod limits;
 mod meta;
+mod near;
 mod negotiation;
+mod persisted;
 mod protocol;
+mod sse;
+mod types;
 mod websocket;
 
 #[cfg(test)]
@@ -27,12 +33,15 @@ use futures_util::stream::BoxStream;
 use kernel::Timestamp;
 use tokio::sync::watch;
 
-use self::completion::{Source, Types};
+use self::completion::Source;
+use self::types::Types;
 use crate::errors;
 
+pub use budget::Budget;
 pub use limits::Limits;
-pub use meta::{CONSISTENCY_HEADER, CORRELATION_HEADER, RequestMeta, bearer, bearer_token};
-pub use negotiation::Media;
+pub use meta::{CONSISTENCY_HEADER, CORRELATION_HEADER, RequestMeta, bearer, bearer_token, preferred_language};
+pub use negotiation::{Events, Media};
+pub use persisted::{Documents, ListError, Listed};
 pub use websocket::SocketLimits;
 
 /// Where GraphQL is served.
@@ -98,6 +107,8 @@ pub enum TurnedAway {
 #[derive(Clone)]
 pub struct Admitted {
     insert: Arc<dyn Fn(&mut Data) + Send + Sync>,
+    /// Whose bucket pays for the operations; without a name, the address does.
+    pub caller: Option<String>,
     /// When the token ends, in real time; a socket closes then.
     pub expires_at: Option<Timestamp>,
 }
@@ -106,7 +117,14 @@ impl Admitted {
     /// Resolvers find the viewer in the request's data, by its type.
     #[must_use]
     pub fn new<V: Any + Clone + Send + Sync>(viewer: V, expires_at: Option<Timestamp>) -> Self {
-        Self { insert: Arc::new(move |data| data.insert(viewer.clone())), expires_at }
+        Self { insert: Arc::new(move |data| data.insert(viewer.clone())), caller: None, expires_at }
+    }
+
+    /// The name of the bucket that pays for the viewer's operations, for example the user's id.
+    #[must_use]
+    pub fn paying_as(mut self, caller: impl Into<String>) -> Self {
+        self.caller = Some(caller.into());
+        self
     }
 }
 
@@ -123,6 +141,8 @@ pub struct Endpoint {
     types: Arc<Types>,
     door: Arc<dyn Door>,
     limits: Arc<Limits>,
+    budget: Option<Arc<Budget>>,
+    documents: Arc<Documents>,
     sockets: SocketLimits,
     introspection: bool,
     draining: watch::Receiver<bool>,
@@ -138,6 +158,8 @@ impl Endpoint {
             schema: Arc::new(schema),
             door: Arc::new(door),
             limits: Arc::new(Limits::default()),
+            budget: None,
+            documents: Arc::default(),
             sockets: SocketLimits::default(),
             introspection: true,
             draining,
@@ -149,6 +171,20 @@ impl Endpoint {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = Arc::new(limits);
+        self
+    }
+
+    /// What each caller may spend in a minute; without one, as much as they like.
+    #[must_use]
+    pub fn budget(mut self, budget: Option<Budget>) -> Self {
+        self.budget = budget.map(Arc::new);
+        self
+    }
+
+    /// Other known documents; by default those that clients taught by their hashes.
+    #[must_use]
+    pub fn documents(mut self, documents: Documents) -> Self {
+        self.documents = Arc::new(documents);
         self
     }
 
@@ -174,6 +210,11 @@ impl Endpoint {
     /// The response as it may leave: nulls in their places, errors complete.
     fn finish(&self, response: &mut Response, source: &Source, meta: &RequestMeta) {
         completion::complete(&self.types, source, response);
+        for error in response.errors.iter_mut().filter(|error| error.source.is_none()) {
+            if let Some(text) = near::named(&self.types, &error.message) {
+                error.message = text;
+            }
+        }
         errors::finish(response, meta);
     }
 
@@ -195,7 +236,7 @@ impl std::fmt::Debug for Endpoint {
     }
 }
 
-/// `/graphql` for HTTP and WebSocket.
+/// `/graphql` for HTTP, WebSocket and server-sent events.
 pub fn router(endpoint: Endpoint) -> Router {
     Router::new().route(PATH, any(http::serve)).with_state(endpoint)
 }

@@ -35,6 +35,34 @@ impl Media {
     }
 }
 
+/// Whether a client wants its answers as an event stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Events {
+    /// It did not name `text/event-stream`.
+    No,
+    /// Beside JSON: subscriptions only.
+    Accepted,
+    /// Rather than JSON: whatever it asks.
+    Preferred,
+}
+
+impl Events {
+    /// What an `Accept` header says of event streams; ranges with a star do not ask for one.
+    #[must_use]
+    pub fn wanted(accept: Option<&str>) -> Self {
+        let accept = accept.unwrap_or_default();
+        let events = accept.split(',').map(weighted).filter(|(media, _)| media.eq_ignore_ascii_case("text/event-stream"));
+        let events = events.map(|(_, weight)| weight).max().unwrap_or(0);
+        let json = [rank(accept, "graphql-response+json"), rank(accept, "json")];
+        let named = json.iter().filter(|rank| rank.named).map(|rank| rank.weight).max().unwrap_or(0);
+        match (events, named) {
+            (0, _) => Self::No,
+            (events, json) if events > json => Self::Preferred,
+            _ => Self::Accepted,
+        }
+    }
+}
+
 /// How much `application/{subtype}` is wanted: the most specific range that covers it decides.
 struct Rank {
     weight: u16,
@@ -119,6 +147,25 @@ mod tests {
             assert_eq!(Media::preferred(Some(accept)), media, "{accept}");
         }
         assert_eq!(Media::preferred(None), JSON);
+    }
+
+    #[test]
+    fn event_streams_are_asked_for_by_name() {
+        for (accept, events) in [
+            ("", Events::No),
+            ("*/*", Events::No),
+            ("text/*", Events::No),
+            ("text/event-stream", Events::Preferred),
+            ("text/event-stream, multipart/mixed", Events::Preferred),
+            ("text/event-stream, */*", Events::Preferred),
+            ("text/event-stream;q=0", Events::No),
+            ("application/graphql-response+json, application/json, text/event-stream", Events::Accepted),
+            ("application/json;q=0.5, text/event-stream", Events::Preferred),
+            ("application/json, text/event-stream;q=0.5", Events::Accepted),
+        ] {
+            assert_eq!(Events::wanted(Some(accept)), events, "{accept}");
+        }
+        assert_eq!(Events::wanted(None), Events::No);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod http;
+mod sse;
 mod websocket;
 
 use std::sync::Arc;
@@ -32,6 +33,12 @@ impl Changes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Viewer(String);
 
+#[derive(Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
+enum Colour {
+    Green,
+    Blue,
+}
+
 struct Query;
 
 #[Object]
@@ -54,6 +61,14 @@ impl Query {
 
     async fn nested(&self) -> Query {
         Query
+    }
+
+    async fn colour(&self, of: Option<Colour>) -> Option<Colour> {
+        of
+    }
+
+    async fn pages(&self, first: Option<i32>, after: Option<String>) -> Option<Query> {
+        (first.is_some() || after.is_some()).then_some(Query)
     }
 
     async fn secret_failure(&self) -> Result<Option<i32>> {
@@ -100,12 +115,31 @@ impl Mutation {
     }
 }
 
+struct Tick(i32);
+
+#[Object]
+impl Tick {
+    async fn cursor(&self) -> String {
+        self.0.to_string()
+    }
+
+    async fn number(&self) -> i32 {
+        self.0
+    }
+}
+
 struct Subscriptions;
 
 #[Subscription]
 impl Subscriptions {
     async fn count(&self, to: i32) -> impl Stream<Item = i32> {
         stream::iter(0..to)
+    }
+
+    /// Numbers from the one after the cursor up to a bound, as a list with cursors has them.
+    async fn ticks(&self, to: i32, after: Option<String>) -> Result<impl Stream<Item = Tick>, ApiError> {
+        let after = after.map_or(Ok(0), |after| after.parse::<i32>().map_err(|_| Refused::at("SYS003", &["after"])))?;
+        Ok(stream::iter(after + 1..=to).map(Tick))
     }
 
     async fn never(&self) -> impl Stream<Item = i32> {
@@ -133,9 +167,10 @@ impl Door for Gate {
             Some("limited") => Err(TurnedAway::Limited { retry_after: Duration::from_secs(7) }),
             Some("banned") => Err(TurnedAway::Forbidden),
             Some("unsure") => Err(TurnedAway::Unavailable),
-            Some(token) => {
-                token.strip_prefix("good-").map(|name| Admitted::new(Viewer(name.to_owned()), None)).ok_or(TurnedAway::Unauthenticated)
-            }
+            Some(token) => token
+                .strip_prefix("good-")
+                .map(|name| Admitted::new(Viewer(name.to_owned()), None).paying_as(name))
+                .ok_or(TurnedAway::Unauthenticated),
         };
         Box::pin(std::future::ready(outcome))
     }

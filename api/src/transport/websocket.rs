@@ -314,21 +314,21 @@ impl Connection {
     }
 }
 
-fn ticks(every: Duration) -> Interval {
+pub(super) fn ticks(every: Duration) -> Interval {
     let mut ticks = tokio::time::interval_at(Instant::now() + every, every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
 }
 
 /// Ends when the signal is true; a signal whose sender is gone never comes.
-async fn turned_true(signal: &mut watch::Receiver<bool>) {
+pub(super) async fn turned_true(signal: &mut watch::Receiver<bool>) {
     if signal.wait_for(|on| *on).await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
 /// When the viewer's token ends; a token without an end is looked at again in a day.
-fn expiry(viewer: &Admitted) -> Instant {
+pub(super) fn expiry(viewer: &Admitted) -> Instant {
     const DAY: Duration = Duration::from_secs(86_400);
     let left = viewer.expires_at.map_or(DAY, |at| {
         let ms = at.as_millisecond().saturating_sub(Timestamp::now().as_millisecond());

@@ -12,7 +12,7 @@ use domain::user::Role as Granted;
 use kernel::{Refusal as _, Refused};
 use projections::models::Users;
 
-use super::UserNode;
+use super::{UserNode, post};
 use crate::app::real_now;
 use crate::errors::{ApiError, UNAVAILABLE, UserError};
 use crate::input::invalid;
@@ -23,9 +23,9 @@ use crate::scalars::DateTime;
 use crate::tokens::{ACCESS_MINUTES, Claims, Lifetime};
 
 /// Failed sign-ins of one address before it is locked for a while.
-const MAX_FAILURES: u64 = 10;
+pub(super) const MAX_FAILURES: u64 = 10;
 /// How long failures are remembered, and so how long a lock lasts.
-const FAILURE_WINDOW: Duration = Duration::from_secs(15 * 60);
+pub(super) const FAILURE_WINDOW: Duration = Duration::from_secs(15 * 60);
 
 /// A role that people sign up with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -69,6 +69,8 @@ pub struct LoginInput {
     email: String,
     /// Its password.
     password: String,
+    /// What the device calls itself, to know it among your sessions.
+    device: Option<String>,
     /// Echoed in the answer.
     client_mutation_id: Option<String>,
 }
@@ -196,7 +198,8 @@ impl UserMutation {
         };
         let outcome = outcome.await;
         if let Ok(done) = &outcome {
-            send_code(&reader, done.value.user, &account.email).await;
+            post::prove_email(&reader, done.value.user).await;
+            post::prove_phone(&reader, done.value.user).await;
         }
         AuthPayload::signed_in(&reader, input.client_mutation_id, outcome).await
     }
@@ -235,7 +238,7 @@ impl UserMutation {
         let proven = user.filter(|_| right);
         let outcome = async {
             let caller = reader.anyone(None)?;
-            commands::session::login(&reader.app.ctx, &caller, &Login { proven, device: None }, real_now()).await
+            commands::session::login(&reader.app.ctx, &caller, &Login { proven, device: input.device }, real_now()).await
         };
         let outcome = outcome.await;
         if locks && outcome.is_ok() {
@@ -298,29 +301,16 @@ impl UserMutation {
 
 impl Reader<'_> {
     /// Access tokens of a session that ended are turned away from now on, until the last of them has expired.
-    async fn deny(&self, session: domain::ids::SessionId) {
+    pub(crate) async fn deny(&self, session: domain::ids::SessionId) {
         let lifetime = Duration::from_secs(u64::try_from(ACCESS_MINUTES * 60).unwrap_or(0));
         self.app.hot.deny(&session.to_string(), lifetime).await;
     }
 }
 
 /// More people sign in at once than passwords can be checked: try again in a moment.
-fn busy(error: PasswordError) -> ApiError {
+pub(super) fn busy(error: PasswordError) -> ApiError {
     match error {
         PasswordError::Busy => ApiError::code(UNAVAILABLE),
         other => ApiError::internal(other),
-    }
-}
-
-/// A mail that is lost costs a new code, never the account: it was opened already.
-async fn send_code(reader: &Reader<'_>, user: domain::ids::UserId, email: &str) {
-    let code = commands::user::verification_code(&reader.app.ctx, user, real_now());
-    let message = adapters::Message {
-        to: adapters::Recipient::Email(email.to_owned()),
-        subject: "Daybook: 이메일 인증 / verify your address".to_owned(),
-        text: format!("인증 코드 / verification code: {code}"),
-    };
-    if let Err(error) = reader.app.messenger.send(message).await {
-        tracing::warn!(%error, "a verification code could not be sent");
     }
 }

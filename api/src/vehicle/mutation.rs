@@ -71,7 +71,7 @@ impl VehicleMutation {
         reader.mutate(caller, input.client_mutation_id.clone(), act).await
     }
 
-    /// Gives an address to put one photo to, of a vehicle of yours or of a trip that you take part in.
+    /// Gives an address to put one photo to, of a vehicle of yours, of a trip that you take part in, or of yourself.
     async fn request_photo_upload(
         &self,
         ctx: &Context<'_>,
@@ -80,7 +80,10 @@ impl VehicleMutation {
         let reader = Reader::of(ctx)?;
         let outcome = async {
             let caller = reader.caller(input.idempotency_key.clone())?;
-            upload::request_photo_upload(&reader.app.ctx, &caller, &input.command()?, real_now()).await
+            match input.own() {
+                Some(announced) => upload::request_own_upload(&reader.app.ctx, &caller, &announced, real_now()).await,
+                None => upload::request_photo_upload(&reader.app.ctx, &caller, &input.command()?, real_now()).await,
+            }
         };
         let outcome = outcome.await;
         let show = async |ticket: upload::UploadTicket, _| Ok(Some(ticket));

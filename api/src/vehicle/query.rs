@@ -10,7 +10,7 @@ use super::{BusyPeriod, VehicleNode};
 use crate::booking::BookingQuote;
 use crate::connection::{Connection, Direction, Page, bad_cursor};
 use crate::errors::ApiError;
-use crate::event::{self, AsOf};
+use crate::event;
 use crate::reading::{Reader, from_view};
 use crate::scalars::{DateTime, GeoPointInput};
 
@@ -62,7 +62,7 @@ impl VehicleQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Its id.")] id: ID,
-        #[graphql(desc = "As of a moment of the past.")] as_of: Option<AsOf>,
+        #[graphql(desc = "As of a moment of the past.")] as_of: Option<event::AsOf>,
     ) -> Result<Option<VehicleNode>, ApiError> {
         let reader = Reader::of(ctx)?;
         let row = match as_of {

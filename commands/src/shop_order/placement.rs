@@ -104,6 +104,11 @@ impl Cart {
         for (index, line) in lines.iter().enumerate() {
             let product = s.load::<Product>(line.product_id.uuid()).await?;
             let offer = product.offer().ok().filter(|offer| offer.status == Status::Published && offer.seller != buyer);
+            let offer = match offer {
+                // As with a host: what a seller who was locked out or leaves has offered is for sale no longer.
+                Some(offer) if s.load::<User>(offer.seller.uuid()).await?.active().is_some() => Some(offer),
+                Some(_) | None => None,
+            };
             let offer = offer.filter(|offer| *seller.get_or_insert(offer.seller) == offer.seller).ok_or(Refusal::NotForSale(index))?;
             let quantity = u32::try_from(line.quantity).map_err(|_| Refusal::BadQuantity(index))?;
             let name = offer.details.name.clone();

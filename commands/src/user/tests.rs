@@ -1,6 +1,10 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use kernel::Actor;
+use uuid::Uuid;
+
+mod claims;
+mod life;
 
 use super::*;
 use crate::testing::{Book, after, book, by, caller, events, form, now, password, refusal, sign_up, verify};

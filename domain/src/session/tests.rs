@@ -88,13 +88,67 @@ fn signing_out_everywhere_ends_sessions_of_an_older_epoch() {
 fn its_user_signs_out_once() {
     let by = |user: UserId| given::<Session>([started()]).by(Actor::User(user.uuid()));
     let revoked = Event::SessionRevoked { reason: RevokeReason::LoggedOut };
-    by(USER).when(Command::Revoke {}).then([revoked.clone()]);
-    by(OTHER).when(Command::Revoke {}).refused("AUTH003", "");
-    given::<Session>([started(), revoked]).by(Actor::User(USER.uuid())).when(Command::Revoke {}).then([]);
-    given::<Session>([]).by(Actor::User(USER.uuid())).when(Command::Revoke {}).refused("AUTH003", "");
+    by(USER).when(Command::Revoke { reason: RevokeReason::LoggedOut }).then([revoked.clone()]);
+    by(OTHER).when(Command::Revoke { reason: RevokeReason::LoggedOut }).refused("AUTH003", "");
+    given::<Session>([started(), revoked]).by(Actor::User(USER.uuid())).when(Command::Revoke { reason: RevokeReason::LoggedOut }).then([]);
+    given::<Session>([]).by(Actor::User(USER.uuid())).when(Command::Revoke { reason: RevokeReason::LoggedOut }).refused("AUTH003", "");
 }
 
 #[test]
 fn the_answer_to_reuse_is_in_the_catalogue() {
     assert!(crate::catalogue::find(&kernel::Refusal::refused(&Refusal::TokenReused).code).is_some());
+}
+
+#[test]
+fn the_session_that_changed_the_password_goes_on() {
+    let keep = |from| Command::Keep { from, epoch: 8 };
+    let epoch = match started() {
+        Event::SessionStarted { epoch, .. } => epoch,
+        other => panic!("{other:?}"),
+    };
+    let by = |user: UserId| given::<Session>([started()]).by(Actor::User(user.uuid()));
+    let kept = by(USER).when(keep(epoch)).then([Event::SessionKept { epoch: 8 }]);
+    assert_eq!(kept.live().map(|live| live.epoch), Some(8));
+    by(USER).when(keep(epoch + 1)).refused("AUTH003", "");
+    by(OTHER).when(keep(epoch)).refused("AUTH003", "");
+    given::<Session>([]).by(Actor::User(USER.uuid())).when(keep(epoch)).refused("AUTH003", "");
+}
+
+/// I3: whatever is presented in whatever order, one generation is live, and an older one outside of its grace ends the family.
+#[test]
+fn one_generation_is_live_and_a_replay_ends_the_family() {
+    for seed in 0..2_000_u64 {
+        let mut dice = seed;
+        let mut roll = |sides: u64| {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (dice >> 33) % sides
+        };
+        let (mut state, mut now) = (Session::fold([&started()]), moment("2026-11-02T00:00:00Z"));
+        let epoch = state.live().map_or_else(|| panic!("it was started"), |live| live.epoch);
+        // What a naive reader would say: the newest generation, and when it took its place; none once the family is dead.
+        let mut model = Some((1, now));
+        for _ in 0..30 {
+            now = later(now, SignedDuration::from_secs([0, 1, 9, 10, 11, 600][usize::try_from(roll(6)).unwrap_or(0)]));
+            let presented = u32::try_from(roll(u64::from(model.map_or(1, |(newest, _)| newest)) + 2)).unwrap_or(0);
+            let command = Command::Refresh { generation: presented, user_epoch: Some(epoch), now_real: now };
+            let decided = state.decide(At { now, actor: Actor::Anonymous, command });
+            let events = decided.clone().unwrap_or_default();
+            state = events.iter().fold(state, Session::evolve);
+            let expected = match model {
+                None => Err(Refusal::Over),
+                Some((newest, _)) if presented > newest => Err(Refusal::Over),
+                Some((newest, _)) if presented == newest => {
+                    model = Some((newest + 1, now));
+                    Ok(1)
+                }
+                Some((newest, since)) if presented + 1 == newest && now < later(since, GRACE) => Ok(0),
+                Some(_) => {
+                    model = None;
+                    Ok(2)
+                }
+            };
+            assert_eq!(decided.map(|events| events.len()), expected, "seed {seed}: generation {presented}");
+            assert_eq!(state.live().map(|live| live.generation), model.map(|(newest, _)| newest), "seed {seed}");
+        }
+    }
 }

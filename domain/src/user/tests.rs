@@ -1,8 +1,11 @@
+use std::collections::BTreeSet;
+
 use kernel::{Actor, Personal};
 use uuid::Uuid;
 
 use super::*;
 use crate::testing::{given, moment};
+use crate::text::Email;
 
 const ID: UserId = UserId::new(Uuid::from_u128(1));
 
@@ -95,4 +98,161 @@ fn answers_beside_decide_are_in_the_catalogue() {
     for refusal in [Refusal::BadEmail, Refusal::WrongCredentials] {
         assert!(crate::catalogue::find(&kernel::Refusal::refused(&refusal).code).is_some());
     }
+}
+
+fn active(more: impl IntoIterator<Item = Event>) -> Vec<Event> {
+    registered().into_iter().chain([Event::EmailVerified {}]).chain(more).collect()
+}
+
+fn own(text: &str) -> Personal<String> {
+    Personal::profile(ID.uuid(), text.to_owned())
+}
+
+fn epoch(epoch: u32) -> Event {
+    Event::SessionsRevoked { epoch }
+}
+
+#[test]
+fn a_password_is_changed_by_whoever_knows_it() {
+    let change = |known, password_chars| Command::ChangePassword { known, password_chars };
+    let changed = [Event::PasswordChanged { credential_version: 2 }, epoch(1)];
+    let user = given::<User>(active([])).when(change(true, 8)).then(changed);
+    assert_eq!(user.session_epoch(), Some(1));
+    given::<User>(active([])).when(change(false, 7)).refused("AUTH001", "oldPassword");
+    given::<User>(active([])).when(change(true, 7)).refused("AUTH005", "password");
+    given::<User>(active([Event::UserDeactivated {}])).when(change(true, 8)).refused("AUTH007", "");
+}
+
+#[test]
+fn a_reset_code_replaces_the_password_that_it_names() {
+    let reset = |replaces, password_chars| Command::ResetPassword { replaces, password_chars };
+    let changed = || [Event::PasswordChanged { credential_version: 2 }, epoch(1)];
+    given::<User>(active([])).when(reset(Some(1), 128)).then(changed());
+    given::<User>(active([])).when(reset(None, 129)).refused("AUTH005", "password");
+    given::<User>(active([])).when(reset(None, 8)).refused("AUTH008", "code");
+    given::<User>(active(changed())).when(reset(Some(1), 8)).refused("AUTH008", "code");
+    given::<User>(active([Event::UserSuspended { reason: own("x") }])).when(reset(Some(1), 8)).refused("AUTH008", "code");
+    given::<User>([]).when(reset(None, 7)).refused("AUTH005", "password");
+    given::<User>([]).when(reset(Some(1), 8)).refused("AUTH008", "code");
+}
+
+#[test]
+fn a_number_is_proved_once_and_again_when_it_changes() {
+    let verify = |code_fits| Command::VerifyPhone { code_fits };
+    given::<User>(active([])).when(verify(true)).then([Event::PhoneVerified {}]);
+    given::<User>(active([])).when(verify(false)).refused("AUTH008", "code");
+    given::<User>(active([Event::PhoneVerified {}])).when(verify(true)).refused("AUTH008", "code");
+    let another = Event::ProfileUpdated { name: None, phone: Some(own("01099998888")) };
+    given::<User>(active([Event::PhoneVerified {}, another])).when(verify(true)).then([Event::PhoneVerified {}]);
+}
+
+#[test]
+fn a_profile_changes_in_what_is_given() {
+    let update = |name: Option<&str>, phone: Option<&str>| Command::UpdateProfile {
+        user: ID,
+        name: name.map(str::to_owned),
+        phone: phone.map(str::to_owned),
+    };
+    let renamed = Event::ProfileUpdated { name: Some(own("이서윤")), phone: None };
+    given::<User>(active([])).when(update(Some(" 이서윤 "), None)).then([renamed]);
+    given::<User>(active([])).when(update(None, None)).then([]);
+    given::<User>(active([])).when(update(Some("🙂"), Some("1"))).refused("USER002", "name");
+    given::<User>(active([])).when(update(None, Some("1"))).refused("USER002", "phone");
+    given::<User>([]).when(update(None, None)).refused("USER001", "");
+}
+
+#[test]
+fn an_address_changes_when_the_new_one_is_proved() {
+    let asked = Event::EmailChangeRequested { email: own("Minjun@Example.com") };
+    let user = given::<User>(active([])).when(Command::RequestEmailChange { user: ID, email: email() }).then([asked.clone()]);
+    assert!(user.account().is_some_and(|account| account.new_email.is_some()));
+    let confirm = |code_fits| Command::ConfirmEmailChange { code_fits };
+    let changed = Event::EmailChanged { email: own("Minjun@Example.com") };
+    given::<User>(active([asked.clone()])).when(confirm(true)).then([changed.clone()]);
+    given::<User>(active([asked.clone()])).when(confirm(false)).refused("AUTH008", "code");
+    given::<User>(active([asked, changed])).when(confirm(true)).refused("AUTH008", "code");
+    given::<User>(active([])).when(confirm(true)).refused("AUTH008", "code");
+}
+
+#[test]
+fn a_role_ends_by_another_ones_hand() {
+    let revoke = |role| Command::RevokeRole { user: ID, role };
+    let user = given::<User>(active([])).by(Actor::system("x")).when(revoke(Role::Guest)).then([Event::RoleRevoked { role: Role::Guest }]);
+    assert!(user.roles().is_empty());
+    given::<User>(active([])).by(Actor::system("x")).when(revoke(Role::Admin)).then([]);
+    given::<User>(active([])).by(Actor::User(ID.uuid())).when(revoke(Role::Guest)).refused("AUTH011", "role");
+}
+
+#[test]
+fn a_closed_account_has_no_sessions_and_opens_again() {
+    let suspended = || [Event::UserSuspended { reason: own("사칭") }, epoch(1)];
+    let user = given::<User>(active([])).when(Command::Suspend { reason: own("사칭") }).then(suspended());
+    assert!(!user.is_verified() && user.session_epoch().is_none());
+    given::<User>(active(suspended())).when(Command::Suspend { reason: own("사칭") }).then([]);
+    given::<User>(active(suspended())).when(Command::Deactivate {}).then([Event::UserDeactivated {}, epoch(2)]);
+    let again = given::<User>(active(suspended())).when(Command::Reactivate {}).then([Event::UserReactivated {}]);
+    assert!(again.is_verified() && again.session_epoch() == Some(1));
+    given::<User>(active([])).when(Command::Reactivate {}).then([]);
+}
+
+#[test]
+fn an_erasure_is_for_good() {
+    let ask = || Command::RequestErasure { email_claim: "c0".to_owned() };
+    let asked = || [Event::UserErasureRequested { email_claim: "c0".to_owned() }, epoch(1)];
+    let (free, kept) = (moment("2026-12-02T00:00:00Z"), moment("2031-11-02T00:00:00Z"));
+    let erase = || Command::Erase { email_free_at: free, retained_until: kept };
+    let erased = || Event::UserErased { email_free_at: free, retained_until: kept };
+    let leaving = given::<User>(active([])).when(ask()).then(asked());
+    assert!(leaving.active().is_none());
+    given::<User>(active(asked())).when(ask()).then([]);
+    let blocked = Event::UserErasureBlocked { retry_at: free };
+    given::<User>(active(asked())).when(Command::BlockErasure { retry_at: free }).then([blocked]);
+    given::<User>(active(asked())).when(Command::Reactivate {}).refused("SYS006", "");
+    let gone = given::<User>(active(asked())).when(erase()).then([erased()]);
+    let account = gone.account().unwrap_or_else(|| panic!("it is known that there was somebody"));
+    assert_eq!((&account.email, &account.phone), (&Personal::Erased {}, &Personal::Erased {}), "memory forgets, too");
+    assert_eq!(account.email_claim.as_deref(), Some("c0"), "the claim outlives the person");
+    let after = || active(asked()).into_iter().chain([erased()]);
+    given::<User>(after()).when(erase()).then([]);
+    given::<User>(after()).when(ask()).refused("USER001", "");
+    given::<User>(after()).when(Command::Suspend { reason: own("x") }).refused("USER001", "");
+    given::<User>(active([])).when(erase()).then([]);
+}
+
+#[test]
+fn a_licence_is_looked_at_and_expires() {
+    let end = moment("2027-01-01T00:00:00Z");
+    let submit = |number: &str, expires_at| Command::SubmitLicence { user: ID, number: number.to_owned(), expires_at };
+    let submitted = || Event::DriverLicenceSubmitted { number: own("111234567890"), expires_at: end };
+    let verified = || Event::DriverLicenceVerified { expires_at: end };
+    given::<User>(active([])).when(submit("11-12-345678-90", end)).then([submitted()]);
+    for bad in ["", "123", "11-12-345678-9 🙂", &"1".repeat(21)] {
+        given::<User>(active([])).when(submit(bad, end)).refused("SYS003", "number");
+    }
+    given::<User>(active([])).when(submit("11-12-345678-90", moment("2026-11-02T00:00:00Z"))).refused("SYS003", "expiresAt");
+    given::<User>(active([submitted()])).when(Command::VerifyLicence {}).then([verified()]);
+    given::<User>(active([submitted()])).at(end).when(Command::VerifyLicence {}).refused("SYS003", "expiresAt");
+    given::<User>(active([])).when(Command::VerifyLicence {}).refused("SYS006", "");
+    let reject = || Command::RejectLicence { reason: own("흐림") };
+    given::<User>(active([submitted()])).when(reject()).then([Event::DriverLicenceRejected { reason: own("흐림") }]);
+    given::<User>(active([submitted(), verified()])).when(reject()).refused("SYS006", "");
+    given::<User>(active([submitted(), verified()])).at(end).when(Command::ExpireLicence {}).then([Event::DriverLicenceExpired {}]);
+    given::<User>(active([submitted(), verified()])).when(Command::ExpireLicence {}).then([]);
+    given::<User>(active([submitted(), verified(), Event::DriverLicenceExpired {}])).at(end).when(Command::ExpireLicence {}).then([]);
+}
+
+#[test]
+fn terms_and_consents_are_noted_once() {
+    let accept = |version: &str| Command::AcceptTerms { version: version.to_owned() };
+    let accepted = Event::TermsAccepted { version: "2026-11".to_owned() };
+    given::<User>(active([])).when(accept(" 2026-11 ")).then([accepted.clone()]);
+    given::<User>(active([accepted])).when(accept("2026-11")).then([]);
+    given::<User>(active([])).when(accept("")).refused("SYS003", "version");
+    let consent = |granted| Command::SetConsent { kind: ConsentKind::MarketingSms, granted };
+    let granted = Event::ConsentGranted { kind: ConsentKind::MarketingSms };
+    given::<User>(active([])).when(consent(true)).then([granted.clone()]);
+    given::<User>(active([granted.clone()])).when(consent(true)).then([]);
+    let withdrawn = Event::ConsentWithdrawn { kind: ConsentKind::MarketingSms };
+    given::<User>(active([granted])).when(consent(false)).then([withdrawn]);
+    given::<User>(active([])).when(consent(false)).then([]);
 }

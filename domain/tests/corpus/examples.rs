@@ -48,6 +48,10 @@ pub fn stored(event: &Event) -> (&'static str, String, u32, String) {
     let (kind, (event_type, version, payload)) = match event {
         Event::User(event) => ("user", encoded(event)),
         Event::Session(event) => ("session", encoded(event)),
+        Event::Admins(event) => ("roles", encoded(event)),
+        Event::Corporate(event) => ("corp", encoded(event)),
+        Event::ApiKey(event) => ("apikey", encoded(event)),
+        Event::ExchangeKey(event) => ("xkey", encoded(event)),
         Event::Claim(event) => ("claim", encoded(event)),
         Event::Vehicle(event) => ("vehicle", encoded(event)),
         Event::Vehcal(event) => ("vehcal", encoded(event)),
@@ -62,6 +66,12 @@ pub fn stored(event: &Event) -> (&'static str, String, u32, String) {
         Event::Settlement(event) => ("settlement", encoded(event)),
         Event::SettlementGuard(event) => ("settlementguard", encoded(event)),
         Event::Payout(event) => ("payout", encoded(event)),
+        Event::DeadLetter(event) => ("deadletter", encoded(event)),
+        Event::Adjustment(event) => ("ledgertx", encoded(event)),
+        Event::Period(event) => ("period", encoded(event)),
+        Event::Recon(event) => ("recon", encoded(event)),
+        Event::Statement(event) => ("statement", encoded(event)),
+        Event::Export(event) => ("export", encoded(event)),
     };
     (kind, event_type, version, payload)
 }

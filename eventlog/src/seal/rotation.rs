@@ -10,7 +10,7 @@ use super::cipher::KeyId;
 use super::error::KeyError;
 use super::keyring::Keyring;
 use super::store::Hold;
-use super::subject::{Event, SubjectKeys};
+use super::subject::{DESTROYED, Event, SubjectKeys};
 use crate::error::LogError;
 use crate::filter::{EventFilter, EventPage, Order, search};
 use crate::recorded::Recorded;
@@ -209,7 +209,8 @@ impl Keyring {
 
 /// Destructions that the log has recorded after a position, oldest first.
 async fn recorded_after(log: &Store, position: u64) -> Result<Vec<Recorded>, LogError> {
-    let filter = EventFilter { stream_kind: Some(SubjectKeys::KIND.to_owned()), ..EventFilter::default() };
+    let types = vec![DESTROYED.to_owned()];
+    let filter = EventFilter { stream_kind: Some(SubjectKeys::KIND.to_owned()), types, ..EventFilter::default() };
     let page = EventPage { after: Some(position), before: None, order: Order::Ascending, limit: BATCH };
-    log.events(search(&filter, &page, BATCH)).await
+    log.events(search(&filter, &filter.types, &page, BATCH)).await
 }

@@ -8,6 +8,9 @@ use kernel::{At, Decider, DomainEvent, Fact, JournalEntry, KeyClass, Refused, Un
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+/// The type of its only event.
+pub(super) const DESTROYED: &str = "SubjectKeyDestroyed";
+
 /// What happened to a person's keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
@@ -23,7 +26,7 @@ pub enum Event {
 impl DomainEvent for Event {
     fn event_type(&self) -> String {
         match self {
-            Self::SubjectKeyDestroyed { .. } => "SubjectKeyDestroyed".to_owned(),
+            Self::SubjectKeyDestroyed { .. } => DESTROYED.to_owned(),
         }
     }
 

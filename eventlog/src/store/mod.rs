@@ -1,12 +1,14 @@
 //! The two stores behind one face: reads are written once for both, a batch is written by each in its own best way.
 
 mod postgres;
+mod rows;
 mod sqlite;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::future::Future;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use fail::fail_point;
 use kernel::{Decider, StreamName, upcast};
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
@@ -18,16 +20,20 @@ use crate::error::LogError;
 use crate::filter::{Query, Value};
 use crate::memory::Memory;
 use crate::migrations;
-use crate::outcome::{Append, Expected, Found, Outcome, StoredReceipt, StreamHead};
-use crate::plan::Plan;
+use crate::outcome::{Append, Head, Outcome, StoredReceipt};
+use crate::plan::{Plan, plan};
 use crate::recorded::{EVENT_COLUMNS, EventRow, Recorded, signed, unsigned};
 use crate::snapshot::{self, Snapshot, SnapshotRow};
+
+use rows::{assume, unknown, versions, versions_query};
 
 pub(crate) use postgres::Postgres;
 pub(crate) use sqlite::Sqlite;
 
 /// Events that a fold reads at a time.
 const FOLD_PAGE: u64 = snapshot::EVERY;
+/// Most events that one call writes; a text of SQLite binds at most 32,766 values a statement.
+const MAX_EVENTS_AT_ONCE: usize = 1_024;
 /// Most stream names in one page.
 const MAX_STREAMS: usize = 10_000;
 /// How often, and how long, an unanswered commit is looked for before its outcome is called unknown; meanwhile nobody appends.
@@ -52,6 +58,15 @@ pub(crate) enum AppendFailure {
     Unknown(sqlx::Error),
 }
 
+/// What became of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// All of the plan is in.
+    All,
+    /// Nothing is: the head stands elsewhere, here where it is known.
+    Nothing(Option<Head>),
+}
+
 impl From<sqlx::Error> for AppendFailure {
     fn from(error: sqlx::Error) -> Self {
         Self::Nothing(error)
@@ -62,7 +77,7 @@ impl From<sqlx::Error> for AppendFailure {
 #[derive(Clone, Copy, Debug)]
 enum Mark {
     Event(Uuid),
-    Receipt([u8; 32]),
+    Receipt(Uuid),
 }
 
 impl Mark {
@@ -100,31 +115,40 @@ impl Store {
         }
     }
 
-    /// Appends a batch in one database transaction; one outcome for each command, in order.
-    ///
-    /// First in one call, planned on what is remembered and checked by the store as it writes. Where that does not fit
-    /// (another node has written, a key is older than the memory), everything is looked at under the head's lock.
-    pub(crate) async fn append(&self, batch: &[Append], memory: &Memory) -> Result<Vec<Outcome>, AppendFailure> {
-        let done = match self {
-            Self::Sqlite(store) => store.append_at_once(batch, memory).await,
-            Self::Postgres(store) => store.append_at_once(batch, memory).await,
-        };
-        let done = match done {
-            Ok(None) => {
-                memory.forget();
-                match self {
-                    Self::Sqlite(store) => store.append(batch, memory).await,
-                    Self::Postgres(store) => store.append(batch, memory).await,
-                }
-            }
-            Ok(Some(outcomes)) => Ok(outcomes),
-            Err(failure) => Err(failure),
-        };
-        match &done {
-            Ok(outcomes) => memory.doubt(batch, outcomes),
-            Err(_) => memory.forget(),
+    /// A batch planned on what is remembered and nothing else, to be written by one call; none where that cannot be done.
+    pub(crate) async fn foresee<'b>(&self, batch: &'b [Append], memory: &Memory) -> Result<Option<Plan<'b>>, AppendFailure> {
+        let Some(head) = memory.head() else { return Ok(None) };
+        let mut found = memory.recall(batch, head);
+        if let Self::Sqlite(store) = self {
+            let unknown = unknown(batch, &found);
+            found.streams.extend(store.versions(&unknown).await?);
         }
-        done
+        assume(batch, &mut found);
+        let plan = plan(found, clock(), batch, &memory.dead(), Uuid::now_v7);
+        let fits = plan.secrets.is_empty() && memory.knows(plan.types()) && plan.events.len() <= MAX_EVENTS_AT_ONCE;
+        Ok(fits.then_some(plan))
+    }
+
+    /// Writes a plan by one call, in one database transaction, provided that all that it assumes holds under the head's lock.
+    pub(crate) async fn call(&self, plan: &Plan<'_>) -> Result<Written, AppendFailure> {
+        if !plan.passes() {
+            return Ok(Written::All);
+        }
+        fail_point!("append::before_call", |what: Option<String>| Err(crate::failpoint::failed(what.as_deref())));
+        let written = match self {
+            Self::Sqlite(store) => store.call(plan).await,
+            Self::Postgres(store) => store.call(plan).await,
+        };
+        fail_point!("append::after_call", |what: Option<String>| Err(crate::failpoint::failed(what.as_deref())));
+        written
+    }
+
+    /// Appends a batch in one database transaction, looking at everything under the head's lock.
+    pub(crate) async fn append(&self, batch: &[Append], memory: &Memory) -> Result<Vec<Outcome>, AppendFailure> {
+        match self {
+            Self::Sqlite(store) => store.append(batch, memory).await,
+            Self::Postgres(store) => store.append(batch, memory).await,
+        }
     }
 
     /// Is the schema still this program's?
@@ -159,6 +183,11 @@ impl Store {
         self.fetch::<EventRow>(query).await?.into_iter().map(Recorded::try_from).collect()
     }
 
+    /// The texts that a query yields.
+    pub(crate) async fn texts(&self, query: Query) -> Result<Vec<String>, LogError> {
+        Ok(self.fetch::<(String,)>(query).await?.into_iter().map(|(text,)| text).collect())
+    }
+
     /// The one number that a query yields; 0 when it yields none.
     pub(crate) async fn number(&self, query: Query) -> Result<u64, LogError> {
         let rows = self.fetch::<(i64,)>(query).await?;
@@ -172,7 +201,7 @@ impl Store {
 
     /// Events by position, after one.
     pub(crate) async fn read(&self, after: u64, limit: usize) -> Result<Vec<Recorded>, LogError> {
-        let query = Query::new(format!("select {EVENT_COLUMNS} from events e join streams s on s.id = e.stream_id"))
+        let query = Query::new(format!("select {EVENT_COLUMNS} from events e"))
             .bind(" where e.position > ", Value::Integer(signed(after)))
             .bind(" order by e.position limit ", Value::Integer(signed(limit as u64)));
         self.events(query).await
@@ -180,8 +209,8 @@ impl Store {
 
     /// Events of a stream by version, after one and up to another.
     pub(crate) async fn read_stream(&self, stream: &StreamName, after: u64, up_to: u64, limit: usize) -> Result<Vec<Recorded>, LogError> {
-        let query = Query::new(format!("select {EVENT_COLUMNS} from streams s join events e on e.stream_id = s.id"))
-            .bind(" where s.name = ", Value::Text(stream.to_string()))
+        let query = Query::new(format!("select {EVENT_COLUMNS} from events e"))
+            .bind(" where e.stream = ", Value::Text(stream.to_string()))
             .bind(" and e.version > ", Value::Integer(signed(after)))
             .bind(" and e.version <= ", Value::Integer(signed(up_to)))
             .bind(" order by e.version limit ", Value::Integer(signed(limit as u64)));
@@ -218,12 +247,10 @@ impl Store {
 
     /// What a fold needs of a stream's events after a version: a page of them.
     async fn history(&self, stream: &StreamName, after: u64) -> Result<Vec<HistoryRow>, LogError> {
-        let query = Query::new(
-            "select e.version, e.event_type, e.schema_version, cast(e.payload as text) from streams s join events e on e.stream_id = s.id",
-        )
-        .bind(" where s.name = ", Value::Text(stream.to_string()))
-        .bind(" and e.version > ", Value::Integer(signed(after)))
-        .bind(" order by e.version limit ", Value::Integer(signed(FOLD_PAGE)));
+        let query = Query::new("select version, event_type, schema_version, payload from events")
+            .bind(" where stream = ", Value::Text(stream.to_string()))
+            .bind(" and version > ", Value::Integer(signed(after)))
+            .bind(" order by version limit ", Value::Integer(signed(FOLD_PAGE)));
         Ok(self.fetch(query).await?)
     }
 
@@ -251,20 +278,19 @@ impl Store {
 
     /// The versions of those of these streams that exist; at most a few thousand names.
     pub(crate) async fn versions(&self, names: &[&str]) -> Result<HashMap<StreamName, u64>, LogError> {
-        let names = names.iter().map(|name| Value::Text((*name).to_owned()));
-        let rows = self.fetch::<(String, i64)>(Query::new("select name, version from streams where name").within("", names)).await?;
-        let version = |(name, version): (String, i64)| {
-            let damaged = || LogError::Damaged(format!("the version of {name}"));
-            Ok((name.parse()?, unsigned(version).ok_or_else(damaged)?))
-        };
-        rows.into_iter().map(version).collect()
+        match names {
+            [] => Ok(HashMap::new()),
+            names => versions(self.fetch(versions_query(names)).await?),
+        }
     }
 
     pub(crate) async fn streams_of_kind(&self, kind: &str, after: Option<&str>, limit: usize) -> Result<Vec<StreamName>, LogError> {
-        let query = Query::new("select name from streams")
-            .bind(" where kind = ", Value::Text(kind.to_owned()))
-            .bind(" and name > ", Value::Text(after.unwrap_or_default().to_owned()))
-            .bind(" order by name limit ", Value::Integer(signed(limit.min(MAX_STREAMS) as u64)));
+        // Names of a kind lie between its dash and what follows a dash.
+        let query = Query::new("select stream from events where version = 1")
+            .bind(" and stream > ", Value::Text(format!("{kind}-")))
+            .bind(" and stream < ", Value::Text(format!("{kind}.")))
+            .bind(" and stream > ", Value::Text(after.unwrap_or_default().to_owned()))
+            .bind(" order by stream limit ", Value::Integer(signed(limit.min(MAX_STREAMS) as u64)));
         self.fetch::<(String,)>(query).await?.into_iter().map(|(name,)| Ok(name.parse()?)).collect()
     }
 
@@ -307,81 +333,9 @@ where
 /// An event's row of a fold: version, type, schema version, payload.
 type HistoryRow = (i64, String, i32, String);
 
-/// A receipt's row, in the order of [`RECEIPTS`].
-type ReceiptRow = (Vec<u8>, Vec<u8>, Uuid, Uuid, i64, i64, Option<String>, Option<String>, i64);
-
-const RECEIPTS: &str = "select key, fingerprint, command_id, correlation_id, first_position, events, cast(refusal as text), \
-     cast(result as text), recorded_at from receipts where key";
-
-fn receipts_query<'k>(keys: impl IntoIterator<Item = &'k [u8; 32]>) -> Query {
-    Query::new(RECEIPTS).within("", keys.into_iter().map(|key| Value::Bytes(key.to_vec())))
-}
-
-fn receipts(rows: Vec<ReceiptRow>) -> Result<HashMap<[u8; 32], StoredReceipt>, LogError> {
-    rows.into_iter().map(|row| receipt(row).ok_or_else(|| LogError::Damaged("a receipt".into()))).collect()
-}
-
-fn receipt(row: ReceiptRow) -> Option<([u8; 32], StoredReceipt)> {
-    let (key, fingerprint, command_id, correlation_id, first_position, events, refusal, result, recorded_at) = row;
-    let receipt = StoredReceipt {
-        fingerprint: fingerprint.try_into().ok()?,
-        command_id,
-        correlation_id,
-        first_position: unsigned(first_position)?,
-        events: unsigned(events)?,
-        refusal,
-        result,
-        recorded_at,
-        event_ids: None,
-    };
-    Some((key.try_into().ok()?, receipt))
-}
-
-/// A stream's row: id, name, version.
-type StreamRow = (Uuid, String, i64);
-
-fn stream_heads(rows: Vec<StreamRow>) -> Result<HashMap<StreamName, StreamHead>, LogError> {
-    let head = |(id, name, version): StreamRow| {
-        let version = unsigned(version).ok_or_else(|| LogError::Damaged(format!("the version of {name}")))?;
-        Ok((name.parse()?, StreamHead { id, version }))
-    };
-    rows.into_iter().map(head).collect()
-}
-
 /// The store's clock in microseconds.
 fn clock() -> i64 {
     // A clock before 1970 reads as 1970: `recorded_at` then stays where it was.
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-}
-
-/// The distinct keys of a batch.
-fn keys(batch: &[Append]) -> Vec<[u8; 32]> {
-    let mut keys: Vec<_> = batch.iter().filter_map(|append| Some(append.receipt.as_ref()?.key)).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    keys
-}
-
-/// The distinct streams of a batch that must be asked for: those that should exist and, where `checked`, those that are only
-/// read. That a stream to be created does not exist yet is found out by creating it.
-fn unknown<'b>(batch: &'b [Append], found: &Found, checked: bool) -> Vec<&'b str> {
-    let mut names = Vec::new();
-    for append in batch {
-        let written: HashSet<_> = append.events.iter().map(|draft| &draft.stream).collect();
-        let asked = |expected: &&Expected| expected.version > 0 || (checked && !written.contains(&expected.stream));
-        let unknown = append.expected.iter().filter(asked).filter(|expected| !found.streams.contains_key(&expected.stream));
-        names.extend(unknown.map(|expected| expected.stream.as_str()));
-    }
-    names.sort_unstable();
-    names.dedup();
-    names
-}
-
-/// The distinct stream names of a batch.
-fn names(batch: &[Append]) -> Vec<&str> {
-    let mut names: Vec<_> = batch.iter().flat_map(|append| &append.expected).map(|expected| expected.stream.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
 }

@@ -1,6 +1,7 @@
 //! One event after the other. Pure: rows go in, a fault or nothing comes out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 
 use uuid::Uuid;
 
@@ -8,14 +9,14 @@ use super::{Fault, Wrong};
 use crate::leaf::{LeafRecord, MAX_LEAF_BYTES, payload_digest};
 use crate::merkle::Frontier;
 
-/// Streams followed at a time: those that have begun and have events to come. About 32 MiB.
-pub(super) const MAX_FOLLOWED: usize = 1 << 19;
+/// Streams followed, by a hash of their names: at most some 64 MiB.
+pub(super) const MAX_FOLLOWED: usize = 1 << 21;
 
 /// An event's row as it is stored, borrowed from the database's answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stored<'r> {
     pub position: i64,
-    pub stream_id: Uuid,
+    pub stream: &'r str,
     pub version: i64,
     pub event_id: Uuid,
     pub event_type: &'r str,
@@ -29,10 +30,6 @@ pub(super) struct Stored<'r> {
     pub digest: &'r [u8],
     pub leaf: &'r [u8],
     pub payload: &'r str,
-    /// Name and version of the stream's row, if it has one.
-    pub stream: Option<(&'r str, i64)>,
-    /// Is the kind of event and stream that of the stream's name?
-    pub kind_holds: bool,
 }
 
 /// What is known of the events before.
@@ -41,24 +38,31 @@ pub(super) struct Checker {
     from: u64,
     position: u64,
     recorded_at: i64,
-    /// Versions of the streams that have begun and are not complete; `None` when there were too many.
-    followed: Option<HashMap<Uuid, u64>>,
+    /// Versions of the streams by a hash that nobody can foresee; `None` when there are too many, or two seem to meet in it.
+    followed: Option<HashMap<u64, u64>>,
+    hasher: RandomState,
     begun: u64,
-    complete: u64,
+    /// Types that are listed for searches, each under the kind of its streams.
+    types: HashMap<String, HashSet<String>>,
     tree: Option<Frontier>,
     buffer: Vec<u8>,
 }
 
 impl Checker {
     /// Before the first event that is looked at.
-    pub(super) fn new(from: u64) -> Self {
+    pub(super) fn new(from: u64, listed: Vec<(String, String)>) -> Self {
+        let mut types = HashMap::<_, HashSet<_>>::new();
+        for (kind, event_type) in listed {
+            types.entry(kind).or_default().insert(event_type);
+        }
         Self {
             from,
             position: from - 1,
             recorded_at: i64::MIN,
             followed: Some(HashMap::new()),
+            hasher: RandomState::new(),
             begun: 0,
-            complete: 0,
+            types,
             tree: (from == 1).then(Frontier::default),
             buffer: Vec::with_capacity(MAX_LEAF_BYTES),
         }
@@ -79,14 +83,9 @@ impl Checker {
         self.begun
     }
 
-    /// Were there too many streams to follow?
+    /// Must the database tell whether the versions hold?
     pub(super) const fn lost_track(&self) -> bool {
         self.followed.is_none()
-    }
-
-    /// At the head: has every stream that began reached the version of its row?
-    pub(super) const fn streams_add_up(&self) -> bool {
-        self.begun == self.complete
     }
 
     /// Root over all events, when the first was among them.
@@ -109,10 +108,9 @@ impl Checker {
     }
 
     fn row<'r>(&mut self, row: &Stored<'r>) -> Result<LeafRecord<'r>, Wrong> {
-        let (stream, last) = row.stream.ok_or(Wrong::NoStream)?;
         let record = LeafRecord {
             position: self.position + 1,
-            stream,
+            stream: row.stream,
             version: u64::try_from(row.version).map_err(|_| Wrong::Number("the version"))?,
             event_id: row.event_id,
             event_type: row.event_type,
@@ -132,42 +130,30 @@ impl Checker {
         if leaf != row.leaf {
             return Err(Wrong::Leaf);
         }
-        if !row.kind_holds {
-            return Err(Wrong::Kind);
+        let kind = row.stream.split('-').next().unwrap_or_default();
+        if !self.types.get(kind).is_some_and(|types| types.contains(row.event_type)) {
+            return Err(Wrong::Unlisted);
         }
         if row.recorded_at < self.recorded_at {
             return Err(Wrong::RecordedAt);
         }
-        let last = u64::try_from(last).map_err(|_| Wrong::Number("the version of its stream's row"))?;
-        self.version(row.stream_id, stream, record.version, last)?;
+        self.version(row.stream, record.version);
         if let Some(tree) = &mut self.tree {
             tree.push(leaf);
         }
         Ok(record)
     }
 
-    /// The version follows the stream's event before, and none is beyond the one of the stream's row.
-    fn version(&mut self, id: Uuid, name: &str, version: u64, last: u64) -> Result<(), Wrong> {
-        if version > last {
-            return Err(Wrong::StreamVersion { stream: name.to_owned(), version: last });
-        }
+    /// The version follows the stream's event before. Where it does not, the database is asked: it knows the names.
+    fn version(&mut self, stream: &str, version: u64) {
         self.begun += u64::from(version == 1);
-        self.complete += u64::from(version == last);
-        let Some(followed) = &mut self.followed else { return Ok(()) };
-        let before = followed.get(&id).copied();
+        let Some(followed) = &mut self.followed else { return };
+        let before = followed.insert(self.hasher.hash_one(stream), version);
         // Of a range that begins later, the first event seen of a stream may have any version.
-        if before.unwrap_or(0) + 1 != version && (before.is_some() || self.from == 1) {
-            return Err(Wrong::Version { found: version, before: before.unwrap_or(0) });
-        }
-        if version == last {
-            followed.remove(&id);
-        } else {
-            followed.insert(id, version);
-        }
-        if followed.len() > MAX_FOLLOWED {
+        let follows = before.unwrap_or(0) + 1 == version || (before.is_none() && self.from > 1);
+        if !follows || followed.len() > MAX_FOLLOWED {
             self.followed = None;
         }
-        Ok(())
     }
 }
 
@@ -198,7 +184,7 @@ mod tests {
         let leaf = record.hash().unwrap();
         let mut stored = Stored {
             position: i64::try_from(position).unwrap(),
-            stream_id: Uuid::from_u128(stream),
+            stream: &name,
             version: i64::try_from(version).unwrap(),
             event_id: record.event_id,
             event_type: record.event_type,
@@ -212,11 +198,19 @@ mod tests {
             digest: &digest,
             leaf: &leaf,
             payload: "{}",
-            stream: Some((&name, 2)),
-            kind_holds: true,
         };
         change(&mut stored);
         check(&stored);
+    }
+
+    fn checker(from: u64) -> Checker {
+        Checker::new(from, vec![("tally".to_owned(), "Added".to_owned())])
+    }
+
+    #[test]
+    fn a_type_that_searches_would_miss_is_found() {
+        let mut checker = Checker::new(1, vec![("tally".to_owned(), "Claimed".to_owned())]);
+        assert_eq!(feed(&mut checker, &[(1, 1, 1)]), Err(Fault::at(1, Wrong::Unlisted)));
     }
 
     fn feed(checker: &mut Checker, events: &[(u64, u128, u64)]) -> Result<(), Fault> {
@@ -239,26 +233,30 @@ mod tests {
 
     #[test]
     fn what_was_appended_holds() {
-        let mut checker = Checker::new(1);
-        feed(&mut checker, &[(1, 1, 1), (2, 2, 1), (3, 1, 2)]).unwrap();
-        assert!(!checker.streams_add_up() && checker.streams() == 2 && checker.position() == 3);
-        feed(&mut checker, &[(4, 2, 2)]).unwrap();
-        assert!(checker.streams_add_up() && checker.root().is_some());
+        let mut checker = checker(1);
+        feed(&mut checker, &[(1, 1, 1), (2, 2, 1), (3, 1, 2), (4, 2, 2)]).unwrap();
+        assert!(checker.streams() == 2 && checker.position() == 4 && !checker.lost_track() && checker.root().is_some());
     }
 
     #[test]
-    fn gaps_and_versions_are_found_where_they_are() {
-        let fault = |events: &[(u64, u128, u64)]| feed(&mut Checker::new(1), events).unwrap_err();
+    fn gaps_are_found_where_they_are() {
+        let fault = |events: &[(u64, u128, u64)]| feed(&mut checker(1), events).unwrap_err();
         assert_eq!(fault(&[(1, 1, 1), (3, 1, 2)]), Fault::at(2, Wrong::Missing));
         assert_eq!(fault(&[(1, 1, 1), (1, 2, 1)]), Fault::at(1, Wrong::Surplus));
-        assert_eq!(fault(&[(1, 1, 2)]), Fault::at(1, Wrong::Version { found: 2, before: 0 }));
-        assert_eq!(fault(&[(1, 1, 1), (2, 1, 1)]), Fault::at(2, Wrong::Version { found: 1, before: 1 }));
-        assert_eq!(fault(&[(1, 1, 3)]), Fault::at(1, Wrong::StreamVersion { stream: "tally-1".into(), version: 2 }));
+    }
+
+    #[test]
+    fn versions_that_do_not_follow_are_asked_about() {
+        for events in [&[(1, 1, 2)][..], &[(1, 1, 1), (2, 1, 1)], &[(1, 1, 1), (2, 1, 3)]] {
+            let mut checker = checker(1);
+            feed(&mut checker, events).unwrap();
+            assert!(checker.lost_track(), "{events:?}");
+        }
     }
 
     #[test]
     fn a_range_may_begin_anywhere() {
-        let mut checker = Checker::new(7);
+        let mut checker = checker(7);
         feed(&mut checker, &[(7, 1, 2), (8, 2, 1), (9, 2, 2)]).unwrap();
         assert_eq!((checker.position(), checker.root()), (9, None));
     }
@@ -268,7 +266,7 @@ mod tests {
 
     #[test]
     fn an_altered_column_is_found() {
-        let changes: [(Change, Wrong); 9] = [
+        let changes: [(Change, Wrong); 8] = [
             (|row| row.payload = "{ }", Wrong::Payload),
             (|row| row.digest = &[0; 32], Wrong::Payload),
             (|row| row.leaf = &[0; 32], Wrong::Leaf),
@@ -276,11 +274,10 @@ mod tests {
             (|row| row.event_type = "Claimed", Wrong::Leaf),
             (|row| row.occurred_at = 6, Wrong::Leaf),
             (|row| row.command_id = Uuid::max(), Wrong::Leaf),
-            (|row| row.stream = None, Wrong::NoStream),
-            (|row| row.kind_holds = false, Wrong::Kind),
+            (|row| row.stream = "tally-2", Wrong::Leaf),
         ];
         for (change, wrong) in changes {
-            with_event(1, 1, 1, change, |stored| assert_eq!(Checker::new(1).event(stored).unwrap_err(), Fault::at(1, wrong)));
+            with_event(1, 1, 1, change, |stored| assert_eq!(checker(1).event(stored).unwrap_err(), Fault::at(1, wrong)));
         }
     }
 }

@@ -11,8 +11,6 @@ pub(super) struct StoredReceipt {
     pub first_position: i64,
     pub events: i64,
     pub command_id: Uuid,
-    pub correlation_id: Uuid,
-    pub recorded_at: i64,
     pub refused: bool,
 }
 
@@ -100,9 +98,6 @@ impl Keyed {
         if continued && first == event.position {
             return wrong(receipt.command_id, "begins after the command's first event");
         }
-        if receipt.correlation_id != event.correlation_id || receipt.recorded_at != event.recorded_at {
-            return wrong(receipt.command_id, "disagrees with its events about correlation or time");
-        }
         self.closed = last == event.position;
         Ok(())
     }
@@ -132,7 +127,7 @@ mod tests {
 
     fn receipt(command: u128, first_position: i64, events: i64) -> StoredReceipt {
         let command_id = Uuid::from_u128(command);
-        StoredReceipt { first_position, events, command_id, correlation_id: Uuid::nil(), recorded_at: 10, refused: false }
+        StoredReceipt { first_position, events, command_id, refused: false }
     }
 
     /// Position and text of the first fault; the commands are those of positions 1, 2, ….
@@ -162,13 +157,12 @@ mod tests {
 
     #[test]
     fn anything_else_is_found_where_it_begins() {
-        let cases: [(&[u128], &[StoredReceipt], u64, &str); 7] = [
+        let cases: [(&[u128], &[StoredReceipt], u64, &str); 6] = [
             (&[1, 1, 2], &[receipt(1, 1, 1)], 2, "fewer events"),
             (&[1, 2, 2], &[receipt(1, 1, 2)], 2, "another command"),
             (&[1, 1, 2], &[receipt(1, 2, 1)], 2, "after the command's first"),
             (&[1, 2], &[receipt(2, 2, 2)], 3, "more events than there are"),
             (&[1, 1, 2], &[receipt(1, 1, 2), receipt(2, 2, 1)], 2, "of another receipt"),
-            (&[1], &[StoredReceipt { recorded_at: 11, ..receipt(1, 1, 1) }], 1, "about correlation or time"),
             (&[1], &[StoredReceipt { refused: true, ..receipt(1, 1, 1) }], 1, "is a refusal"),
         ];
         for (commands, receipts, position, text) in cases {

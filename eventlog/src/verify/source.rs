@@ -23,21 +23,19 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const ROWS_AHEAD: usize = 512;
 
 /// The events in the order of [`event`]; the same text for both stores.
-const EVENTS: &str = "select e.position, e.stream_id, e.version, e.event_id, e.event_type, cast(e.schema_version as bigint), e.recorded_at, \
-     e.occurred_at, e.actor, e.correlation_id, e.causation_id, e.command_id, e.digest, e.leaf, cast(e.payload as text), s.name, s.version, \
-     cast(case when s.kind = e.kind and substr(s.name, 1, length(s.kind) + 1) = s.kind || '-' then 1 else 0 end as bigint) \
-     from events e left join streams s on s.id = e.stream_id where e.position > $1 and e.position <= $2 order by e.position";
+const EVENTS: &str = "select position, stream, version, event_id, event_type, cast(schema_version as bigint), recorded_at, occurred_at, \
+     actor, correlation_id, causation_id, command_id, digest, leaf, payload from events where position > $1 and position <= $2 \
+     order by position";
 
 /// The receipts in the order of [`ReceiptRow`].
-const RECEIPTS: &str = "select first_position, events, command_id, correlation_id, recorded_at, \
-     cast(case when refusal is null then 0 else 1 end as bigint) from receipts where first_position >= $1 order by first_position, events";
+const RECEIPTS: &str = "select first_position, events, command_id, refused from receipts where first_position >= $1 \
+     order by first_position, events";
 
-type ReceiptRow = (i64, i64, Uuid, Uuid, i64, i64);
+type ReceiptRow = (i64, i32, Uuid, bool);
 
-/// One snapshot; read only, so that no mistake here can harm a log. Each event meets its stream by index, in the order of positions:
-/// joined in another way, the whole log would be sorted, payloads and all.
+/// One snapshot; read only, so that no mistake here can harm a log.
 const POSTGRES_BEGIN: &str = "begin isolation level repeatable read read only; set local statement_timeout = 0; \
-     set local idle_in_transaction_session_timeout = 0; set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off";
+     set local idle_in_transaction_session_timeout = 0; set local jit = off";
 
 /// A connection to a store, at one snapshot.
 pub(super) enum Source {
@@ -80,11 +78,9 @@ where
     &'r str: Decode<'r, R::Database> + Type<R::Database>,
     &'r [u8]: Decode<'r, R::Database> + Type<R::Database>,
 {
-    let name: Option<&str> = row.try_get(15)?;
-    let version: Option<i64> = row.try_get(16)?;
     Ok(Stored {
         position: row.try_get(0)?,
-        stream_id: row.try_get(1)?,
+        stream: row.try_get(1)?,
         version: row.try_get(2)?,
         event_id: row.try_get(3)?,
         event_type: row.try_get(4)?,
@@ -98,13 +94,11 @@ where
         digest: row.try_get(12)?,
         leaf: row.try_get(13)?,
         payload: row.try_get(14)?,
-        stream: name.zip(version),
-        kind_holds: row.try_get::<i64, _>(17)? == 1,
     })
 }
 
-fn receipt((first_position, events, command_id, correlation_id, recorded_at, refused): ReceiptRow) -> StoredReceipt {
-    StoredReceipt { first_position, events, command_id, correlation_id, recorded_at, refused: refused == 1 }
+fn receipt((first_position, events, command_id, refused): ReceiptRow) -> StoredReceipt {
+    StoredReceipt { first_position, events: events.into(), command_id, refused }
 }
 
 impl Source {

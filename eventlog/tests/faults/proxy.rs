@@ -29,7 +29,7 @@ pub struct Cut {
     pub after: String,
     pub mark: String,
     pub loses: Loses,
-    /// Are new connections turned away from then on, until it is opened?
+    /// Are new connections turned away from then on, and requests on the others not answered, until it is opened?
     pub closes: bool,
 }
 
@@ -118,6 +118,9 @@ impl Proxy {
             tokio::select! {
                 count = client.read(&mut asked) => {
                     let request = &asked[..count.ok().filter(|count| *count > 0)?];
+                    if self.closed.load(SeqCst) {
+                        return None;
+                    }
                     seen.extend_from_slice(request);
                     if let Some(loses) = self.hits(&seen, request) {
                         let mut request = request.to_vec();

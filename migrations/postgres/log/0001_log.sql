@@ -1,59 +1,61 @@
 -- The log of one book. Times are microseconds since 1970-01-01T00:00:00Z.
 
+-- last_event_id is the token of the head: a batch is written only on the very head that it was planned on.
 create table log_head (
-    id          integer primary key constraint log_head_one_row check (id = 1),
-    position    bigint not null constraint log_head_position check (position >= 0),
-    recorded_at bigint not null
+    id            integer primary key constraint log_head_one_row check (id = 1),
+    position      bigint not null constraint log_head_position check (position >= 0),
+    recorded_at   bigint not null,
+    last_event_id uuid,
+    constraint log_head_last_event check ((position = 0) = (last_event_id is null))
 );
 
 insert into log_head (id, position, recorded_at) values (1, 0, 0);
 
-create table streams (
-    id      uuid             not null constraint streams_pk primary key,
-    name    text collate "C" not null constraint streams_name unique,
-    kind    text collate "C" not null,
-    version bigint           not null constraint streams_version check (version >= 1)
-);
-
-create index streams_kind on streams (kind, name);
-
--- json, not jsonb: the payload is kept byte for byte. digest is of the payload, leaf of the whole row (docs/leaf.md).
+-- text, not jsonb: the payload is kept byte for byte. digest is of the payload, leaf of the whole row (docs/leaf.md).
+-- A stream is the events that bear its name; its version is that of the last one. Columns of fixed size come first.
 create table events (
     position       bigint           not null constraint events_pk primary key,
-    stream_id      uuid             not null,
-    kind           text collate "C" not null,
     version        bigint           not null constraint events_version check (version >= 1),
-    event_id       uuid             not null constraint events_event_id unique,
-    event_type     text collate "C" not null,
-    schema_version integer          not null,
     recorded_at    bigint           not null,
     occurred_at    bigint           not null,
-    actor          text             not null,
+    event_id       uuid             not null constraint events_event_id unique,
     correlation_id uuid             not null,
-    causation_id   uuid,
     command_id     uuid             not null,
-    traceparent    text,
+    causation_id   uuid,
+    schema_version integer          not null,
     digest         bytea            not null constraint events_digest check (octet_length(digest) = 32),
     leaf           bytea            not null constraint events_leaf check (octet_length(leaf) = 32),
-    payload        json             not null,
-    constraint events_stream_version unique (stream_id, version)
+    stream         text collate "C" not null,
+    event_type     text collate "C" not null,
+    actor          text             not null,
+    traceparent    text,
+    payload        text             not null,
+    constraint events_stream_version unique (stream, version)
 );
 
 create index events_type on events (event_type, position);
-create index events_kind on events (kind, position);
-create index events_correlation on events (correlation_id, position);
+-- Correlations are random: a filter of each range of pages finds them, and costs an append next to nothing.
+create index events_correlation on events using brin (correlation_id uuid_bloom_ops);
 
+-- Which types there are in the streams of a kind: a search by kind goes through the index of types.
+create table event_types (
+    kind       text collate "C" not null,
+    event_type text collate "C" not null,
+    constraint event_types_pk primary key (kind, event_type)
+);
+
+-- Correlation and time are those of the events, and kept here only for a command without any.
 create table receipts (
-    key            bytea  not null constraint receipts_pk primary key,
-    fingerprint    bytea  not null,
-    command_id     uuid   not null,
-    correlation_id uuid   not null,
-    first_position bigint not null,
-    events         bigint not null constraint receipts_events check (events >= 0),
-    refusal        json,
-    result         json,
-    recorded_at    bigint not null,
-    constraint receipts_one_answer check ((refusal is null) <> (result is null))
+    key            uuid    not null constraint receipts_pk primary key,
+    fingerprint    uuid    not null,
+    command_id     uuid    not null,
+    first_position bigint  not null,
+    recorded_at    bigint,
+    events         integer not null constraint receipts_events check (events >= 0),
+    refused        boolean not null,
+    correlation_id uuid,
+    answer         text    not null,
+    constraint receipts_alone check ((events = 0) = (correlation_id is not null and recorded_at is not null))
 );
 
 create table vault (
@@ -77,11 +79,6 @@ create trigger receipts_append_only before update or delete on receipts for each
 create trigger receipts_no_truncate before truncate on receipts for each statement execute function refuse_change();
 
 -- Conditions, not code: an update that fits costs no call.
-create trigger streams_forward before update on streams for each row
-    when (new.version <= old.version or (new.id, new.name, new.kind) is distinct from (old.id, old.name, old.kind))
-    execute function refuse_return();
-create trigger streams_no_delete before delete on streams for each row execute function refuse_return();
-create trigger streams_no_truncate before truncate on streams for each statement execute function refuse_return();
 create trigger log_head_forward before update on log_head for each row
     when (new.position < old.position or new.recorded_at < old.recorded_at)
     execute function refuse_return();
@@ -93,9 +90,6 @@ alter table events enable always trigger events_append_only;
 alter table events enable always trigger events_no_truncate;
 alter table receipts enable always trigger receipts_append_only;
 alter table receipts enable always trigger receipts_no_truncate;
-alter table streams enable always trigger streams_forward;
-alter table streams enable always trigger streams_no_delete;
-alter table streams enable always trigger streams_no_truncate;
 alter table log_head enable always trigger log_head_forward;
 alter table log_head enable always trigger log_head_no_delete;
 alter table log_head enable always trigger log_head_no_truncate;

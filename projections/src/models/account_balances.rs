@@ -4,7 +4,7 @@ use domain::ledger::{self, AccountClass};
 use kernel::{Currency, Money, Posting, Side};
 use serde::{Deserialize, Serialize};
 
-use super::journal::entry_of;
+use super::journal::{entry_of, position_value};
 use super::ledger_lines::StoredClass;
 use crate::known::Known;
 use crate::model::{Column, Poison, ReadModel, Value};
@@ -29,6 +29,8 @@ pub struct BalanceRow {
     pub credits: Money,
     /// Where it was first posted to.
     pub first_position: u64,
+    /// Where it was last posted to: what it holds is what it held at every position since.
+    pub last_position: u64,
 }
 
 /// The key of an account's row in a currency.
@@ -43,14 +45,16 @@ impl BalanceRow {
     pub fn opened(account: &str, currency: Currency, first_position: u64) -> Option<Self> {
         let zero = Money::zero(currency);
         let class = ledger::class_of(account)?;
-        Some(Self { account: account.to_owned(), currency, class, debits: zero, credits: zero, first_position })
+        let (debits, credits, last_position) = (zero, zero, first_position);
+        Some(Self { account: account.to_owned(), currency, class, debits, credits, first_position, last_position })
     }
 
-    /// Adds a posting.
+    /// Adds a posting of the entry at a position.
     ///
     /// # Errors
     /// When the sum leaves the range of [`Money`], or the currency is another.
-    pub fn post(&mut self, side: Side, amount: Money) -> Result<(), kernel::MoneyError> {
+    pub fn post(&mut self, position: u64, side: Side, amount: Money) -> Result<(), kernel::MoneyError> {
+        self.last_position = position;
         match side {
             Side::Debit => self.debits = self.debits.plus(amount)?,
             Side::Credit => self.credits = self.credits.plus(amount)?,
@@ -80,43 +84,72 @@ impl BalanceRow {
 
 impl ReadModel for AccountBalances {
     const NAME: &'static str = "account_balances";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const POSTS_MONEY: bool = true;
     type Row = BalanceRow;
 
     fn columns() -> &'static [Column] {
-        const { &[Column::text("account").indexed(), Column::text("class"), Column::text("currency")] }
+        const {
+            &[
+                Column::text("account").indexed(),
+                Column::text("class"),
+                Column::text("currency"),
+                Column::text("family"),
+                Column::bigint("first_position"),
+            ]
+        }
     }
 
     fn keys(event: &Known) -> Vec<String> {
-        match event.event.entry() {
-            Ok(None) => Vec::new(),
-            Ok(Some(entry)) => entry.postings().iter().map(key_of).collect(),
-            // No account to name: its poison halts the model all the same.
-            Err(_) => vec![event.stream().to_string()],
-        }
+        keys_by(event, key_of)
     }
 
     fn apply(balance_key: &str, row: Option<BalanceRow>, event: &Known) -> Result<Option<BalanceRow>, Poison> {
-        let entry = entry_of(event)?;
-        let mut row = row;
-        // An entry may post to one account more than once.
-        for posting in entry.postings().iter().filter(|posting| key_of(posting) == balance_key) {
-            let opened = || BalanceRow::opened(&posting.account, posting.amount.currency(), event.position());
-            let mut posted = row.take().or_else(opened).ok_or_else(|| Poison::new("the chart has no such account"))?;
-            posted.post(posting.side, posting.amount).map_err(Poison::new)?;
-            row = Some(posted);
-        }
-        Ok(row)
+        add_by(balance_key, row, event, |account| account)
     }
 
     fn index(_key: &str, row: &BalanceRow) -> Vec<Value> {
-        vec![row.account.as_str().into(), row.class.name().into(), row.currency.code().into()]
+        let BalanceRow { account, class, currency, first_position, .. } = row;
+        let family = ledger::family_of(account);
+        vec![account.as_str().into(), class.name().into(), currency.code().into(), family.into(), position_value(*first_position)]
     }
 }
 
 fn key_of(posting: &Posting) -> String {
     key(&posting.account, posting.amount.currency())
+}
+
+/// The keys of an entry's lines, under what groups them.
+pub(super) fn keys_by(event: &Known, key_of: impl Fn(&Posting) -> String) -> Vec<String> {
+    match event.event.entry() {
+        Ok(None) => Vec::new(),
+        Ok(Some(entry)) => entry.postings().iter().map(key_of).collect(),
+        // No account to name: its poison halts the model all the same.
+        Err(_) => vec![event.stream().to_string()],
+    }
+}
+
+/// The sums of a group with one more entry; `group` names the group of an account.
+pub(super) fn add_by(
+    group_key: &str,
+    row: Option<BalanceRow>,
+    event: &Known,
+    group: impl Fn(&str) -> &str,
+) -> Result<Option<BalanceRow>, Poison> {
+    let (entry, position) = (entry_of(event)?, event.position());
+    let mut row = row;
+    // An entry may post to one group more than once.
+    for posting in entry.postings() {
+        let (name, currency) = (group(&posting.account), posting.amount.currency());
+        if key(name, currency) != group_key {
+            continue;
+        }
+        let opened = || BalanceRow::opened(name, currency, position);
+        let mut posted = row.take().or_else(opened).ok_or_else(|| Poison::new("the chart has no such account"))?;
+        posted.post(position, posting.side, posting.amount).map_err(Poison::new)?;
+        row = Some(posted);
+    }
+    Ok(row)
 }
 
 #[cfg(test)]
@@ -136,7 +169,9 @@ mod tests {
         let transit = of(ledger::PAYOUT_IN_TRANSIT);
         assert_eq!((transit.debits, transit.credits, transit.balance()), (won(20_400), won(20_400), won(0)));
         assert_eq!((transit.normal_side(), bank.normal_side()), (Side::Credit, Side::Debit));
-        assert_eq!(AccountBalances::index("", bank), [ledger::BANK.into(), "asset".into(), "KRW".into()]);
+        let index: [Value; 5] = [ledger::BANK.into(), "asset".into(), "KRW".into(), "bank".into(), Value::BigInt(2)];
+        assert_eq!(AccountBalances::index("", bank), index);
+        assert_eq!((of(ledger::PAYOUT_IN_TRANSIT).first_position, of(ledger::PAYOUT_IN_TRANSIT).last_position), (1, 2));
     }
 
     #[test]

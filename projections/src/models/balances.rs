@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kernel::{Currency, Money, MoneyError, Timestamp};
+use domain::ledger;
+use kernel::{Currency, Money, MoneyError, Side, Timestamp};
 
 use super::account_balances::{self, AccountBalances, BalanceRow};
 use super::journal::position_value;
-use super::ledger_lines::{LedgerLineRow, LedgerLines};
+use super::ledger_blocks::{BLOCK, LedgerBlocks};
+use super::ledger_lines::LedgerLines;
+use super::ledger_totals::LedgerTotals;
 use crate::model::ReadModel;
 use crate::views::{Query, ViewError, Views};
 
@@ -36,6 +39,14 @@ impl AsOf {
         *self == Self::default()
     }
 
+    /// The position, when nothing else limits.
+    const fn only_position(&self) -> Option<u64> {
+        match (self.recorded_at, self.effective_at) {
+            (None, None) => self.position,
+            _ => None,
+        }
+    }
+
     /// The limits as conditions on columns that the journal and the ledger's lines both have.
     #[must_use]
     pub fn limit(&self, mut query: Query) -> Query {
@@ -52,12 +63,12 @@ impl AsOf {
     }
 }
 
-/// All balances at one position.
+/// The sums of every family of accounts at one position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrialBalance {
     /// No posting after it counts.
     pub position: u64,
-    /// Every account that was ever posted to, by account and currency.
+    /// Every family that was ever posted to, by name and currency; `account` is the family's name.
     pub rows: Vec<BalanceRow>,
 }
 
@@ -96,29 +107,60 @@ pub async fn balances_at(views: &Views, as_of: &AsOf, account: Option<&str>) -> 
     {
         return Ok(rows);
     }
-    sum(views, as_of, account, PAGE).await
+    match (account, as_of.only_position()) {
+        // An account that is a family of its own is the one that grows with the business; its stretches are summed up already.
+        (Some(account), Some(position)) if !account.contains(':') => {
+            Ok(families(views, position, Some(account)).await?.into_values().collect())
+        }
+        _ => sum(views, as_of, account, PAGE).await,
+    }
 }
 
-/// The balances of all accounts, with the position that they are of.
+/// What each of these accounts held at a moment, given what each holds now; accounts that nothing was posted to since are as they are.
+///
+/// # Errors
+/// As [`balances_at`].
+pub async fn as_they_were(views: &Views, as_of: &AsOf, now: Vec<BalanceRow>) -> Result<Vec<BalanceRow>, ViewError> {
+    let mut rows = Vec::with_capacity(now.len());
+    for row in now {
+        let unchanged = as_of.is_now() || as_of.only_position().is_some_and(|position| row.last_position <= position);
+        if unchanged {
+            rows.push(row);
+            continue;
+        }
+        let found = balances_at(views, as_of, Some(&row.account)).await?.into_iter().find(|found| found.currency == row.currency);
+        // Nothing that counted yet: the account is there, and empty.
+        let zero = Money::zero(row.currency);
+        rows.push(found.unwrap_or(BalanceRow { debits: zero, credits: zero, ..row }));
+    }
+    Ok(rows)
+}
+
+/// The sums of all families of accounts, with the position that they are of. As of now: a dozen rows; as of a position: a few rows
+/// per stretch of the log and the lines of the last; as of a business date, every line is looked at.
 ///
 /// # Errors
 /// As [`balances_at`].
 pub async fn trial_balance(views: &Views, as_of: &AsOf) -> Result<TrialBalance, ViewError> {
     if as_of.is_now() {
         for _ in 0..TRIES {
-            let position = checkpoint::<AccountBalances>(views).await?;
-            let Some(rows) = current(views, None).await? else { break };
-            if checkpoint::<AccountBalances>(views).await? == position {
-                return Ok(TrialBalance { position, rows });
+            let position = views.checkpoint::<LedgerTotals>().await?;
+            let rows = views.all::<LedgerTotals>(&Query::new(), PAGE).await?;
+            if views.checkpoint::<LedgerTotals>().await? == position {
+                return Ok(TrialBalance { position, rows: rows.into_iter().map(|(_, row)| row).collect() });
             }
         }
     }
     let position = match as_of.position {
         Some(position) => position,
-        None => checkpoint::<LedgerLines>(views).await?,
+        None => views.checkpoint::<LedgerLines>().await?.min(views.checkpoint::<LedgerBlocks>().await?),
     };
     let as_of = AsOf { position: Some(position), ..*as_of };
-    Ok(TrialBalance { position, rows: sum(views, &as_of, None, PAGE).await? })
+    let rows = match as_of.only_position() {
+        Some(position) => families(views, position, None).await?,
+        None => by_family(sum(views, &as_of, None, PAGE).await?)?,
+    };
+    Ok(TrialBalance { position, rows: rows.into_values().collect() })
 }
 
 /// The balances that are kept, when one statement reads them all: two could stand at different positions.
@@ -127,36 +169,92 @@ async fn current(views: &Views, account: Option<&str>) -> Result<Option<Vec<Bala
     Ok(((rows.len() as u64) < PAGE).then(|| rows.into_iter().map(|(_, row)| row).collect()))
 }
 
+/// The sums of all families, or of one, at a position: the stretches before it, and the lines of its own.
+async fn families(views: &Views, position: u64, only: Option<&str>) -> Result<BTreeMap<String, BalanceRow>, ViewError> {
+    views.wait::<LedgerLines>(position, WAIT).await?;
+    views.wait::<LedgerBlocks>(position, WAIT).await?;
+    let of_family = |query: Query| only.map_or(query.clone(), |family| query.eq("family", family));
+    // A stretch whose last position is the one that is asked for is whole.
+    let whole = position.saturating_add(1) / BLOCK;
+    let (mut sums, mut after) = (BTreeMap::<String, BalanceRow>::new(), String::new());
+    let before = of_family(Query::new().lt("block", position_value(whole)));
+    loop {
+        let rows = views.all::<LedgerBlocks>(&before.clone().gt("key", after.as_str()), PAGE).await?;
+        let (full, last) = (rows.len() as u64 >= PAGE, rows.last().map(|(key, _)| key.clone()));
+        for (key, row) in rows {
+            let reason = |reason: String| ViewError::Row { projection: LedgerBlocks::NAME, key: key.clone(), reason };
+            let first = row.block * BLOCK;
+            for (side, amount) in [(Side::Debit, row.debits), (Side::Credit, row.credits)] {
+                add(&mut sums, &row.family, first, side, amount).map_err(reason)?;
+            }
+        }
+        match last {
+            Some(last) if full => after = last,
+            Some(_) | None => break,
+        }
+    }
+    let within = Query::new().ge("entry_position", position_value(whole * BLOCK)).le("entry_position", position_value(position));
+    let within = only.map_or(within.clone(), |account| within.eq("account", account));
+    add_lines(views, &within, PAGE, &mut sums, ledger::family_of).await?;
+    Ok(sums)
+}
+
+/// Accounts added up to their families.
+fn by_family(accounts: Vec<BalanceRow>) -> Result<BTreeMap<String, BalanceRow>, ViewError> {
+    let mut sums = BTreeMap::new();
+    for row in accounts {
+        let family = ledger::family_of(&row.account);
+        for (side, amount) in [(Side::Debit, row.debits), (Side::Credit, row.credits)] {
+            let reason = |reason| ViewError::Row { projection: LedgerLines::NAME, key: row.account.clone(), reason };
+            add(&mut sums, family, row.first_position, side, amount).map_err(reason)?;
+        }
+    }
+    Ok(sums)
+}
+
 /// Adds the ledger's lines up, page by page. Lines are only ever added at the end, whole entries at a time, so that the pages
 /// together are the ledger at one position.
 async fn sum(views: &Views, as_of: &AsOf, account: Option<&str>, page: u64) -> Result<Vec<BalanceRow>, ViewError> {
     if let Some(position) = as_of.position {
         views.wait::<LedgerLines>(position, WAIT).await?;
     }
-    let lines = as_of.limit(of_account(account));
-    let (mut sums, mut after) = (BTreeMap::<String, BalanceRow>::new(), String::new());
+    let mut sums = BTreeMap::<String, BalanceRow>::new();
+    add_lines(views, &as_of.limit(of_account(account)), page, &mut sums, |account| account).await?;
+    Ok(sums.into_values().collect())
+}
+
+/// Adds lines to the sums of what groups their accounts.
+async fn add_lines(
+    views: &Views,
+    lines: &Query,
+    page: u64,
+    sums: &mut BTreeMap<String, BalanceRow>,
+    group: impl Fn(&str) -> &str,
+) -> Result<(), ViewError> {
+    let mut after = String::new();
     loop {
         let rows = views.all::<LedgerLines>(&lines.clone().gt("key", after.as_str()), page).await?;
         let last = rows.last().map(|(key, _)| key.clone());
         let full = rows.len() as u64 >= page;
         for (key, line) in rows {
-            add(&mut sums, &line).map_err(|reason| ViewError::Row { projection: LedgerLines::NAME, key, reason })?;
+            let reason = |reason| ViewError::Row { projection: LedgerLines::NAME, key, reason };
+            add(sums, group(&line.account), line.position, line.side, line.amount).map_err(reason)?;
         }
         match last {
             Some(last) if full => after = last,
-            Some(_) | None => return Ok(sums.into_values().collect()),
+            Some(_) | None => return Ok(()),
         }
     }
 }
 
-fn add(sums: &mut BTreeMap<String, BalanceRow>, line: &LedgerLineRow) -> Result<(), String> {
-    let (account, currency) = (line.account.as_str(), line.amount.currency());
-    let key = account_balances::key(account, currency);
+fn add(sums: &mut BTreeMap<String, BalanceRow>, name: &str, position: u64, side: Side, amount: Money) -> Result<(), String> {
+    let currency = amount.currency();
+    let key = account_balances::key(name, currency);
     let mut row = match sums.remove(&key) {
         Some(row) => row,
-        None => BalanceRow::opened(account, currency, line.position).ok_or_else(|| format!("the chart has no account {account}"))?,
+        None => BalanceRow::opened(name, currency, position).ok_or_else(|| format!("the chart has no account {name}"))?,
     };
-    row.post(line.side, line.amount).map_err(|error| error.to_string())?;
+    row.post(position, side, amount).map_err(|error| error.to_string())?;
     sums.insert(key, row);
     Ok(())
 }
@@ -166,13 +264,6 @@ fn of_account(account: Option<&str>) -> Query {
         Some(account) => Query::new().eq("account", account),
         None => Query::new(),
     }
-}
-
-/// Up to where a model has applied the log, whichever process moves it.
-async fn checkpoint<M: ReadModel>(views: &Views) -> Result<u64, ViewError> {
-    let status = views.status().await?;
-    let found = status.into_iter().find(|status| status.name == M::NAME && status.version == M::VERSION);
-    found.map(|status| status.position).ok_or(ViewError::NotInstalled(M::NAME))
 }
 
 #[cfg(test)]

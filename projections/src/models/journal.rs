@@ -30,6 +30,12 @@ pub struct JournalRow {
     pub effective_at: Timestamp,
     /// When the log took it.
     pub recorded_at: Timestamp,
+    /// Who caused the event, as the log names them.
+    pub actor: String,
+    /// The command that the event came from.
+    pub command_id: Uuid,
+    /// The provider's or bank's own key of what it did, when the event says so.
+    pub provider_reference: Option<String>,
     /// Its lines, in the order of the rule.
     pub postings: Vec<Posting>,
 }
@@ -42,7 +48,7 @@ pub fn key(position: u64) -> String {
 
 impl ReadModel for Journal {
     const NAME: &'static str = "journal";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const POSTS_MONEY: bool = true;
     type Row = JournalRow;
 
@@ -72,6 +78,9 @@ impl ReadModel for Journal {
             reverses: entry.reverses().map(str::to_owned),
             effective_at: entry.effective_at(),
             recorded_at: event.recorded.recorded_at,
+            actor: event.recorded.actor.to_string(),
+            command_id: event.recorded.command_id,
+            provider_reference: event.event.provider_reference().map(str::to_owned),
             postings: entry.postings().to_vec(),
         };
         begin(row, event, posted)

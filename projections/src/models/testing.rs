@@ -97,6 +97,10 @@ fn type_of(event: &Event) -> String {
     match event {
         Event::User(e) => e.event_type(),
         Event::Session(e) => e.event_type(),
+        Event::Admins(e) => e.event_type(),
+        Event::Corporate(e) => e.event_type(),
+        Event::ApiKey(e) => e.event_type(),
+        Event::ExchangeKey(e) => e.event_type(),
         Event::Claim(e) => e.event_type(),
         Event::Vehicle(e) => e.event_type(),
         Event::Vehcal(e) => e.event_type(),
@@ -111,6 +115,12 @@ fn type_of(event: &Event) -> String {
         Event::Settlement(e) => e.event_type(),
         Event::SettlementGuard(e) => e.event_type(),
         Event::Payout(e) => e.event_type(),
+        Event::DeadLetter(e) => e.event_type(),
+        Event::Adjustment(e) => e.event_type(),
+        Event::Period(e) => e.event_type(),
+        Event::Recon(e) => e.event_type(),
+        Event::Statement(e) => e.event_type(),
+        Event::Export(e) => e.event_type(),
     }
 }
 

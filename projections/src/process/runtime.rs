@@ -261,6 +261,7 @@ async fn fire_round<W: Work>(timers: &Timers<W>, holder: &str, held: &mut Option
     if held.is_none() {
         return Ok(DENIED);
     }
+    timers.perform_again(TIMER_ROUND).await?;
     if timers.fire(TIMER_ROUND).await? as u64 == TIMER_ROUND {
         return Ok(Duration::ZERO);
     }

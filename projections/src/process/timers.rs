@@ -40,6 +40,26 @@ impl<W: Work> Timers<W> {
         fired
     }
 
+    /// Performs the parked commands that an operator wants tried again: at most `limit`.
+    pub(crate) async fn perform_again(&self, limit: u64) -> Result<(), ProcessError> {
+        for (text, position, intent) in self.store.commands_again(limit).await? {
+            let id = ReactionId::new(text.clone(), cause(&self.log, position).await?.as_ref());
+            let outcome = match serde_json::from_str(&intent) {
+                Ok(intent) => self.work.perform(intent, id).await,
+                Err(error) => Err(WorkError::Fatal { reason: format!("cannot read its intent: {error}") }),
+            };
+            match outcome {
+                Ok(()) => self.store.command_tried(&text, None).await?,
+                // It stays to be tried in the next round.
+                Err(WorkError::Postponed { reason, .. } | WorkError::Retry { reason, .. }) => {
+                    tracing::info!(id = text, reason, "a parked command cannot be tried yet");
+                }
+                Err(WorkError::Fatal { reason }) => self.store.command_tried(&text, Some(&reason)).await?,
+            }
+        }
+        Ok(())
+    }
+
     async fn fire_one(&self, timer: &DueTimer) -> Result<(), ProcessError> {
         // With the position of the event that set it: a timer set anew for the same instant is another one.
         let text = format!("timer:{}:{}:{}:{}", timer.process, timer.key, timer.due_at, timer.position);

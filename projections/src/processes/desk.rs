@@ -21,8 +21,9 @@ use eventlog::LogError;
 use kernel::Money;
 use uuid::Uuid;
 
-use super::{Call, Intent};
+use super::{Call, Intent, erasing};
 use crate::process::{ReactionId, Work, WorkError};
+use crate::views::Views;
 
 /// The systems outside.
 #[derive(Clone)]
@@ -40,6 +41,7 @@ pub struct Outside {
 pub struct Desk {
     ctx: Context,
     outside: Outside,
+    views: Option<Views>,
 }
 
 /// What the provider is told of a refund's reason; people's words stay here.
@@ -51,7 +53,13 @@ impl Desk {
     /// A desk over a book and the systems outside.
     #[must_use]
     pub fn new(ctx: Context, outside: Outside) -> Self {
-        Self { ctx, outside }
+        Self { ctx, outside, views: None }
+    }
+
+    /// The same with the read models that some work has to look into.
+    #[must_use]
+    pub fn reading(self, views: &Views) -> Self {
+        Self { views: Some(views.clone()), ..self }
     }
 
     async fn capture(&self, by: &Caller, payment: PaymentId, attempt: u32, ask: bool) -> Result<(), WorkError> {
@@ -200,6 +208,14 @@ impl Work for Desk {
                 done(commands::payment::settle_payment(ctx, &keyed, payment, settlement, payout).await)
             }
             Intent::UnsettlePayment { payment, payout } => done(commands::payment::unsettle_payment(ctx, &keyed, payment, payout).await),
+            // Several commands, each of which looks where it stands: no key of its own.
+            Intent::EraseUser { user } => match &self.views {
+                Some(views) => erasing::erase(ctx, views, &answer, user).await,
+                None => Err(WorkError::Fatal { reason: "this desk cannot look into read models".to_owned() }),
+            },
+            Intent::ReleaseEmail { user } => done(commands::user::release_email(ctx, &keyed, user).await),
+            Intent::EraseRetained { user } => done(commands::user::erase_retained(ctx, &keyed, user).await),
+            Intent::ExpireLicence { user } => done(commands::user::expire_licence(ctx, &keyed, user).await),
         }
     }
 
@@ -224,7 +240,7 @@ fn caller(id: &ReactionId, keyed: bool) -> Caller {
 }
 
 /// A refusal is an answer: the process lost politely.
-fn done<T>(result: Result<Executed<T>, ExecuteError>) -> Result<(), WorkError> {
+pub(super) fn done<T>(result: Result<Executed<T>, ExecuteError>) -> Result<(), WorkError> {
     match result {
         Ok(_) | Err(ExecuteError::Refused { .. }) => Ok(()),
         Err(error) if error.retryable() => Err(failed(error)),
@@ -247,7 +263,7 @@ fn is_defect(error: &LogError) -> bool {
     )
 }
 
-fn failed(error: impl std::fmt::Display) -> WorkError {
+pub(super) fn failed(error: impl std::fmt::Display) -> WorkError {
     WorkError::Postponed { after: None, reason: error.to_string() }
 }
 

@@ -90,6 +90,26 @@ pub enum Intent {
         /// Which payout.
         payout: PayoutId,
     },
+    /// A person is to be forgotten.
+    EraseUser {
+        /// Who.
+        user: UserId,
+    },
+    /// The address of a forgotten person is free.
+    ReleaseEmail {
+        /// Whose it was.
+        user: UserId,
+    },
+    /// The law does not keep what it kept of a forgotten person any longer.
+    EraseRetained {
+        /// Of whom.
+        user: UserId,
+    },
+    /// A driver's licence comes to its end.
+    ExpireLicence {
+        /// Whose.
+        user: UserId,
+    },
 }
 
 /// A call to the outside. Its details are read from the log when it is made, so nothing secret is queued.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::known::Known;
 use crate::model::{Column, ColumnKind, Poison, ReadModel, Value};
 use crate::views::error::ViewError;
+use crate::views::keyed::{self, Keyed};
 
 /// Names that a column or model may not take.
-const RESERVED: [&str; 6] = ["key", "doc", "position", "projections", "parked", "pointers"];
+const RESERVED: [&str; 8] = ["key", "doc", "position", "projections", "parked", "pointers", "live", "parts"];
 /// Longest name of a model or column; PostgreSQL cuts index names at 63 bytes.
 const MAX_NAME: usize = 40;
 
@@ -19,6 +20,8 @@ pub(crate) struct Definition<E> {
     pub columns: &'static [Column],
     pub keys: fn(&Known<E>) -> Vec<String>,
     pub fold: Fold<E>,
+    /// Begins to fold many keys in memory.
+    pub keyed: fn() -> Box<dyn Keyed<E>>,
 }
 
 /// Folds events over one stored row.
@@ -49,7 +52,7 @@ impl<E: 'static> Definition<E> {
             return Err(ViewError::Definition { projection: M::NAME, reason: format!("only text is searched, not {}", column.name) });
         }
         let (name, version, posts_money) = (M::NAME, M::VERSION, M::POSTS_MONEY);
-        Ok(Self { name, version, posts_money, columns, keys: keys::<E, M>, fold: fold::<E, M> })
+        Ok(Self { name, version, posts_money, columns, keys: keys::<E, M>, fold: fold::<E, M>, keyed: keyed::begin::<E, M> })
     }
 
     /// Describes the columns, to notice a change of them without a new version.
@@ -95,7 +98,8 @@ pub(crate) fn read<E, M: ReadModel<E>>(key: &str, doc: &str) -> Result<M::Row, V
     serde_json::from_str(doc).map_err(|e| ViewError::Row { projection: M::NAME, key: key.to_owned(), reason: e.to_string() })
 }
 
-fn stored<E, M: ReadModel<E>>(key: &str, row: &M::Row) -> Result<StoredRow, ViewError> {
+/// A row as it is stored, checked against the columns.
+pub(crate) fn stored<E, M: ReadModel<E>>(key: &str, row: &M::Row) -> Result<StoredRow, ViewError> {
     let wrong = |reason: String| ViewError::Row { projection: M::NAME, key: key.to_owned(), reason };
     let doc = serde_json::to_string(row).map_err(|e| wrong(e.to_string()))?;
     let index = M::index(key, row);

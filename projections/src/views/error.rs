@@ -42,6 +42,9 @@ pub enum ViewError {
     /// The model was not installed; a defect of the caller.
     #[error("projection {0} is not installed")]
     NotInstalled(&'static str),
+    /// Nothing of this name stands still, or this program does not have the model.
+    #[error("this program does not know {0}")]
+    Unknown(String),
     /// A model's definition is impossible, or was changed without raising its version.
     #[error("projection {projection}: {reason}")]
     Definition {
@@ -102,6 +105,7 @@ impl ViewError {
             Self::Parked { .. }
             | Self::AheadOfLog { .. }
             | Self::NotInstalled(_)
+            | Self::Unknown(_)
             | Self::Definition { .. }
             | Self::Row { .. }
             | Self::Query { .. }

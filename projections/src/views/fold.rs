@@ -9,6 +9,7 @@ use crate::known::Known;
 use crate::tail::Stretch;
 use crate::views::definition::{Definition, Folded};
 use crate::views::error::ViewError;
+use crate::views::left_out::LeftOut;
 use crate::views::sql::Upsert;
 
 /// Traces that one batch names.
@@ -49,13 +50,13 @@ pub(crate) struct Changes {
 
 impl<E> Batch<E> {
     /// Sorts a stretch of the log by key, up to an event that cannot be read.
-    pub(crate) fn gather(definition: &Definition<E>, stretch: &Stretch<E>) -> Self {
+    pub(crate) fn gather(definition: &Definition<E>, stretch: &Stretch<E>, left_out: &LeftOut) -> Self {
         let mut batch = Self { keys: BTreeMap::new(), upto: stretch.after, halt: None };
         for (position, seen) in stretch.positions() {
             match seen.events() {
                 Ok(events) => {
                     for event in events {
-                        for key in (definition.keys)(event) {
+                        for key in (definition.keys)(event).into_iter().filter(|key| !left_out.covers(key, position)) {
                             batch.keys.entry(key).or_default().push(Arc::clone(event));
                         }
                     }
@@ -140,7 +141,7 @@ impl<E> Batch<E> {
 
 impl Changes {
     /// Parks a key's events, each stored one once; the first with a reason, if it is the poison.
-    fn park<E>(&mut self, key: &str, events: &[Arc<Known<E>>], mut reason: Option<String>) {
+    pub(crate) fn park<E>(&mut self, key: &str, events: &[Arc<Known<E>>], mut reason: Option<String>) {
         for same in events.chunk_by(|one, next| one.position() == next.position()) {
             let Recorded { position, event_type, .. } = &same[0].recorded;
             self.parked.push(Parked { key: key.to_owned(), position: *position, event_type: event_type.clone(), reason: reason.take() });

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::db::{Db, Sql, Tx, signed, unsigned};
+use crate::db::{Db, Dialect, Sql, Tx, signed, unsigned};
 use crate::views::definition::Definition;
 use crate::views::error::ViewError;
 use crate::views::fold::{Changes, Halt, Parked};
-use crate::views::schema::table;
+use crate::views::schema::{live_generation, named, small, table};
 use crate::views::sql::Rows;
 
 /// How long a silent holder keeps a model.
@@ -15,12 +15,13 @@ pub(crate) const LEASE: Duration = Duration::from_secs(5);
 /// How often an idle holder renews.
 pub(crate) const RENEW: Duration = Duration::from_millis(1_500);
 /// Parked events written by one statement.
-const PARK_ROWS: usize = 100;
+pub(crate) const PARK_ROWS: usize = 100;
 
 /// The right to move a model from a position, until somebody else takes it over.
 pub(crate) struct Lead {
     pub position: u64,
-    epoch: i64,
+    pub generation: u32,
+    pub epoch: i64,
     pub ready: bool,
     pub parked: HashSet<String>,
 }
@@ -32,34 +33,68 @@ pub(crate) struct Advance {
     pub halt: Option<Halt>,
 }
 
+/// Which generation somebody wants to lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// The one that is read.
+    Live,
+    /// This one, if nobody leads it.
+    Generation(u32),
+    /// This one, whoever leads it: the former leader's next write is refused.
+    Seized(u32),
+}
+
 /// Takes the lead unless somebody else holds it.
-pub(crate) async fn take<E>(db: &Db, definition: &Definition<E>, holder: &str) -> Result<Option<Lead>, ViewError> {
+pub(crate) async fn take<E>(db: &Db, definition: &Definition<E>, holder: &str, which: Which) -> Result<Option<Lead>, ViewError> {
     let (projections, now) = (table(db.dialect(), "projections"), db.dialect().now_ms());
+    let free = format!("(holder is null or holder = $3 or leased_until < {now})");
+    let generation = match which {
+        // What a switch retires is leased to nobody for ever: who waits here for its end does not get the old one.
+        Which::Live => format!("{} and {free}", live_generation(db.dialect(), definition)),
+        Which::Generation(generation) => format!("{generation} and {free}"),
+        Which::Seized(generation) => generation.to_string(),
+    };
     let sql = format!(
         "update {projections} set holder = $3, epoch = epoch + 1, leased_until = {now} + $4
-         where name = $1 and version = $2 and (holder is null or holder = $3 or leased_until < {now})
-         returning position, epoch, ready"
+         where name = $1 and version = $2 and generation = {generation}
+         returning position, epoch, ready, generation"
     );
-    let taken = db.returning::<(i64, i64, bool)>(named(sql, definition).bind(holder).bind(lease_ms())).await?;
-    let Some((position, epoch, ready)) = taken.into_iter().next() else { return Ok(None) };
-    let sql = format!("select distinct key from {} where name = $1 and version = $2", table(db.dialect(), "parked"));
+    let taken = db.returning::<(i64, i64, bool, i64)>(named(sql, definition).bind(holder).bind(lease_ms())).await?;
+    let Some((position, epoch, ready, generation)) = taken.into_iter().next() else { return Ok(None) };
+    let sql = format!(
+        "select distinct key from {} where name = $1 and version = $2 and generation = {generation}",
+        table(db.dialect(), "parked")
+    );
     let parked = db.all::<(String,)>(named(sql, definition)).await?;
     let parked = parked.into_iter().map(|(key,)| key).collect();
-    Ok(Some(Lead { position: unsigned(position), epoch, ready, parked }))
+    Ok(Some(Lead { position: unsigned(position), generation: small(generation), epoch, ready, parked }))
 }
 
 impl Lead {
+    /// What a renewal needs of it.
+    pub(crate) fn mark(&self) -> Self {
+        Self { parked: HashSet::new(), ..*self }
+    }
+
     /// Keeps the lead; false when it is lost.
     pub(crate) async fn renew<E>(&self, db: &Db, definition: &Definition<E>) -> Result<bool, ViewError> {
         let (projections, now) = (table(db.dialect(), "projections"), db.dialect().now_ms());
-        let sql = format!("update {projections} set leased_until = {now} + $4 where name = $1 and version = $2 and epoch = $3");
+        let generation = self.generation;
+        let sql = format!(
+            "update {projections} set leased_until = {now} + $4
+             where name = $1 and version = $2 and epoch = $3 and generation = {generation}"
+        );
         Ok(db.execute(named(sql, definition).bind(self.epoch).bind(lease_ms())).await? == 1)
     }
 
     /// Lets go, so that another worker need not wait.
     pub(crate) async fn release<E>(self, db: &Db, definition: &Definition<E>) -> Result<(), ViewError> {
         let projections = table(db.dialect(), "projections");
-        let sql = format!("update {projections} set holder = null, leased_until = 0 where name = $1 and version = $2 and epoch = $3");
+        let generation = self.generation;
+        let sql = format!(
+            "update {projections} set holder = null, leased_until = 0
+             where name = $1 and version = $2 and epoch = $3 and generation = {generation}"
+        );
         db.execute(named(sql, definition).bind(self.epoch)).await?;
         Ok(())
     }
@@ -73,7 +108,7 @@ impl Lead {
         if !self.move_checkpoint(&mut tx, db, definition, upto, halt.is_some(), error.cloned()).await? {
             return Ok(false);
         }
-        let rows = Rows::new(db.dialect(), definition);
+        let rows = Rows::new(db.dialect(), definition, self.generation);
         for statement in rows.upserts(changes.upserts)? {
             tx.execute(statement).await?;
         }
@@ -81,12 +116,39 @@ impl Lead {
             tx.execute(rows.delete(&changes.deletes)).await?;
         }
         for parked in changes.parked.chunks(PARK_ROWS) {
-            tx.execute(park(db, definition, parked)).await?;
+            tx.execute(park(db.dialect(), definition, self.generation, parked)).await?;
         }
         tx.commit().await?;
         self.position = upto;
         self.parked.extend(changes.parked.into_iter().map(|parked| parked.key));
         Ok(true)
+    }
+
+    /// Writes what became of a parked key's events, and parks what is still in the way; false when the lead is lost.
+    pub(crate) async fn unpark<E>(&mut self, db: &Db, definition: &Definition<E>, key: &str, advance: Advance) -> Result<bool, ViewError> {
+        let Advance { upto, changes, .. } = advance;
+        let error = changes.parked.iter().find_map(|parked| parked.reason.clone());
+        let mut tx = db.begin().await?;
+        if !self.move_checkpoint(&mut tx, db, definition, upto, false, error).await? {
+            return Ok(false);
+        }
+        let gone = format!(
+            "delete from {} where name = $1 and version = $2 and generation = {} and key = $3",
+            table(db.dialect(), "parked"),
+            self.generation
+        );
+        tx.execute(named(gone, definition).bind(key)).await?;
+        let rows = Rows::new(db.dialect(), definition, self.generation);
+        for statement in rows.upserts(changes.upserts)? {
+            tx.execute(statement).await?;
+        }
+        if !changes.deletes.is_empty() {
+            tx.execute(rows.delete(&changes.deletes)).await?;
+        }
+        for parked in changes.parked.chunks(PARK_ROWS) {
+            tx.execute(park(db.dialect(), definition, self.generation, parked)).await?;
+        }
+        Ok(tx.commit().await.map(|()| true)?)
     }
 
     /// First of all, so that the checkpoint's row lock keeps everybody else out until the end.
@@ -103,29 +165,29 @@ impl Lead {
         let sql = format!(
             "update {projections} set position = $5, leased_until = {now} + $6,
                  last_error = coalesce($8, case when halted then null else last_error end), halted = $7
-             where name = $1 and version = $2 and epoch = $3 and position = $4"
+             where name = $1 and version = $2 and epoch = $3 and position = $4 and generation = {}",
+            self.generation
         );
         let sql = named(sql, definition).bind(self.epoch).number(self.position).number(upto);
         Ok(tx.execute(sql.bind(lease_ms()).bind(halted).bind(error)).await? == 1)
     }
 }
 
-fn named<E>(sql: String, definition: &Definition<E>) -> Sql {
-    Sql::new(sql).bind(definition.name).bind(i64::from(definition.version))
-}
-
-fn park<E>(db: &Db, definition: &Definition<E>, parked: &[Parked]) -> Sql {
+/// Notes events that were not applied; at most [`PARK_ROWS`] of them.
+pub(crate) fn park<E>(dialect: Dialect, definition: &Definition<E>, generation: u32, parked: &[Parked]) -> Sql {
     let places = (0..parked.len()).map(|i| {
         let n = 3 + i * 4;
-        format!("($1, $2, ${n}, ${}, ${}, ${})", n + 1, n + 2, n + 3)
+        format!("($1, $2, {generation}, ${n}, ${}, ${}, ${})", n + 1, n + 2, n + 3)
     });
     let places = places.collect::<Vec<_>>().join(", ");
-    let sql = format!("insert into {} (name, version, key, position, event_type, reason) values {places}", table(db.dialect(), "parked"));
+    let sql =
+        format!("insert into {} (name, version, generation, key, position, event_type, reason) values {places}", table(dialect, "parked"));
     parked.iter().fold(named(sql, definition), |sql, parked| {
         sql.bind(parked.key.as_str()).bind(signed(parked.position)).bind(parked.event_type.as_str()).bind(parked.reason.clone())
     })
 }
 
-fn lease_ms() -> i64 {
+/// A lease in milliseconds.
+pub(crate) fn lease_ms() -> i64 {
     i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX)
 }

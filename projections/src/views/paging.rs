@@ -60,20 +60,20 @@ impl<E: Send + Sync + 'static> Views<E> {
     }
 
     async fn window(&self, installed: &Arc<Installed<E>>, query: &Query, window: &Window<'_>) -> Result<Vec<(String, String)>, ViewError> {
-        let sql = self.rows(installed).select(query, window)?;
-        Ok(self.db().all(sql).await?)
+        let found = self.current::<(String, String, i64)>(installed, |rows| rows.select(query, window)).await?;
+        Ok(found.into_iter().map(|(key, doc, _)| (key, doc)).collect())
     }
 
     async fn total(&self, installed: &Arc<Installed<E>>, query: &Query) -> Result<u64, ViewError> {
-        let sql = self.rows(installed).count(query)?;
-        Ok(self.db().first::<(i64,)>(sql).await?.map_or(0, |(count,)| unsigned(count)))
+        let found = self.current::<(i64, i64)>(installed, |rows| rows.count(query)).await?;
+        Ok(found.first().map_or(0, |&(count, _)| unsigned(count)))
     }
 
     /// Is there a row at a cursor's place or beyond? Without a cursor there is nothing beyond.
     async fn any(&self, installed: &Arc<Installed<E>>, query: &Query, place: Option<&Place>, side: Side) -> Result<bool, ViewError> {
         let Some(place) = place else { return Ok(false) };
-        let sql = self.rows(installed).any_from(query, place, side)?;
-        Ok(self.db().first::<(String,)>(sql).await?.is_some())
+        let found = self.current::<(String, i64)>(installed, |rows| rows.any_from(query, place, side)).await?;
+        Ok(!found.is_empty())
     }
 }
 

@@ -14,14 +14,18 @@ use crate::metrics;
 use crate::model::ReadModel;
 use crate::tail::PAGE;
 use crate::tasks::{stopped, supervise};
+use crate::views::counts::count;
 use crate::views::error::ViewError;
 use crate::views::fold::Batch;
-use crate::views::lead::{self, Advance, Lead, RENEW};
+use crate::views::lead::{self, Advance, Lead, RENEW, Which};
+use crate::views::left_out::LeftOut;
 use crate::views::sql::Rows;
 use crate::views::{Installed, Views, schema};
 
 /// How often a worker tries for a model that another one holds.
 const DENIED: Duration = Duration::from_secs(1);
+/// How often a halted model is looked at.
+const HALTED: Duration = Duration::from_secs(2);
 /// A pause before looking again for an event that was announced and not found.
 const NOT_YET: Duration = Duration::from_millis(5);
 /// Keys of one query.
@@ -36,7 +40,7 @@ pub enum Step {
     Idle,
     /// Another worker holds the model; nothing was written.
     Denied,
-    /// The model stands before an event that it cannot pass, until the program is started again.
+    /// The model stands before an event that it cannot pass, until an operator has it looked at again or the program is started again.
     Halted,
 }
 
@@ -46,6 +50,8 @@ pub struct Projector<E = crate::Event> {
     model: Arc<Installed<E>>,
     holder: String,
     lead: Option<Lead>,
+    left_out: LeftOut,
+    was_denied: bool,
     renewed: Instant,
     halted: bool,
 }
@@ -61,7 +67,16 @@ impl<E: Send + Sync + 'static> Projector<E> {
     }
 
     fn of(views: &Views<E>, model: Arc<Installed<E>>, holder: String) -> Self {
-        Self { views: views.clone(), model, holder, lead: None, renewed: Instant::now(), halted: false }
+        Self {
+            views: views.clone(),
+            model,
+            holder,
+            lead: None,
+            left_out: LeftOut::default(),
+            was_denied: false,
+            renewed: Instant::now(),
+            halted: false,
+        }
     }
 
     /// Applies the next events, at most `limit` and at most 1,000: reads them, folds them in memory over the rows that they touch,
@@ -89,7 +104,11 @@ impl<E: Send + Sync + 'static> Projector<E> {
         // What this process has heard of is enough to let readers in; those who need more wait for a position.
         let reached = stretch.after + stretch.events.len() as u64;
         let caught_up = stretch.events.is_empty() || reached >= *self.views.tail().news().borrow();
-        let step = if stretch.events.is_empty() { Step::Idle } else { self.apply(Batch::gather(&self.model.definition, &stretch)).await? };
+        let step = if stretch.events.is_empty() {
+            Step::Idle
+        } else {
+            self.apply(Batch::gather(&self.model.definition, &stretch, &self.left_out)).await?
+        };
         if caught_up && !ready && matches!(step, Step::Idle | Step::Advanced(_)) {
             self.let_readers_in().await?;
         }
@@ -110,17 +129,33 @@ impl<E: Send + Sync + 'static> Projector<E> {
         }
         if self.lead.is_none() {
             let (db, definition) = (self.views.db(), &self.model.definition);
-            let Some(lead) = lead::take(db, definition, &self.holder).await? else { return Ok(None) };
+            let Some(lead) = lead::take(db, definition, &self.holder, Which::Live).await? else {
+                self.denied();
+                return Ok(None);
+            };
+            count(&self.model.counts.taken);
+            self.was_denied = false;
             let head = self.views.log().head().await?;
             if lead.position > head {
                 return Err(ViewError::AheadOfLog { projection: definition.name, position: lead.position, head });
             }
+            self.model.progress.switched(lead.generation);
             self.model.progress.reached(lead.position);
             self.model.progress.lead(true);
+            self.left_out = LeftOut::read(self.views.log(), definition.name, definition.version).await?;
             self.renewed = Instant::now();
             self.lead = Some(lead);
         }
         Ok(self.lead.as_mut())
+    }
+
+    /// Another worker has the model: counted each time, said once.
+    fn denied(&mut self) {
+        count(&self.model.counts.denied);
+        if !self.was_denied {
+            tracing::info!(projection = self.model.definition.name, "another worker holds the lease, waiting for it");
+        }
+        self.was_denied = true;
     }
 
     /// In a span that links to the commands behind the events, for whoever collects spans (OBS-06).
@@ -135,20 +170,23 @@ impl<E: Send + Sync + 'static> Projector<E> {
 
     async fn write(&mut self, mut batch: Batch<E>) -> Result<Step, ViewError> {
         let (db, definition) = (self.views.db(), &self.model.definition);
-        let docs = stored(&self.views, &self.model, &batch.keys()).await?;
         let Some(lead) = self.lead.as_mut() else { return Ok(Step::Denied) };
+        let docs = stored(&self.views, &self.model, lead.generation, &batch.keys()).await?;
         let changes = batch.fold(definition, &docs, &lead.parked)?;
-        for poison in changes.parked.iter().filter(|parked| parked.reason.is_some()) {
+        for poison in changes.parked.iter().filter(|parked| parked.is_poison()) {
             metrics::failed();
+            count(&self.model.counts.parked);
             tracing::error!(projection = definition.name, key = poison.key, position = poison.position, reason = poison.reason, "parked");
         }
         let (upto, halt) = (batch.upto, batch.halt.take());
         if let Some(halt) = &halt {
             metrics::failed();
+            count(&self.model.counts.parked);
             tracing::error!(projection = definition.name, position = halt.position, reason = halt.reason, "halted");
         }
         let halted = halt.is_some();
         if !lead.advance(db, definition, Advance { upto, changes, halt }).await? {
+            count(&self.model.counts.refused);
             tracing::warn!(projection = definition.name, "another worker has taken over: the write was refused");
             self.lose();
             return Ok(Step::Denied);
@@ -160,10 +198,9 @@ impl<E: Send + Sync + 'static> Projector<E> {
     }
 
     async fn let_readers_in(&mut self) -> Result<(), ViewError> {
-        schema::make_ready(self.views.db(), &self.model.definition).await?;
-        if let Some(lead) = &mut self.lead {
-            lead.ready = true;
-        }
+        let Some(lead) = &mut self.lead else { return Ok(()) };
+        schema::make_ready(self.views.db(), &self.model.definition, lead.generation).await?;
+        lead.ready = true;
         self.model.progress.set_ready();
         Ok(())
     }
@@ -202,9 +239,13 @@ impl<E: Send + Sync + 'static> Projector<E> {
                 Ok(Step::Idle) if *news.borrow() > self.position() => NOT_YET,
                 Ok(Step::Idle) => RENEW,
                 Ok(Step::Denied) => DENIED,
-                Ok(Step::Halted) => break,
+                Ok(Step::Halted) => {
+                    self.stand_still(stop).await;
+                    continue;
+                }
                 Err(error) => {
                     metrics::failed();
+                    count(&self.model.counts.failed);
                     tracing::warn!(projection = self.model.definition.name, %error, "a step failed, trying again");
                     backoff.next()
                 }
@@ -216,6 +257,27 @@ impl<E: Send + Sync + 'static> Projector<E> {
         }
         if let Err(error) = self.let_go().await {
             tracing::debug!(projection = self.model.definition.name, %error, "the lease was not released, it will expire");
+        }
+    }
+
+    /// Waits until an operator has the halt looked at again, or a rebuild has passed it.
+    async fn stand_still(&mut self, stop: &mut watch::Receiver<bool>) {
+        if let Err(error) = self.let_go().await {
+            tracing::debug!(projection = self.model.definition.name, %error, "the lease was not released, it will expire");
+        }
+        while !*stop.borrow() {
+            tokio::select! {
+                () = stopped(stop) => {}
+                () = tokio::time::sleep(HALTED) => {}
+            }
+            match self.views.is_halted(&self.model).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.halted = false;
+                    return;
+                }
+                Err(error) => tracing::debug!(projection = self.model.definition.name, %error, "cannot ask whether it is still halted"),
+            }
         }
     }
 
@@ -239,14 +301,20 @@ impl<E: Send + Sync + 'static> Projector<E> {
 }
 
 /// The stored rows of these keys.
-async fn stored<E>(views: &Views<E>, model: &Installed<E>, keys: &[String]) -> Result<HashMap<String, String>, ViewError>
+pub(crate) async fn stored<E>(
+    views: &Views<E>,
+    model: &Installed<E>,
+    generation: u32,
+    keys: &[String],
+) -> Result<HashMap<String, String>, ViewError>
 where
     E: Send + Sync + 'static,
 {
-    let rows = Rows::new(views.db().dialect(), &model.definition);
+    let rows = Rows::new(views.db().dialect(), &model.definition, generation);
     let mut docs = HashMap::with_capacity(keys.len());
     for keys in keys.chunks(KEYS) {
-        docs.extend(views.db().all::<(String, String)>(rows.by_keys(keys)).await?);
+        let found = views.db().all::<(String, String, i64)>(rows.by_keys(keys)).await?;
+        docs.extend(found.into_iter().map(|(key, doc, _)| (key, doc)));
     }
     Ok(docs)
 }

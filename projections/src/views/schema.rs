@@ -1,4 +1,7 @@
-//! The read side's tables: one table, its indexes and a stable SQL view for each model, and the runtime's own three.
+//! The read side's tables: one table, its indexes and a stable SQL view for each model, and the runtime's own five.
+//!
+//! A version of a model may have several tables, its generations: the one that `live` points to is read and moved along, a
+//! newer one is being built beside it, an older one is kept for a while to go back to.
 
 use crate::db::{Db, Dialect, Sql, Tx, unsigned};
 use crate::model::{Column, ColumnKind};
@@ -12,6 +15,7 @@ const INSTALL_LOCK: i64 = 0x6461_7962_6f6f_6b01;
 const PROJECTIONS: &str = "
     name         text   not null,
     version      bigint not null,
+    generation   bigint not null,
     shape        text   not null,
     position     bigint not null,
     epoch        bigint not null,
@@ -20,17 +24,34 @@ const PROJECTIONS: &str = "
     ready        boolean not null,
     halted       boolean not null,
     last_error   text,
-    constraint projections_pk primary key (name, version)";
+    constraint projections_key primary key (name, version, generation)";
 
 /// An event that could not be applied to a key (with the reason), or that came after one (without).
 const PARKED: &str = "
     name       text   not null,
     version    bigint not null,
+    generation bigint not null,
     key        text   not null,
     position   bigint not null,
     event_type text   not null,
     reason     text,
-    constraint parked_pk primary key (name, version, key, position)";
+    constraint parked_key primary key (name, version, generation, key, position)";
+
+/// Which generation of a version is read and moved: the one row that a switch changes.
+const LIVE: &str = "
+    name       text   not null,
+    version    bigint not null,
+    generation bigint not null,
+    constraint live_pk primary key (name, version)";
+
+/// How far each part of a generation is that is still being loaded.
+const PARTS: &str = "
+    name       text   not null,
+    version    bigint not null,
+    generation bigint not null,
+    part       bigint not null,
+    position   bigint not null,
+    constraint parts_pk primary key (name, version, generation, part)";
 
 /// Which version of a model the stable SQL view shows.
 const POINTERS: &str = "
@@ -53,9 +74,16 @@ pub(crate) fn table(dialect: Dialect, name: &str) -> String {
     }
 }
 
-/// The name of a model's table.
-pub(crate) fn rows_of<E>(definition: &Definition<E>) -> String {
-    format!("{}_v{}", definition.name, definition.version)
+/// The name of a generation's table.
+pub(crate) fn rows_of<E>(definition: &Definition<E>, generation: u32) -> String {
+    let Definition { name, version, .. } = definition;
+    if generation == 0 { format!("{name}_v{version}") } else { format!("{name}_v{version}_g{generation}") }
+}
+
+/// The live generation of a model as an expression; names are ours.
+pub(crate) fn live_generation<E>(dialect: Dialect, definition: &Definition<E>) -> String {
+    let (live, Definition { name, version, .. }) = (table(dialect, "live"), definition);
+    format!("(select live.generation from {live} live where live.name = '{name}' and live.version = {version})")
 }
 
 /// Makes the runtime's own tables.
@@ -71,13 +99,38 @@ pub(crate) async fn prepare(db: &Db) -> Result<(), ViewError> {
     if dialect == Dialect::Postgres && tx.first::<(i64,)>(Sql::new(missing)).await?.is_none() {
         tx.execute(Sql::new(format!("create function {BIGRAMS} {BIGRAMS_BODY}"))).await?;
     }
-    for (name, columns) in [("projections", PROJECTIONS), ("parked", PARKED), ("pointers", POINTERS)] {
+    for (name, columns) in [("projections", PROJECTIONS), ("parked", PARKED)] {
+        number_generations(&mut tx, dialect, name, columns).await?;
+    }
+    for (name, columns) in [("projections", PROJECTIONS), ("parked", PARKED), ("pointers", POINTERS), ("live", LIVE), ("parts", PARTS)] {
         tx.execute(Sql::new(format!("create table if not exists {} ({columns})", table(dialect, name)))).await?;
     }
     Ok(tx.commit().await?)
 }
 
-async fn begin_locked(db: &Db) -> Result<Tx, sqlx::Error> {
+/// Gives a table of the time before generations the column: all that it holds is of the first one.
+async fn number_generations(tx: &mut Tx, dialect: Dialect, name: &str, columns: &str) -> Result<(), sqlx::Error> {
+    let asked = match dialect {
+        Dialect::Sqlite => format!("select name from pragma_table_info('{name}')"),
+        Dialect::Postgres => {
+            format!("select cast(attname as text) from pg_attribute where attrelid = to_regclass('views.{name}') and attnum > 0")
+        }
+    };
+    let found = tx.all::<(String,)>(Sql::new(asked)).await?;
+    if found.is_empty() || found.iter().any(|(column,)| column == "generation") {
+        return Ok(());
+    }
+    let before = format!("{name}_before");
+    let names = found.iter().map(|(column,)| column.as_str()).collect::<Vec<_>>().join(", ");
+    let (old, new) = (table(dialect, &before), table(dialect, name));
+    tx.execute(Sql::new(format!("alter table {new} rename to {before}"))).await?;
+    tx.execute(Sql::new(format!("create table {new} ({columns})"))).await?;
+    tx.execute(Sql::new(format!("insert into {new} ({names}, generation) select {names}, 0 from {old}"))).await?;
+    tx.execute(Sql::new(format!("drop table {old}"))).await?;
+    Ok(())
+}
+
+pub(crate) async fn begin_locked(db: &Db) -> Result<Tx, sqlx::Error> {
     let mut tx = db.begin().await?;
     if db.dialect() == Dialect::Postgres {
         tx.execute(Sql::new("select pg_advisory_xact_lock($1)").bind(INSTALL_LOCK)).await?;
@@ -85,45 +138,87 @@ async fn begin_locked(db: &Db) -> Result<Tx, sqlx::Error> {
     Ok(tx)
 }
 
+/// How a model was found when it was installed.
+pub(crate) struct Found {
+    pub position: u64,
+    pub generation: u32,
+    /// Has it ever caught up?
+    pub ready: bool,
+}
+
 /// Makes a model's table, indexes and checkpoint row where they are missing, and the stable view if it has none yet.
-/// Returns the position and whether the model has ever caught up.
-pub(crate) async fn install<E: 'static>(db: &Db, definition: &Definition<E>) -> Result<(u64, bool), ViewError> {
+pub(crate) async fn install<E: 'static>(db: &Db, definition: &Definition<E>) -> Result<Found, ViewError> {
     let mut tx = begin_locked(db).await?;
     let dialect = db.dialect();
-    let rows = rows_of(definition);
-    tx.execute(Sql::new(create_table(dialect, &rows, definition.columns))).await?;
-    for index in create_indexes(dialect, &rows, definition.columns) {
-        tx.execute(Sql::new(index)).await?;
-    }
-    let (projections, shape) = (table(dialect, "projections"), definition.shape());
-    tx.execute(
-        Sql::new(format!(
-            "insert into {projections} (name, version, shape, position, epoch, leased_until, ready, halted)
-             values ($1, $2, $3, 0, 0, 0, false, false) on conflict (name, version) do nothing"
-        ))
-        .bind(definition.name)
-        .bind(i64::from(definition.version))
-        .bind(shape.as_str()),
-    )
-    .await?;
-    let found = Sql::new(format!("select shape, position, ready from {projections} where name = $1 and version = $2"));
-    let found = tx.first::<(String, i64, bool)>(found.bind(definition.name).bind(i64::from(definition.version))).await?;
-    let Some((stored, position, ready)) = found else {
-        return Err(ViewError::Store(sqlx::Error::RowNotFound));
+    let live = format!("select generation from {} where name = $1 and version = $2", table(dialect, "live"));
+    let generation = match tx.first::<(i64,)>(named(live, definition)).await? {
+        Some((generation,)) => small(generation),
+        None => {
+            tx.execute(named(format!("insert into {} values ($1, $2, 0)", table(dialect, "live")), definition)).await?;
+            0
+        }
     };
-    if stored != shape {
+    let found = format!(
+        "select shape, position, ready from {} where name = $1 and version = $2 and generation = {generation}",
+        table(dialect, "projections")
+    );
+    let found = tx.first::<(String, i64, bool)>(named(found, definition)).await?;
+    // Asked first: making what is there takes locks that a projector at work waits for, and the other way round.
+    let (stored, position, ready) = match found {
+        Some(found) => found,
+        None => {
+            make(&mut tx, dialect, definition, generation).await?;
+            (definition.shape(), 0, false)
+        }
+    };
+    if stored != definition.shape() {
         let reason = format!("its columns changed within version {}: raise the version", definition.version);
         return Err(ViewError::Definition { projection: definition.name, reason });
     }
     let pointer = Sql::new(format!("select version from {} where name = $1", table(dialect, "pointers"))).bind(definition.name);
     if tx.first::<(i64,)>(pointer).await?.is_none() {
-        point(&mut tx, dialect, definition).await?;
+        point(&mut tx, dialect, definition, generation).await?;
     }
     tx.commit().await?;
-    Ok((unsigned(position), ready))
+    Ok(Found { position: unsigned(position), generation, ready })
 }
 
-fn create_table(dialect: Dialect, rows: &str, columns: &[Column]) -> String {
+async fn make<E: 'static>(tx: &mut Tx, dialect: Dialect, definition: &Definition<E>, generation: u32) -> Result<(), sqlx::Error> {
+    let rows = rows_of(definition, generation);
+    tx.execute(Sql::new(create_table(dialect, &rows, definition.columns))).await?;
+    for index in create_indexes(dialect, &rows, definition.columns) {
+        tx.execute(Sql::new(index)).await?;
+    }
+    begin_checkpoint(tx, dialect, definition, generation).await
+}
+
+/// A checkpoint row at the log's beginning, unless there is one.
+pub(crate) async fn begin_checkpoint<E: 'static>(
+    tx: &mut Tx,
+    dialect: Dialect,
+    definition: &Definition<E>,
+    generation: u32,
+) -> Result<(), sqlx::Error> {
+    let sql = format!(
+        "insert into {} (name, version, generation, shape, position, epoch, leased_until, ready, halted)
+         values ($1, $2, $3, $4, 0, 0, 0, false, false) on conflict (name, version, generation) do nothing",
+        table(dialect, "projections")
+    );
+    tx.execute(named(sql, definition).bind(i64::from(generation)).bind(definition.shape())).await?;
+    Ok(())
+}
+
+/// A statement whose first two values are a model's name and version.
+pub(crate) fn named<E>(sql: String, definition: &Definition<E>) -> Sql {
+    Sql::new(sql).bind(definition.name).bind(i64::from(definition.version))
+}
+
+/// A generation as it was kept.
+pub(crate) fn small(generation: i64) -> u32 {
+    u32::try_from(generation).unwrap_or(u32::MAX)
+}
+
+pub(crate) fn create_table(dialect: Dialect, rows: &str, columns: &[Column]) -> String {
     let text = match dialect {
         Dialect::Sqlite => "text",
         Dialect::Postgres => "text collate \"C\"",
@@ -145,7 +240,7 @@ fn create_table(dialect: Dialect, rows: &str, columns: &[Column]) -> String {
     )
 }
 
-fn create_indexes(dialect: Dialect, rows: &str, columns: &[Column]) -> Vec<String> {
+pub(crate) fn create_indexes(dialect: Dialect, rows: &str, columns: &[Column]) -> Vec<String> {
     let on = table(dialect, rows);
     let ordered = columns.iter().filter(|column| column.indexed).map(|Column { name, .. }| {
         // Pages are ordered by column and key.
@@ -159,9 +254,9 @@ fn create_indexes(dialect: Dialect, rows: &str, columns: &[Column]) -> Vec<Strin
     ordered.chain(searched).collect()
 }
 
-/// Shows a model's version in its stable SQL view.
-pub(crate) async fn point<E>(tx: &mut Tx, dialect: Dialect, definition: &Definition<E>) -> Result<(), sqlx::Error> {
-    let (view, rows) = (table(dialect, definition.name), table(dialect, &rows_of(definition)));
+/// Shows a model's version, as its live generation has it, in its stable SQL view.
+pub(crate) async fn point<E>(tx: &mut Tx, dialect: Dialect, definition: &Definition<E>, generation: u32) -> Result<(), sqlx::Error> {
+    let (view, rows) = (table(dialect, definition.name), table(dialect, &rows_of(definition, generation)));
     let columns = definition.columns.iter().map(|column| format!("{}, ", shown(dialect, column))).collect::<String>();
     let doc = match dialect {
         Dialect::Sqlite => "doc",
@@ -187,16 +282,21 @@ fn shown(dialect: Dialect, column: &Column) -> String {
     }
 }
 
-/// Lets readers in: the model has caught up for the first time. A newer version takes the stable view over.
-pub(crate) async fn make_ready<E>(db: &Db, definition: &Definition<E>) -> Result<(), ViewError> {
+/// Lets readers in: the live generation has caught up for the first time. A newer version takes the stable view over.
+pub(crate) async fn make_ready<E>(db: &Db, definition: &Definition<E>, generation: u32) -> Result<(), ViewError> {
     let mut tx = begin_locked(db).await?;
     let dialect = db.dialect();
-    let version = i64::from(definition.version);
-    let ready = format!("update {} set ready = true where name = $1 and version = $2", table(dialect, "projections"));
-    tx.execute(Sql::new(ready).bind(definition.name).bind(version)).await?;
-    let pointer = Sql::new(format!("select version from {} where name = $1", table(dialect, "pointers"))).bind(definition.name);
-    if tx.first::<(i64,)>(pointer).await?.is_none_or(|(shown,)| shown < version) {
-        point(&mut tx, dialect, definition).await?;
+    let projections = table(dialect, "projections");
+    let ready = format!("update {projections} set ready = true where name = $1 and version = $2 and generation = {generation}");
+    tx.execute(named(ready, definition)).await?;
+    if shown_version(&mut tx, dialect, definition).await?.is_none_or(|shown| shown < definition.version) {
+        point(&mut tx, dialect, definition, generation).await?;
     }
     Ok(tx.commit().await?)
+}
+
+/// Which version the stable SQL view shows.
+pub(crate) async fn shown_version<E>(tx: &mut Tx, dialect: Dialect, definition: &Definition<E>) -> Result<Option<u32>, sqlx::Error> {
+    let pointer = Sql::new(format!("select version from {} where name = $1", table(dialect, "pointers"))).bind(definition.name);
+    Ok(tx.first::<(i64,)>(pointer).await?.map(|(version,)| small(version)))
 }

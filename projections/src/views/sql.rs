@@ -10,7 +10,7 @@ use crate::model::{Column, ColumnKind, Value};
 use crate::views::definition::{Definition, StoredRow};
 use crate::views::error::ViewError;
 use crate::views::query::{Direction, Filter, MAX_IN, Op, Place, Query};
-use crate::views::schema::{BIGRAMS, rows_of};
+use crate::views::schema::{BIGRAMS, live_generation, rows_of, table};
 
 /// Most rows of one insert; also bounds the number of different statement texts.
 const INSERT_ROWS: usize = 128;
@@ -22,7 +22,10 @@ pub(crate) struct Rows<'d> {
     dialect: Dialect,
     name: &'static str,
     table: String,
+    generation: u32,
     columns: &'d [Column],
+    /// The live generation as an expression: a reader of another one notices.
+    live: String,
 }
 
 /// Which side of a place.
@@ -48,14 +51,23 @@ pub(crate) struct Window<'p> {
 }
 
 impl<'d> Rows<'d> {
-    pub(crate) fn new<E>(dialect: Dialect, definition: &'d Definition<E>) -> Self {
-        Self { dialect, name: definition.name, table: rows_of(definition), columns: definition.columns }
+    pub(crate) fn new<E>(dialect: Dialect, definition: &'d Definition<E>, generation: u32) -> Self {
+        let (table, live) = (rows_of(definition, generation), live_generation(dialect, definition));
+        Self { dialect, name: definition.name, table, generation, columns: definition.columns, live }
     }
 
-    /// `select key, doc` of the rows of a query within a window. A backward window comes in reverse.
+    pub(crate) const fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    pub(crate) fn table(&self) -> String {
+        table(self.dialect, &self.table)
+    }
+
+    /// `select key, doc, generation` of the rows of a query within a window. A backward window comes in reverse.
     pub(crate) fn select(&self, query: &Query, window: &Window<'_>) -> Result<Sql, ViewError> {
         let mut select = self.matching(query)?;
-        select.column("key").column("doc").limit(window.limit);
+        select.column("key").column("doc").expr(self.live()).limit(window.limit);
         for (place, side) in [(window.after, Side::After), (window.before, Side::Before)] {
             if let Some(place) = place {
                 select.and_where(self.beyond(query, place, side));
@@ -67,25 +79,25 @@ impl<'d> Rows<'d> {
         Ok(self.build_select(&select))
     }
 
-    /// How many rows a query has.
+    /// `select count, generation`: how many rows a query has.
     pub(crate) fn count(&self, query: &Query) -> Result<Sql, ViewError> {
         let mut select = self.matching(query)?;
-        select.expr(Func::count(Expr::col("key")));
+        select.expr(Func::count(Expr::col("key"))).expr(self.live());
         Ok(self.build_select(&select))
     }
 
-    /// `select key`: one row at a place or beyond it, if there is any.
+    /// `select key, generation`: one row at a place or beyond it, if there is any.
     pub(crate) fn any_from(&self, query: &Query, place: &Place, side: Side) -> Result<Sql, ViewError> {
         let mut select = self.matching(query)?;
         let here = Expr::col("key").eq(place.key.clone());
-        select.column("key").and_where(here.or(self.beyond(query, place, side))).limit(1);
+        select.column("key").expr(self.live()).and_where(here.or(self.beyond(query, place, side))).limit(1);
         Ok(self.build_select(&select))
     }
 
-    /// `select key, doc` by keys.
+    /// `select key, doc, generation` by keys.
     pub(crate) fn by_keys(&self, keys: &[String]) -> Sql {
         let mut select = self.from();
-        select.column("key").column("doc").and_where(Expr::col("key").is_in(keys.iter().map(String::as_str)));
+        select.column("key").column("doc").expr(self.live()).and_where(Expr::col("key").is_in(keys.iter().map(String::as_str)));
         self.build_select(&select)
     }
 
@@ -132,6 +144,10 @@ impl<'d> Rows<'d> {
             Dialect::Sqlite => insert.build_sqlx(SqliteQueryBuilder).into(),
             Dialect::Postgres => insert.build_sqlx(PostgresQueryBuilder).into(),
         })
+    }
+
+    fn live(&self) -> Expr {
+        Expr::cust(self.live.clone())
     }
 
     fn from(&self) -> SelectStatement {

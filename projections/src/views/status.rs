@@ -49,10 +49,12 @@ impl<E: Send + Sync + 'static> Views<E> {
         let table = |name: &str| schema::table(self.db().dialect(), name);
         let sql = Sql::new(format!(
             "select c.name, c.version, c.position, c.ready, c.halted, c.last_error,
-                 (select count(distinct p.key) from {} p where p.name = c.name and p.version = c.version)
-             from {} c order by c.name, c.version",
+                 (select count(distinct p.key) from {} p where p.name = c.name and p.version = c.version and p.generation = c.generation)
+             from {} c join {} l on l.name = c.name and l.version = c.version and l.generation = c.generation
+             order by c.name, c.version",
             table("parked"),
-            table("projections")
+            table("projections"),
+            table("live")
         ));
         let rows = self.db().all::<StatusRow>(sql).await?;
         let head = self.log().head().await?;
@@ -82,6 +84,17 @@ impl<E: Send + Sync + 'static> Views<E> {
     #[must_use]
     pub fn connections(&self) -> (u32, u32) {
         self.db().connections()
+    }
+
+    /// Up to where a model has applied the log, whichever process moves it.
+    ///
+    /// # Errors
+    /// [`ViewError::NotInstalled`]; else the database's.
+    pub async fn checkpoint<M: crate::model::ReadModel<E>>(&self) -> Result<u64, ViewError> {
+        let table = schema::table(self.db().dialect(), "projections");
+        let sql = Sql::new(format!("select position from {table} where name = $1 and version = $2"));
+        let found = self.db().first::<(i64,)>(sql.bind(M::NAME).bind(i64::from(M::VERSION))).await?;
+        found.map(|(position,)| unsigned(position)).ok_or(ViewError::NotInstalled(M::NAME))
     }
 
     /// How long ago the event after a position was recorded, in milliseconds.

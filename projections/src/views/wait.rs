@@ -1,13 +1,13 @@
 //! Waiting for a model to reach a position: by notification from this process's projector, else by one poll for all.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::db::{Sql, unsigned};
+use crate::db::unsigned;
 use crate::model::ReadModel;
 use crate::views::error::ViewError;
 use crate::views::{Installed, Views, schema};
@@ -18,20 +18,33 @@ const POLL: Duration = Duration::from_millis(50);
 /// How far a model is, as this process knows.
 pub(crate) struct Progress {
     applied: watch::Sender<u64>,
+    generation: AtomicU32,
     led_here: AtomicBool,
     ready: AtomicBool,
     polling: Mutex<()>,
 }
 
 impl Progress {
-    pub(crate) fn new(position: u64, ready: bool) -> Self {
-        let (led_here, ready) = (AtomicBool::new(false), AtomicBool::new(ready));
-        Self { applied: watch::Sender::new(position), led_here, ready, polling: Mutex::new(()) }
+    pub(crate) fn new(found: &schema::Found) -> Self {
+        let (led_here, ready) = (AtomicBool::new(false), AtomicBool::new(found.ready));
+        let generation = AtomicU32::new(found.generation);
+        Self { applied: watch::Sender::new(found.position), generation, led_here, ready, polling: Mutex::new(()) }
     }
 
     /// The model has come to a position.
     pub(crate) fn reached(&self, position: u64) {
         self.applied.send_if_modified(|applied| std::mem::replace(applied, position.max(*applied)) < position);
+    }
+
+    /// The generation that readers look at, as this process knows.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Another generation is read from now on. Said before [`Progress::reached`]: who waits for a position reads the table
+    /// that has it.
+    pub(crate) fn switched(&self, generation: u32) {
+        self.generation.store(generation, Ordering::Release);
     }
 
     pub(crate) fn applied(&self) -> u64 {
@@ -127,12 +140,14 @@ impl<E: Send + Sync + 'static> Views<E> {
     }
 
     /// Reads a model's checkpoint.
-    async fn look(&self, installed: &Arc<Installed<E>>) -> Result<(), ViewError> {
+    pub(crate) async fn look(&self, installed: &Arc<Installed<E>>) -> Result<(), ViewError> {
         let definition = &installed.definition;
-        let projections = schema::table(self.db().dialect(), "projections");
-        let sql = Sql::new(format!("select position, ready from {projections} where name = $1 and version = $2"));
-        let found = self.db().first::<(i64, bool)>(sql.bind(definition.name).bind(i64::from(definition.version))).await?;
-        let (position, ready) = found.ok_or(ViewError::NotInstalled(definition.name))?;
+        let dialect = self.db().dialect();
+        let (projections, live) = (schema::table(dialect, "projections"), schema::live_generation(dialect, definition));
+        let sql = format!("select position, ready, generation from {projections} where name = $1 and version = $2 and generation = {live}");
+        let found = self.db().first::<(i64, bool, i64)>(schema::named(sql, definition)).await?;
+        let (position, ready, generation) = found.ok_or(ViewError::NotInstalled(definition.name))?;
+        installed.progress.switched(schema::small(generation));
         if ready {
             installed.progress.set_ready();
         }

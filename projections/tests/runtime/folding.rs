@@ -14,7 +14,7 @@ use crate::book::Book;
 use crate::toy::{Monies, Tallies, Tallies2, Tally, Toy, added, append, decode};
 
 /// What the model should hold at a position: the fold, spelled out.
-async fn naive(book: &Book, upto: u64) -> BTreeMap<String, Tally> {
+pub async fn naive(book: &Book, upto: u64) -> BTreeMap<String, Tally> {
     let (mut rows, mut parked) = (BTreeMap::new(), BTreeSet::new());
     for recorded in book.log.read(0, 5_000).await.unwrap().into_iter().filter(|event| event.position <= upto) {
         let Ok(Decoded::One(event)) = decode(&recorded) else { continue };
@@ -33,7 +33,7 @@ async fn naive(book: &Book, upto: u64) -> BTreeMap<String, Tally> {
     rows
 }
 
-fn some_event() -> impl Strategy<Value = (u8, Toy)> {
+pub fn some_event() -> impl Strategy<Value = (u8, Toy)> {
     let toy = prop_oneof![
         8 => (-50_i64..200).prop_map(added),
         2 => Just(Toy::Cleared {}),
@@ -90,7 +90,7 @@ pub async fn rows_equal_the_naive_fold_at_every_checkpoint(book: &Book) {
     assert_eq!(rows, naive(book, head).await);
 }
 
-async fn expire_leases(book: &Book) {
+pub async fn expire_leases(book: &Book) {
     let expire = |table: &str| format!("update {table} set leased_until = 0");
     book.sql(&expire("projections"), &expire("views.projections")).await;
 }

@@ -7,9 +7,11 @@
 mod book;
 mod folding;
 mod hot;
+mod letters;
 mod on_postgres;
 mod on_sqlite;
 mod processes;
 mod reading;
+mod rebuilding;
 mod toy;
 mod upcasts;

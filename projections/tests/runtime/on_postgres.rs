@@ -1,7 +1,7 @@
 //! The suite on PostgreSQL.
 
 use crate::book::on_postgres;
-use crate::{folding, processes, reading, upcasts};
+use crate::{folding, letters, processes, reading, rebuilding, upcasts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_equal_the_naive_fold_at_every_checkpoint() {
@@ -136,4 +136,54 @@ async fn a_shape_without_a_path_halts_and_refuses() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reactions_are_numbered_through_a_position() {
     on_postgres(processes::reactions_are_numbered_through_a_position).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_during_live_writes_ends_equal() {
+    on_postgres(rebuilding::a_rebuild_during_live_writes_ends_equal).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_that_is_killed_anywhere_goes_on() {
+    on_postgres(rebuilding::a_rebuild_that_is_killed_anywhere_goes_on).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_row_is_named_and_mended() {
+    on_postgres(rebuilding::a_damaged_row_is_named_and_mended).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_changes_nothing() {
+    on_postgres(rebuilding::a_dry_run_changes_nothing).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cursors_survive_a_rebuild() {
+    on_postgres(rebuilding::cursors_survive_a_rebuild).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_without_readers_is_built_at_once() {
+    on_postgres(rebuilding::a_model_without_readers_is_built_at_once).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_halts_where_the_model_does() {
+    on_postgres(rebuilding::a_rebuild_halts_where_the_model_does).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_skipped_is_left_out_of_every_rebuild() {
+    on_postgres(letters::what_is_skipped_is_left_out_of_every_rebuild).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_resolved_leaves_all_that_waits_out() {
+    on_postgres(letters::what_is_resolved_leaves_all_that_waits_out).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_halted_model_is_a_letter_too() {
+    on_postgres(letters::a_halted_model_is_a_letter_too).await;
 }

@@ -225,6 +225,37 @@ impl Client {
         Some((response.status().as_u16(), response.body_mut().read_to_string().ok()?))
     }
 
+    /// The status of a GET, whatever the body is; nothing when the server is not there.
+    #[must_use]
+    pub fn status(&self, path: &str) -> Option<u16> {
+        Some(self.agent.get(format!("{}{path}", self.url)).call().ok()?.status().as_u16())
+    }
+
+    /// Sends a request as it is, with nothing of our own but the token; nothing when the server does not answer.
+    ///
+    /// # Panics
+    /// When it is no request.
+    #[must_use]
+    pub fn raw(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<Answer> {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        // A server that refuses a body unread closes the connection: the next request must not try to use it.
+        request = request.header("connection", "close");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let answer = if body.is_empty() {
+            self.agent.run(request.body(()).expect("a request"))
+        } else {
+            self.agent.run(request.body(body.to_owned()).expect("a request"))
+        };
+        let mut response = answer.ok()?;
+        let body = response.body_mut().read_to_string().ok()?;
+        Some(Answer { status: response.status().as_u16(), body: serde_json::from_str(&body).unwrap_or_default() })
+    }
+
     /// PUTs bytes to an address that the server gave.
     ///
     /// # Panics

@@ -94,6 +94,9 @@ fn what_was_added_to_the_main_path_is_optional() {
 fn it_is_the_golden_file() {
     let (now, file) = (sdl(), golden("schema.graphql"));
     if std::env::var_os("DAYBOOK_UPDATE_GOLDEN").is_some() {
+        let broken = breaking(&std::fs::read_to_string(&file).unwrap_or_default(), &now);
+        let meant = std::env::var_os("DAYBOOK_BREAK_SCHEMA").is_some();
+        assert!(broken.is_empty() || meant, "operations of yesterday fail; DAYBOOK_BREAK_SCHEMA=1 accepts it:\n{}", broken.join("\n"));
         std::fs::write(&file, &now).unwrap();
     }
     let before = std::fs::read_to_string(&file).unwrap_or_default();
@@ -101,6 +104,56 @@ fn it_is_the_golden_file() {
     let changed: Vec<_> = statements(&before).symmetric_difference(&statements(&now)).cloned().collect();
     assert!(now == before, "the schema changed; DAYBOOK_UPDATE_GOLDEN=1 accepts it:\n{}", changed.join("\n"));
     assert!(statements(&now).contains("Mutation.advanceClock(by: Int!)"), "the clock of dev is in it");
+}
+
+/// What an operation that was valid with the schema of before can no longer say, or must say now.
+fn breaking(before: &str, now: &str) -> Vec<String> {
+    let (before, now) = (statements(before), statements(now));
+    let known = |line: &str| before.iter().any(|old| old.starts_with(line));
+    // An argument or input field may be made optional, and nothing else may change or go.
+    let optional = |line: &String| {
+        ["!)", "! }"].iter().any(|end| {
+            let kept = line.strip_suffix(end).map(|line| format!("{line}{}", end.trim_start_matches('!')));
+            kept.is_some_and(|line| now.contains(&line))
+        })
+    };
+    let gone = before.difference(&now).filter(|line| !optional(line));
+    let asked = now.difference(&before).filter(|line| {
+        let of_known = match line.split_once('(') {
+            Some((field, _)) => known(&format!("{field}: ")),
+            None => {
+                line.strip_prefix("input ").and_then(|line| line.split(' ').next()).is_some_and(|name| known(&format!("input {name} {{")))
+            }
+        };
+        of_known && line.contains('!') && !line.contains(" = ") && (line.starts_with("input ") || line.contains('('))
+    });
+    gone.map(|line| format!("gone: {line}")).chain(asked.map(|line| format!("now required: {line}"))).collect()
+}
+
+#[test]
+fn what_breaks_an_operation_is_known() {
+    let before = "type Query { a(x: Int, y: Int!): Int b: Int! } input I { p: Int q: Int! } enum E { ONE TWO } schema { query: Query }";
+    for (now, broken) in [
+        (before, vec![]),
+        (
+            "type Query { a(x: Int, y: Int!, z: Int): Int b: Int! c(k: Int!): Int } input I { p: Int q: Int! r: Int } enum E { ONE TWO THREE } input J { s: Int! }",
+            vec![],
+        ),
+        ("type Query { a(x: Int, y: Int): Int b: Int! } input I { p: Int q: Int } enum E { ONE TWO }", vec![]),
+        ("type Query { a(x: Int, y: Int!): Int } input I { p: Int q: Int! } enum E { ONE TWO }", vec!["gone: Query.b: Int!"]),
+        ("type Query { a(x: Int, y: Int!): Int b: Int } input I { p: Int q: Int! } enum E { ONE TWO }", vec!["gone: Query.b: Int!"]),
+        ("type Query { a(x: Int, y: Int!): Int b: Int! } input I { p: Int q: Int! } enum E { ONE }", vec!["gone: enum E { TWO }"]),
+        (
+            "type Query { a(x: Int, y: Int!, z: Int!): Int b: Int! } input I { p: Int q: Int! } enum E { ONE TWO }",
+            vec!["now required: Query.a(z: Int!)"],
+        ),
+        (
+            "type Query { a(x: Int, y: Int!): Int b: Int! } input I { p: Int q: Int! r: Int! } enum E { ONE TWO }",
+            vec!["now required: input I { r: Int! }"],
+        ),
+    ] {
+        assert_eq!(breaking(before, now), broken, "{now}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! Looked through is all that belongs to Daybook. The sandbox's provider and bank and the outbox on the console stand for
 //! the world outside: what was sent there has left.
 
-mod bytes;
+pub mod bytes;
 
 use daybook_tests::server::{Client, Daybook, PASSWORD, Variant};
 use eventlog::{CommandMeta, Log};

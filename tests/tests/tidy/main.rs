@@ -6,6 +6,7 @@
 //! | `code` | file length; no floats, clocks or chance in the rules; no unwrap outside tests |
 //! | `golden` | names that are stored are only ever added to |
 //! | `migrations` | a released migration does not change |
+//! | `projectors` | a read model that changes has a new version |
 //! | `words` | refusal codes exist; the vocabulary is kept; no machine's paths |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
@@ -14,6 +15,7 @@ mod arrows;
 mod code;
 mod golden;
 mod migrations;
+mod projectors;
 mod source;
 mod words;
 

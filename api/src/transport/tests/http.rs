@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
 use serde_json::{Value, json};
+use sha2::Digest as _;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -54,7 +55,8 @@ async fn an_executed_request_is_200_in_either_format() {
     let toy = Toy::new();
     for (accept, media) in [("", JSON), ("*/*", JSON), (JSON, JSON), (GRAPHQL, GRAPHQL)] {
         let answer = query(&toy, accept, json!({"query": "{ me }"})).await;
-        assert_eq!((answer.status, &answer.body), (200, &json!({"data": {"me": "nobody"}})), "{accept}");
+        assert_eq!((answer.status, &answer.body["data"]), (200, &json!({"me": "nobody"})), "{accept}");
+        assert_eq!(answer.body["extensions"]["cost"], json!({"price": 0, "maximum": 20_000}));
         assert_eq!(answer.header(header::CONTENT_TYPE), format!("{media}; charset=utf-8"));
         let failed = query(&toy, accept, json!({"query": "{ me signedIn }"})).await;
         assert_eq!((failed.status, failed.code(), &failed.body["data"]), (200, "AUTH002", &json!({"me": "nobody", "signedIn": null})));
@@ -136,9 +138,9 @@ async fn the_named_operation_runs_and_no_other() {
     let toy = Toy::new();
     let document = "query A { me } mutation B { change } query C { correlation }";
     let answer = query(&toy, "", json!({"query": document, "operationName": "A"})).await;
-    assert_eq!((answer.body, toy.changes.count()), (json!({"data": {"me": "nobody"}}), 0));
+    assert_eq!((&answer.body["data"], toy.changes.count()), (&json!({"me": "nobody"}), 0));
     let answer = query(&toy, "", json!({"query": document, "operationName": "B"})).await;
-    assert_eq!((answer.body, toy.changes.count()), (json!({"data": {"change": 1}}), 1));
+    assert_eq!((&answer.body["data"], toy.changes.count()), (&json!({"change": 1}), 1));
     let answer = query(&toy, "", json!({"query": "{ me }", "operationName": ""})).await;
     assert_eq!(answer.status, 200);
 }
@@ -302,4 +304,71 @@ async fn the_language_is_korean_unless_english_is_preferred() {
     let toy = Toy::new();
     let answer = query(&toy, "", json!({"query": "{ signedIn }"})).await;
     assert_eq!(answer.body["errors"][0]["message"], "로그인이 필요합니다.");
+}
+
+#[tokio::test]
+async fn near_misses_are_named() {
+    let toy = Toy::new();
+    for (document, meant) in [
+        ("{ nestd { me } }", "nested"),
+        ("{ needs(valu: 1) }", "value"),
+        ("{ colour(of: GREAN) }", "GREEN"),
+        ("{ echo(price: {amount: \"1\", currency: \"KRW\", amout: 1}) }", "amount"),
+    ] {
+        let answer = query(&toy, GRAPHQL, json!({"query": document})).await;
+        assert_eq!((answer.status, answer.code()), (400, "GRAPHQL_VALIDATION_FAILED"), "{document}");
+        let messages: Vec<_> = answer.body["errors"].as_array().unwrap().iter().map(|e| e["message"].to_string()).collect();
+        assert!(messages.iter().any(|m| m.contains("Did you mean") && m.contains(meant)), "{messages:?}");
+    }
+    let variable = json!({"query": "query Q($c: Colour) { colour(of: $c) }", "variables": {"c": "blu"}});
+    assert!(query(&toy, GRAPHQL, variable).await.body.to_string().contains("Did you mean \\\"BLUE"));
+}
+
+#[tokio::test]
+async fn a_document_may_be_named_by_its_hash() {
+    let toy = Toy::new();
+    let named = |query: Option<&str>, hash: &str| {
+        let mut body = json!({"extensions": {"persistedQuery": {"version": 1, "sha256Hash": hash}}});
+        body["query"] = query.map_or(Value::Null, Value::from);
+        body
+    };
+    let real: String = sha2::Sha256::digest("{ me }").iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(query(&toy, "", named(None, &real)).await.code(), "PERSISTED_QUERY_NOT_FOUND");
+    let wrong = query(&toy, "", named(Some("{ me }"), "ab")).await;
+    assert_eq!((wrong.status, wrong.code()), (400, "SYS003"));
+    assert_eq!(query(&toy, "", named(Some("{ me }"), &real)).await.body["data"]["me"], "nobody");
+    assert_eq!(query(&toy, "", named(None, &real)).await.body["data"]["me"], "nobody");
+    let link = format!("extensions=%7B%22persistedQuery%22%3A%7B%22version%22%3A1%2C%22sha256Hash%22%3A%22{real}%22%7D%7D");
+    assert_eq!(send(&toy, get(&link)).await.body["data"]["me"], "nobody");
+}
+
+#[tokio::test]
+async fn whoever_spent_too_much_waits() {
+    let mut toy = Toy::new();
+    toy.endpoint = toy.endpoint.budget(Some(crate::transport::Budget::new(25)));
+    let change = || post(GRAPHQL, r#"{"query":"mutation { change }"}"#);
+    let with = |token: &str| {
+        let (mut parts, body) = change().into_parts();
+        parts.headers.insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        Request::from_parts(parts, body)
+    };
+    let answer = send(&toy, with("good-ann")).await;
+    assert_eq!(answer.body["extensions"]["cost"], json!({"price": 10, "maximum": 20_000, "remaining": 15, "perMinute": 25}));
+    send(&toy, with("good-ann")).await;
+    let refused = send(&toy, with("good-ann")).await;
+    assert_eq!((refused.status, refused.code()), (429, "SYS002"));
+    let wait: u64 = refused.header(header::RETRY_AFTER).parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    assert_eq!(refused.body["errors"][0]["extensions"]["retryable"], true);
+    assert_eq!(toy.changes.count(), 2);
+    assert_eq!(send(&toy, with("good-bob")).await.status, 200, "everybody has a bucket of their own");
+}
+
+#[tokio::test]
+async fn a_page_out_of_range_is_refused_before_anything_is_read() {
+    let toy = Toy::new();
+    let answer = query(&toy, GRAPHQL, json!({"query": "{ pages(first: 101) { me } }"})).await;
+    assert_eq!((answer.status, answer.code()), (400, "PAGE_SIZE_OUT_OF_RANGE"));
+    assert_eq!(answer.body["errors"][0]["locations"][0], json!({"line": 1, "column": 16}));
+    assert!(answer.body["errors"][0]["message"].as_str().unwrap().contains("100"), "{}", answer.body);
 }

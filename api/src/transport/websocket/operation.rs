@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::errors;
-use crate::transport::document::{Params, Prepared, prepare};
+use crate::transport::document::{Params, Prepared};
 use crate::transport::http::{panicked, run};
 use crate::transport::{Admitted, Endpoint, RequestMeta};
 
@@ -57,11 +57,10 @@ impl Answers {
 
 pub(super) fn start(endpoint: &Endpoint, params: Params, viewer: &Admitted, meta: RequestMeta, answers: Answers) -> Running {
     let serial = answers.serial;
-    let prepared = prepare(params, &endpoint.limits);
+    let prepared = endpoint.prepare(params, viewer, &meta);
     let answers_once = prepared.as_ref().map_or(true, |p| p.operation != OperationType::Subscription);
     let task = match prepared {
-        Ok(Prepared { request, operation, source }) => {
-            let prepared = Prepared { request: endpoint.furnished(request, viewer, &meta), operation, source };
+        Ok(prepared) => {
             let endpoint = endpoint.clone();
             tokio::spawn(async move {
                 if answers_once {
@@ -71,8 +70,8 @@ pub(super) fn start(endpoint: &Endpoint, params: Params, viewer: &Admitted, meta
                 }
             })
         }
-        Err(fault) => {
-            let response = errors::finished(fault, &meta);
+        Err(unprepared) => {
+            let response = errors::finished(unprepared.into(), &meta);
             tokio::spawn(async move { answers.send(Answer::Error(response.errors)).await })
         }
     };

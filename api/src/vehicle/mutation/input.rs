@@ -4,6 +4,7 @@ use super::{
     DateTime, Enum, ExecuteError, FuelType, GeoPointInput, ID, InputObject, LocalTime, MoneyInput, Policy, PolicyChange, RegisterVehicle,
     RequestPhotoUpload, Transmission, WindowInput, id, invalid, vehicle_id,
 };
+use commands::upload::Announced;
 use domain::vehicle::Refusal;
 use kernel::Refusal as _;
 
@@ -82,7 +83,7 @@ impl RegisterVehicleInput {
     }
 }
 
-/// A photo that is to be uploaded, of either a vehicle or a booking.
+/// A photo that is to be uploaded, of a vehicle, a booking or yourself.
 #[derive(InputObject)]
 pub struct RequestPhotoUploadInput {
     /// Makes retries harmless.
@@ -91,6 +92,9 @@ pub struct RequestPhotoUploadInput {
     pub vehicle_id: Option<ID>,
     /// The booking whose trip it shows.
     pub booking_id: Option<ID>,
+    /// It shows you, or a paper of your business.
+    #[graphql(default_with = "Some(false)")]
+    pub of_myself: Option<bool>,
     /// The media type: `image/jpeg`, `image/png` or `image/webp`.
     pub content_type: String,
     /// Size in bytes, at most 10 MiB.
@@ -102,7 +106,16 @@ pub struct RequestPhotoUploadInput {
 }
 
 impl RequestPhotoUploadInput {
+    /// What is announced, when it is of the caller alone.
+    pub(super) fn own(&self) -> Option<Announced> {
+        let own = self.of_myself == Some(true) && self.vehicle_id.is_none() && self.booking_id.is_none();
+        own.then(|| Announced { content_type: self.content_type.clone(), bytes: self.bytes.into(), sha256: self.sha256.clone() })
+    }
+
     pub(super) fn command(&self) -> Result<RequestPhotoUpload, ExecuteError> {
+        if self.of_myself == Some(true) {
+            return Err(invalid(kernel::Refused::at(crate::errors::MALFORMED, &["ofMyself"])));
+        }
         Ok(RequestPhotoUpload {
             vehicle_id: self.vehicle_id.as_ref().map(vehicle_id).transpose()?,
             booking_id: self.booking_id.as_ref().map(|given| id(given, "BOOKING001", "bookingId")).transpose()?,

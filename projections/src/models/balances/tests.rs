@@ -37,6 +37,10 @@ async fn of(store: &Store, account: &str, as_of: AsOf) -> Vec<(Money, Money)> {
     rows.iter().map(|row| (row.debits, row.credits)).collect()
 }
 
+fn sums_of(row: BalanceRow) -> (String, Money, Money) {
+    (row.account, row.debits, row.credits)
+}
+
 #[tokio::test]
 async fn current_balances_equal_the_sum_of_all_lines() {
     let store = book().await;
@@ -45,7 +49,12 @@ async fn current_balances_equal_the_sum_of_all_lines() {
         assert_eq!(sum(&store.views, &AsOf::default(), None, page).await.unwrap(), rows, "pages of {page}");
     }
     let trial = trial_balance(&store.views, &AsOf::default()).await.unwrap();
-    assert_eq!((trial.position, &trial.rows), (store.views.log().head().await.unwrap(), &rows));
+    assert_eq!(trial.position, store.views.log().head().await.unwrap());
+    assert_eq!(
+        by_family(rows.clone()).unwrap().into_values().map(sums_of).collect::<Vec<_>>(),
+        trial.rows.into_iter().map(sums_of).collect::<Vec<_>>()
+    );
+    let trial = trial_balance(&store.views, &AsOf::default()).await.unwrap();
     let totals = trial.totals().unwrap();
     assert_eq!(totals.keys().collect::<Vec<_>>(), [&Currency::Krw]);
     let all = won(3 * TOTAL + 20_400);
@@ -65,6 +74,14 @@ async fn as_of_a_position_a_recording_and_a_business_date() {
         let as_of = AsOf { position: Some(position), ..AsOf::default() };
         assert_eq!(of(&store, clearing, as_of).await, expected, "position {position}");
         let trial = trial_balance(&store.views, &as_of).await.unwrap();
+        let lines = by_family(sum(&store.views, &as_of, None, PAGE).await.unwrap()).unwrap();
+        assert_eq!(trial.rows.iter().cloned().map(sums_of).collect::<Vec<_>>(), lines.into_values().map(sums_of).collect::<Vec<_>>());
+        let now = balances_at(&store.views, &AsOf::default(), None).await.unwrap();
+        for was in as_they_were(&store.views, &as_of, now).await.unwrap() {
+            let lines = sum(&store.views, &as_of, Some(&was.account), PAGE).await.unwrap();
+            let zero = (was.account.clone(), won(0), won(0));
+            assert_eq!(sums_of(was), lines.into_iter().next().map_or(zero, sums_of));
+        }
         assert!(trial.position == position && trial.totals().unwrap().values().all(|totals| totals.debits == totals.credits));
     }
     for (minute, expected) in [(2, vec![]), (3, one.clone()), (102, one), (103, both.clone())] {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{at, id, won};
 use crate::model::ReadModel;
-use crate::models::{AccountBalances, LedgerLines, Products, Vehicles, install_all};
+use crate::models::{AccountBalances, Journal, LedgerBlocks, LedgerLines, LedgerTotals, Products, Vehicles, install_all};
 use crate::views::{Projector, Step, Views};
 
 /// A log on SQLite with all models installed.
@@ -107,7 +107,10 @@ impl Store {
     pub(crate) async fn catch_up(&self) {
         self.advance::<Vehicles>().await;
         self.advance::<LedgerLines>().await;
+        self.advance::<Journal>().await;
         self.advance::<AccountBalances>().await;
+        self.advance::<LedgerTotals>().await;
+        self.advance::<LedgerBlocks>().await;
     }
 
     async fn advance<M: ReadModel>(&self) {

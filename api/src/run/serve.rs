@@ -83,6 +83,8 @@ pub(super) async fn open_for(flags: &SettingFlags) -> Result<Book, Failed> {
 
 fn read(flags: &ServerFlags) -> Result<Config, Failed> {
     let config = Config::read(&settings(&flags.settings, &flags.flags())?)?;
+    // Before anything is opened, or even made.
+    config.production()?;
     observe::start(&config.log, config.door.otlp_endpoint.as_deref())
         .map_err(|e| Failed::new(Exit::Usage, e, "check log and otlp_endpoint"))?;
     Ok(config)

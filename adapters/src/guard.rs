@@ -2,9 +2,12 @@
 //!
 //! No retries: those are the effect queue's business, since only it keeps the idempotency key over a restart (EXT-07).
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::BoxFuture;
+use crate::geocoder::{GeoPoint, GeocodeError, Geocoder};
 use crate::metrics;
 use crate::provider::{
     Answer, CancelRequest, Cancellation, ConfirmRequest, Confirmation, PaymentProvider, PayoutBank, PayoutOrder, PayoutResult, PayoutState,
@@ -32,6 +35,14 @@ impl Default for GuardLimits {
     }
 }
 
+impl GuardLimits {
+    /// The geocoder's: 10 s (EXT-09), the same breaker.
+    #[must_use]
+    pub fn geocoder() -> Self {
+        Self { timeout: Duration::from_secs(10), ..Self::default() }
+    }
+}
+
 /// When to ask again while a probe is under way: it mostly ends soon.
 const PROBE_UNDER_WAY: Duration = Duration::from_secs(1);
 
@@ -51,6 +62,80 @@ enum Phase {
     Closed { failures: u32 },
     Open { until: Duration },
     HalfOpen,
+}
+
+/// What came of the calls to a guarded service since the start, and where its breaker stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuardFigures {
+    /// The service.
+    pub service: &'static str,
+    /// Where the breaker stands.
+    pub state: BreakerState,
+    /// Calls that were answered: a yes, or a definite no.
+    pub answered: u64,
+    /// Calls whose outcome is unknown.
+    pub unknown: u64,
+    /// Calls that the open breaker refused unsent.
+    pub refused: u64,
+}
+
+/// A guarded service, whatever it does; for metrics.
+pub trait Watched: Send + Sync {
+    /// How it is.
+    fn figures(&self) -> GuardFigures;
+}
+
+/// What a guard may have to answer in the service's place.
+trait Unanswered {
+    /// The breaker is open for so many milliseconds.
+    fn refused(retry_in_ms: u64) -> Self;
+    /// It did not answer in time.
+    fn silent(cause: String) -> Self;
+    /// Is nothing known of the outcome?
+    fn is_unanswered(&self) -> bool;
+    /// What it comes to, for operators.
+    fn outcome(&self) -> &'static str;
+}
+
+impl Unanswered for ProviderError {
+    fn refused(retry_in_ms: u64) -> Self {
+        Self::Unavailable { retry_in_ms }
+    }
+
+    fn silent(cause: String) -> Self {
+        Self::unknown(cause)
+    }
+
+    fn is_unanswered(&self) -> bool {
+        self.is_unknown()
+    }
+
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Declined { .. } => "declined",
+            Self::Unknown { .. } => "unknown",
+            Self::NotFound => "not_found",
+            Self::Unavailable { .. } => "unavailable",
+        }
+    }
+}
+
+impl Unanswered for GeocodeError {
+    fn refused(retry_in_ms: u64) -> Self {
+        Self::Unavailable { cause: format!("not asked for another {retry_in_ms} ms") }
+    }
+
+    fn silent(cause: String) -> Self {
+        Self::Unavailable { cause }
+    }
+
+    fn is_unanswered(&self) -> bool {
+        self.retryable()
+    }
+
+    fn outcome(&self) -> &'static str {
+        if self.retryable() { "unknown" } else { "declined" }
+    }
 }
 
 /// A circuit breaker: pure, its time comes in with every call.
@@ -130,6 +215,9 @@ pub struct Guarded<P> {
     limits: GuardLimits,
     clock: Monotonic,
     breaker: Mutex<Breaker>,
+    answered: AtomicU64,
+    unknown: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl<P> Guarded<P> {
@@ -142,7 +230,8 @@ impl<P> Guarded<P> {
     /// Guards a service with another clock for the breaker (the timeout always runs on real time).
     pub fn with_clock(service: &'static str, inner: P, limits: GuardLimits, clock: Monotonic) -> Self {
         metrics::breaker(service, false);
-        Self { inner, service, limits, clock, breaker: Mutex::new(Breaker::new(limits)) }
+        let (answered, unknown, refused) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        Self { inner, service, limits, clock, breaker: Mutex::new(Breaker::new(limits)), answered, unknown, refused }
     }
 
     /// Where the breaker stands.
@@ -162,29 +251,20 @@ impl<P> Guarded<P> {
     }
 
     /// `start` begins the call; it does not run while the breaker is open.
-    async fn call<'a, T>(&'a self, start: impl FnOnce(&'a P) -> Answer<'a, T>) -> Result<T, ProviderError> {
-        let permit = self.with_breaker(Breaker::admit).map_err(|wait| ProviderError::Unavailable {
+    async fn call<'a, T, E: Unanswered>(&'a self, start: impl FnOnce(&'a P) -> BoxFuture<'a, Result<T, E>>) -> Result<T, E> {
+        let permit = self.with_breaker(Breaker::admit).map_err(|wait| {
+            self.refused.fetch_add(1, Ordering::Relaxed);
             // Rounded up, so that waiting just this long is enough.
-            retry_in_ms: u64::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX),
+            E::refused(u64::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX))
         })?;
         let mut pass = Pass { guard: self, permit: Some(permit) };
         let result = match tokio::time::timeout(self.limits.timeout, start(&self.inner)).await {
             Ok(result) => result,
-            Err(_) => Err(ProviderError::unknown(format!("{} did not answer within {:?}", self.service, self.limits.timeout))),
+            Err(_) => Err(E::silent(format!("{} did not answer within {:?}", self.service, self.limits.timeout))),
         };
-        pass.settle(!result.as_ref().is_err_and(ProviderError::is_unknown));
-        metrics::called(self.service, outcome(&result));
+        pass.settle(!result.as_ref().is_err_and(E::is_unanswered));
+        metrics::called(self.service, result.as_ref().map_or_else(E::outcome, |_| "done"));
         result
-    }
-}
-
-const fn outcome<T>(result: &Result<T, ProviderError>) -> &'static str {
-    match result {
-        Ok(_) => "done",
-        Err(ProviderError::Declined { .. }) => "declined",
-        Err(ProviderError::Unknown { .. }) => "unknown",
-        Err(ProviderError::NotFound) => "not_found",
-        Err(ProviderError::Unavailable { .. }) => "unavailable",
     }
 }
 
@@ -197,6 +277,8 @@ struct Pass<'a, P> {
 impl<P> Pass<'_, P> {
     fn settle(&mut self, answered: bool) {
         let Some(permit) = self.permit.take() else { return };
+        let counter = if answered { &self.guard.answered } else { &self.guard.unknown };
+        counter.fetch_add(1, Ordering::Relaxed);
         let (before, after) = self.guard.with_breaker(|breaker, now| {
             let before = breaker.state();
             breaker.settle(permit, answered, now);
@@ -212,6 +294,20 @@ impl<P> Pass<'_, P> {
 impl<P> Drop for Pass<'_, P> {
     fn drop(&mut self) {
         self.settle(false);
+    }
+}
+
+impl<P: Send + Sync> Watched for Guarded<P> {
+    fn figures(&self) -> GuardFigures {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (answered, unknown, refused) = (count(&self.answered), count(&self.unknown), count(&self.refused));
+        GuardFigures { service: self.service, state: self.state(), answered, unknown, refused }
+    }
+}
+
+impl<P: Geocoder> Geocoder for Guarded<P> {
+    fn geocode<'a>(&'a self, address: &'a str) -> BoxFuture<'a, Result<GeoPoint, GeocodeError>> {
+        Box::pin(self.call(move |inner| inner.geocode(address)))
     }
 }
 

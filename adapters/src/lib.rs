@@ -15,7 +15,7 @@ pub mod settlements;
 use std::pin::Pin;
 
 pub use geocoder::{GeoPoint, GeocodeError, Geocoder, SeoulGeocoder};
-pub use guard::{Breaker, BreakerState, GuardLimits, Guarded, Monotonic, Permit};
+pub use guard::{Breaker, BreakerState, GuardFigures, GuardLimits, Guarded, Monotonic, Permit, Watched};
 pub use objects::{ContentType, FolderStore, Object, ObjectError, ObjectName, ObjectStore};
 pub use outbox::{ConsoleMessenger, Message, Messenger, MessengerError, Recipient};
 pub use provider::{

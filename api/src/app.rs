@@ -6,7 +6,8 @@ use adapters::{Messenger, ObjectStore, SettlementReports};
 use commands::Context;
 use futures_util::future::BoxFuture;
 use kernel::Timestamp;
-use projections::hot::Hot;
+use projections::feed::Feed;
+use projections::hot::{Hot, HotViews};
 use projections::views::Views;
 
 use crate::password::Passwords;
@@ -23,6 +24,10 @@ pub struct App {
     pub letters: projections::process::Letters,
     /// What is hot and may be lost.
     pub hot: Arc<dyn Hot>,
+    /// Read models that are kept hot.
+    pub live: HotViews,
+    /// What happens, for those who subscribe.
+    pub feed: Feed,
     /// Signs and verifies.
     pub tokens: Tokens,
     /// Hashes and verifies.

@@ -8,6 +8,7 @@ use domain::user::Role;
 use projections::models::bookings::BookingStatus as Status;
 use projections::models::{BookingRow, Bookings, Payments, Vehicles};
 
+mod live;
 mod mutation;
 mod query;
 
@@ -21,6 +22,7 @@ use crate::scalars::{DateTime, Money};
 use crate::user::UserNode;
 use crate::vehicle::VehicleNode;
 use crate::viewer::Viewer;
+pub use live::LiveBookingQuery;
 pub use mutation::BookingMutation;
 pub use query::BookingQuery;
 

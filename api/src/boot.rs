@@ -3,18 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use adapters::{ConsoleMessenger, FolderStore, GuardLimits, Guarded, Sandbox, SandboxFiles, SeoulGeocoder};
+use adapters::{ConsoleMessenger, FolderStore, GuardLimits, Guarded, Sandbox, SandboxFiles, SeoulGeocoder, Watched};
 use commands::{Clock, Context, Ids, Keys};
 use domain::settings::Settings;
+use eventlog::tree::{Sealer, Sealing};
 use eventlog::{Config as LogConfig, KeySource, Log, StoreUrl};
 use futures_util::future::BoxFuture;
 use kernel::Timestamp;
 use kernel::jiff::SignedDuration;
-use projections::hot::{Hot, Memory, Redis};
+use projections::feed::Feed;
+use projections::hot::rows::{HotRows, MemoryRows, RedisRows};
+use projections::hot::{BadUrl, Hot, HotWorkers, Memory, Redis};
 use projections::models;
 use projections::process::{BusinessClock, Runtime};
-use projections::processes::{Accounts, BookingDeadlines, Desk, Geocoding, Outside, ProviderCalls, Settlements, ShopOrderDeadlines};
+use projections::processes::{
+    Accounts, BookingDeadlines, Desk, Geocoding, Outside, ProviderCalls, Settlements, ShopOrderDeadlines, TransferDeadlines,
+};
 use projections::views::{Views, Workers};
+use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Notify;
 
@@ -54,6 +60,8 @@ pub struct Options {
     pub endless_tokens: bool,
     /// Where new ids come from.
     pub ids: Ids,
+    /// How the log is sealed, where the workers run.
+    pub sealing: Option<Sealing>,
 }
 
 /// An open book.
@@ -63,6 +71,8 @@ pub struct Book {
     /// Does the work of the processes.
     pub runtime: Option<Arc<Runtime<Desk>>>,
     workers: Option<Workers>,
+    hot_workers: Option<HotWorkers>,
+    sealer: Option<Sealer>,
 }
 
 /// The business clock with a bell that rings when it is moved.
@@ -157,13 +167,15 @@ pub async fn sandbox(provider_book: &Path, clock: &Clock) -> Result<Sandbox, Any
 /// real time, and would hold up business time that does not.
 #[must_use]
 pub fn desk(ctx: &Context, sandbox: &Sandbox, breakers: bool) -> Desk {
-    let geocoder = Arc::new(SeoulGeocoder);
     if !breakers {
-        return Desk::new(ctx.clone(), Outside { provider: Arc::new(sandbox.clone()), bank: Arc::new(sandbox.clone()), geocoder });
+        let (provider, bank) = (Arc::new(sandbox.clone()), Arc::new(sandbox.clone()));
+        return Desk::new(ctx.clone(), Outside { provider, bank, geocoder: Arc::new(SeoulGeocoder), guards: Vec::new() });
     }
     let provider = Arc::new(Guarded::new("payment-provider", sandbox.clone(), GuardLimits::default()));
     let bank = Arc::new(Guarded::new("bank", sandbox.clone(), GuardLimits::default()));
-    Desk::new(ctx.clone(), Outside { provider, bank, geocoder })
+    let geocoder = Arc::new(Guarded::new("geocoder", SeoulGeocoder, GuardLimits::geocoder()));
+    let guards: Vec<Arc<dyn Watched>> = vec![provider.clone(), bank.clone(), geocoder.clone()];
+    Desk::new(ctx.clone(), Outside { provider, bank, geocoder, guards })
 }
 
 /// Every process of the business.
@@ -176,6 +188,7 @@ pub fn processes(views: &Views, desk: Desk, clock: impl BusinessClock) -> projec
         .process::<Settlements>()
         .process::<Geocoding>()
         .process::<Accounts>()
+        .process::<TransferDeadlines>()
 }
 
 impl Book {
@@ -211,16 +224,20 @@ impl Book {
             let (views, turn) = (views.clone(), tokio::sync::Mutex::new(()));
             Arc::new(Advance { clock: movable, runtime, views, file: clock_file, turn }) as Arc<dyn AdvanceClock>
         });
-        let hot: Arc<dyn Hot> = match &options.redis_url {
-            Some(url) => Arc::new(Redis::open(url, "daybook")?),
-            None => Arc::new(Memory::new()),
-        };
+        let HotStores { hot, rows } = hot_stores(options)?;
+        let feed = Feed::start(views.log().clone());
+        let live = models::install_hot(&views, rows)?;
+        // What is in this process's memory nobody else moves.
+        let hot_workers = (options.workers || options.redis_url.is_none()).then(|| HotWorkers::start(&live));
+        let sealer = options.sealing.clone().filter(|_| options.workers).map(|sealing| Sealer::start(&ctx.log, sealing));
         let tokens = Tokens::new(&options.secret);
         let app = App {
             ctx,
             letters: projections::process::Letters::open(views.log().url()).await?,
             views,
             hot,
+            live,
+            feed,
             tokens: if options.endless_tokens { tokens.with_endless() } else { tokens },
             passwords: Passwords::new()?,
             objects: Arc::new(FolderStore::open(options.data.join("photos"), adapters::objects::DEFAULT_MAX_BYTES)?),
@@ -230,7 +247,7 @@ impl Book {
             lockout: !options.endless_tokens,
             advance,
         };
-        Ok(Self { app, runtime, workers })
+        Ok(Self { app, runtime, workers, hot_workers, sealer })
     }
 
     /// Stops the workers and closes the stores.
@@ -241,10 +258,47 @@ impl Book {
         if let Some(workers) = self.workers {
             workers.stop().await;
         }
+        if let Some(workers) = self.hot_workers {
+            workers.stop().await;
+        }
         self.app.letters.close().await;
+        if let Some(sealer) = self.sealer {
+            sealer.stop().await;
+        }
         self.app.views.close().await;
         self.app.ctx.log.close().await;
     }
+}
+
+/// What is hot: answers and counters, and rows.
+struct HotStores {
+    hot: Arc<dyn Hot>,
+    rows: Arc<dyn HotRows>,
+}
+
+/// The hot stores of a book: in Redis, else in this process.
+fn hot_stores(options: &Options) -> Result<HotStores, BadUrl> {
+    Ok(match &options.redis_url {
+        Some(url) => {
+            let book = hot_name(options);
+            HotStores { hot: Arc::new(Redis::open(url, &book)?), rows: Arc::new(RedisRows::open(url, &book)?) }
+        }
+        None => HotStores { hot: Arc::new(Memory::new()), rows: Arc::new(MemoryRows::new()) },
+    })
+}
+
+/// What a book is called in Redis, where it may not be the only one: the same for all its nodes, whatever way each has to the
+/// database, and no other book's, since no two share secret and database.
+fn hot_name(options: &Options) -> String {
+    let place = match &options.store {
+        StoreUrl::Sqlite(folder) => folder.display().to_string(),
+        StoreUrl::Postgres(url) => {
+            let path = url.split('?').next().unwrap_or_default();
+            path.rsplit('/').next().unwrap_or_default().to_owned()
+        }
+    };
+    let digest = Sha256::new().chain_update(b"daybook hot store").chain_update(options.secret).chain_update(place).finalize();
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn read_offset(file: &Path) -> Result<i64, AnyError> {

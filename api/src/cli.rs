@@ -73,6 +73,12 @@ pub enum Command {
         #[command(subcommand)]
         action: AdminAction,
     },
+    /// The keys that sign the heads of the log's tree.
+    Tree {
+        /// What to do.
+        #[command(subcommand)]
+        action: TreeAction,
+    },
     /// Print the completions of a shell.
     Completions {
         /// The shell.
@@ -92,6 +98,9 @@ pub struct Dev {
     /// The port; when busy, the next free one; 0 for any.
     #[arg(long, value_name = "N", default_value_t = 4480)]
     pub port: u16,
+    /// The name of the log in its signed tree heads; another one begins a new tree.
+    #[arg(long, value_name = "NAME", default_value = "daybook.local/dev")]
+    pub origin: String,
     /// Begin with an empty log.
     #[arg(long)]
     pub no_seed: bool,
@@ -179,6 +188,20 @@ pub enum MigrateAction {
     Up,
     /// Say what is applied and what is missing.
     Status,
+}
+
+/// What `tree` does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum TreeAction {
+    /// Make a signing key: the secret goes to a new file, the public key to standard output.
+    NewKey {
+        /// The name of the log, as books.example/main.
+        #[arg(long, value_name = "NAME")]
+        origin: String,
+        /// The new file; only its owner can read it.
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
+    },
 }
 
 /// What `admin` does.

@@ -4,6 +4,7 @@ mod door;
 mod keys;
 mod layers;
 mod nearest;
+mod sealing;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub use door::Door;
 pub use keys::{KEYS, Key, Sensitivity};
 pub use layers::{Flags, Setting, Settings, Source};
 pub use nearest::nearest;
+pub use sealing::TreeKey;
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +86,9 @@ impl ConfigError {
             Self::Twice(name) => format!("keep one of `{name}` and `{name}_FILE`"),
             Self::Missing { key: "secret", env } => {
                 format!("set {env} or {env}_FILE to 32 random bytes in hexadecimal, for example of `openssl rand -hex 32`")
+            }
+            Self::Missing { key: "tree_key", env } => {
+                format!("set {env} or {env}_FILE to a key that signs tree heads: `daybook tree new-key --origin NAME -o FILE` makes one")
             }
             Self::Missing { key, env } => format!("set {env}, or `{key}` in daybook.toml"),
             Self::Unreadable { .. } => "check the path and its permissions".to_owned(),
@@ -157,6 +162,14 @@ pub struct Config {
     pub origin: String,
     /// What the network may do.
     pub door: Door,
+    /// The keys that sign them, the current one first; their text.
+    pub tree_key: Option<TreeKey>,
+    /// The folder of the last signed head.
+    pub heads_dir: PathBuf,
+    /// Milliseconds between two signed heads.
+    pub seal_every_ms: u64,
+    /// So many new events are sealed without waiting.
+    pub seal_events: u64,
 }
 
 impl Config {
@@ -176,6 +189,7 @@ impl Config {
             secret: settings.optional("secret")?,
             keys_dir: settings.optional("keys_dir")?,
             provider_book: settings.optional("provider_book")?.unwrap_or_else(|| data.join("provider.ndjson")),
+            heads_dir: settings.optional("heads_dir")?.unwrap_or_else(|| data.join("heads")),
             data,
             public_url: settings.optional("public_url")?.unwrap_or_else(|| format!("http://{listen}")),
             advance_clock: settings.switch("advance_clock")?,
@@ -187,6 +201,9 @@ impl Config {
             log: settings.required("log")?,
             origin: settings.required("origin")?,
             door: Door::read(settings)?,
+            tree_key: settings.optional("tree_key")?,
+            seal_every_ms: settings.required("seal_every_ms")?,
+            seal_events: settings.required("seal_events")?,
         };
         if config.advance_clock && !listen.ip().is_loopback() {
             let reason = "a business clock that can be moved is not for a public address; listen on 127.0.0.1".to_owned();

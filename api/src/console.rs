@@ -65,6 +65,10 @@ pub fn page(facts: &Facts) -> String {
         address("/graphiql", "GraphiQL, with examples to start from"),
         address("/livez", "is the process alive"),
         address("/readyz", "may it be sent requests"),
+        address(
+            "/log/checkpoint",
+            "the signed head of the log's tree; its keys: <code>/log/vkey</code>, its tiles: <code>/log/tile/…</code>",
+        ),
     ];
     let rows =
         facts.rows.iter().map(|(name, value)| format!("<tr><td>{}</td><td><code>{}</code></td></tr>", escaped(name), escaped(value)));

@@ -26,6 +26,8 @@ pub const QUERY_TOO_EXPENSIVE: &str = "QUERY_TOO_EXPENSIVE";
 pub const PAGE_SIZE_OUT_OF_RANGE: &str = "PAGE_SIZE_OUT_OF_RANGE";
 /// A read model did not reach the required position in time.
 pub const PROJECTION_LAGGING: &str = "PROJECTION_LAGGING";
+/// A subscriber did not take what it had asked for fast enough.
+pub const SLOW_CONSUMER: &str = "SLOW_CONSUMER";
 /// The document was named by its hash alone, and is not known.
 pub const PERSISTED_QUERY_NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
 /// Something broke that is not the caller's fault.
@@ -60,6 +62,12 @@ pub enum ApiError {
         required: u64,
         /// When to try again, in milliseconds.
         retry_after_ms: u64,
+    },
+    /// A subscriber did not keep up.
+    #[error("too slow after {cursor}")]
+    Slow {
+        /// Where to go on.
+        cursor: String,
     },
     /// Something broke; the cause is for the log alone.
     #[error("{0}")]
@@ -96,6 +104,7 @@ impl ApiError {
         match self {
             Self::Refused(refused) => &refused.code,
             Self::Lagging { .. } => PROJECTION_LAGGING,
+            Self::Slow { .. } => SLOW_CONSUMER,
             Self::Internal(_) => INTERNAL,
         }
     }

@@ -152,6 +152,11 @@ impl EventNode {
         let hash = self.0.leaf_hash().ok()?;
         Some(hash.iter().map(|byte| format!("{byte:02x}")).collect())
     }
+
+    /// Where the proof that it is in the log can be downloaded (`.tlog-proof`); null until it is sealed.
+    async fn proof_url(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
+        crate::proof::url(Reader::of(ctx)?.app, self.0.position).await
+    }
 }
 
 /// Which events; everything that is named must hold.
@@ -280,28 +285,12 @@ async fn stream_until(app: &App, stream: &StreamName, moment: &Moment) -> Result
     }
 }
 
-/// The signed head of the log's tree.
-#[derive(async_graphql::SimpleObject)]
-pub struct LogHead {
-    /// How many events it covers.
-    size: BigInt,
-    /// The tree's root, in base64.
-    root_hash: String,
-    /// The signed note.
-    signed_note: String,
-}
-
 /// Queries of the log.
 #[derive(Default)]
 pub struct EventQuery;
 
 #[Object]
 impl EventQuery {
-    /// The newest signed head of the log's tree; null until the log is sealed.
-    async fn log_head(&self) -> Option<LogHead> {
-        None
-    }
-
     /// The log, oldest first; for auditors, finance and engineers.
     async fn events(
         &self,

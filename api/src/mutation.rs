@@ -163,7 +163,10 @@ impl Reader<'_> {
 }
 
 /// A failed command as its payload shows it, or as a top-level error.
-fn refusal(error: ExecuteError) -> Result<Refused, ApiError> {
+///
+/// # Errors
+/// What does not belong into a payload.
+pub fn refusal(error: ExecuteError) -> Result<Refused, ApiError> {
     match error {
         ExecuteError::Refused { refused, .. } => match refused.code.as_str() {
             SIGN_IN | FORBIDDEN | INTERNAL | LIMITED | UNAVAILABLE => Err(refused.into()),

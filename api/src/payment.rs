@@ -16,6 +16,7 @@ use crate::connection::{Connection, Page};
 use crate::errors::{ApiError, UserError};
 use crate::event::{self, EventNode};
 use crate::mutation::Shown;
+use crate::proof::{self, EventProof};
 use crate::reading::Reader;
 use crate::scalars::{DateTime, Money};
 use crate::shop_order::ShopOrderNode;
@@ -222,6 +223,11 @@ impl PaymentNode {
     /// When the host or seller was paid; null again when that money came back.
     async fn settled_at(&self) -> Option<DateTime> {
         self.0.settled_at().map(Into::into)
+    }
+
+    /// The proof that the payment is in the log, as a download; null until it is made and sealed.
+    async fn proof(&self, ctx: &Context<'_>) -> Result<Option<EventProof>, ApiError> {
+        proof::of_stream(&Reader::of(ctx)?, &self.0.id.to_string(), "PaymentCompleted").await
     }
 
     /// Money going back, oldest first, whatever became of it.

@@ -11,21 +11,22 @@ use serde::de::DeserializeOwned;
 
 use crate::app::App;
 use crate::connection::{self, Connection, bad_cursor};
+use crate::consistency::{self, Consistency, WAIT};
+pub use crate::consistency::{position_of, token};
 use crate::errors::ApiError;
 use crate::transport::RequestMeta;
 use crate::viewer::Viewer;
 
-/// How long a read waits for its position.
-const WAIT: Duration = Duration::from_secs(2);
 /// How long a read waits for what others have just written, without insisting.
 const COURTESY: Duration = Duration::from_millis(25);
-/// When a client should try again after [`ApiError::Lagging`], in milliseconds.
-const RETRY_AFTER_MS: u64 = 200;
+/// When a client should try again after [`ApiError::Lagging`], in milliseconds, when the model's pace does not say.
+const RETRY_AFTER_MS: u64 = 1_000;
+/// Within these, in milliseconds.
+const RETRY_BOUNDS_MS: (u64, u64) = (50, 30_000);
 
-/// The position that the reads of one request must have seen, and what they have seen; in the request's data.
+/// What the reads of one request have seen; in the request's data.
 #[derive(Debug, Default)]
 pub struct Sight {
-    required: tokio::sync::OnceCell<u64>,
     seen: Mutex<Option<u64>>,
 }
 
@@ -41,23 +42,6 @@ impl Sight {
             *seen = Some(seen.map_or(position, |lowest| lowest.min(position)));
         }
     }
-}
-
-/// A token for a position: what a receipt carries and a later read may wait for.
-#[must_use]
-pub fn token(position: u64) -> String {
-    format!("db1.{position:x}")
-}
-
-/// The position of a token.
-///
-/// # Errors
-/// SYS003 at `consistency` when it is none of ours.
-pub fn position_of(token: &str) -> Result<u64, ApiError> {
-    token
-        .strip_prefix("db1.")
-        .and_then(|hex| u64::from_str_radix(hex, 16).ok())
-        .ok_or_else(|| kernel::Refused::at(crate::errors::MALFORMED, &["consistency"]).into())
 }
 
 /// What a resolver has at hand.
@@ -87,41 +71,55 @@ impl<'c> Reader<'c> {
         })
     }
 
-    /// The position that this request must have seen: the token's, else its caller's last acknowledged one. Where that is
-    /// not known, the log's present end; nobody signed in waits for nothing.
-    async fn required(&self) -> Result<u64, ApiError> {
-        let find = || async {
-            if let Some(token) = &self.meta.consistency {
-                return position_of(token);
-            }
-            let Some(user) = self.viewer.user else { return Ok(0) };
-            match self.app.hot.acknowledged(&user.to_string()).await {
-                Some(position) => Ok(position),
-                None => self.app.ctx.log.head().await.map_err(ApiError::internal),
-            }
-        };
-        match self.sight {
-            // A mutation later in the document raises what its caller has acknowledged: only a token stands still.
-            Some(sight) if self.meta.consistency.is_some() => sight.required.get_or_try_init(find).await.copied(),
-            _ => find().await,
+    /// The position that this read must have seen: the token's of its field or of its request, else its caller's last acknowledged
+    /// one. Where that is not known, the log's present end; nobody signed in waits for nothing.
+    ///
+    /// # Errors
+    /// SYS003 for a token that is none, or the log's.
+    pub async fn required(&self) -> Result<Consistency, ApiError> {
+        if let Some(asked) = consistency::asked() {
+            return Ok(asked);
         }
+        if let Some(token) = &self.meta.consistency {
+            return Consistency::parse(token);
+        }
+        let Some(user) = self.viewer.user else { return Ok(Consistency { position: 0, wait: WAIT }) };
+        // A mutation later in the document raises what its caller has acknowledged: only a token stands still.
+        let position = match self.app.hot.acknowledged(&user.to_string()).await {
+            Some(position) => position,
+            None => self.app.ctx.log.head().await.map_err(ApiError::internal)?,
+        };
+        Ok(Consistency { position, wait: WAIT })
     }
 
-    /// Waits until a model has seen what this request must see. What others have written up to now is waited for too, but
-    /// only for a moment: two people on the phone should see the same booking, a busy log must not slow everybody down.
+    /// Waits until a model has seen what this request must see; says how far it is. What others have written up to now is waited
+    /// for too, but only for a moment: two people on the phone should see the same booking, a busy log must not slow everybody down.
     ///
     /// # Errors
     /// PROJECTION_LAGGING, never a silent stale row.
-    pub async fn ready<M: ReadModel>(&self) -> Result<(), ApiError> {
-        let mut applied = self.app.views.wait::<M>(self.required().await?, WAIT).await.map_err(from_view)?;
+    pub async fn ready<M: ReadModel>(&self) -> Result<u64, ApiError> {
+        let Consistency { position, wait } = self.required().await?;
+        let mut applied = self.app.views.wait::<M>(position, wait).await.map_err(|error| self.lagging(error))?;
         let newest = *self.app.ctx.log.watch().borrow();
         if applied < newest && self.viewer.user.is_some() {
             applied = self.app.views.wait::<M>(newest, COURTESY).await.unwrap_or(applied);
         }
+        self.note(applied);
+        Ok(applied)
+    }
+
+    fn note(&self, position: u64) {
         if let Some(sight) = self.sight {
-            sight.note(applied);
+            sight.note(position);
         }
-        Ok(())
+    }
+
+    /// A failed wait, with the time after which another one makes sense.
+    fn lagging(&self, error: ViewError) -> ApiError {
+        let ViewError::Lagging { projection, applied, required } = error else { return from_view(error) };
+        let pace = self.app.views.time_to(&projection, required).and_then(|time| u64::try_from(time.as_millis()).ok());
+        let retry_after_ms = pace.unwrap_or(RETRY_AFTER_MS).clamp(RETRY_BOUNDS_MS.0, RETRY_BOUNDS_MS.1);
+        ApiError::Lagging { projection, applied, required, retry_after_ms }
     }
 
     /// One row.
@@ -138,7 +136,9 @@ impl<'c> Reader<'c> {
     /// # Errors
     /// PROJECTION_LAGGING, or the database's.
     pub async fn fresh<M: ReadModel>(&self, key: &str, position: u64) -> Result<Option<M::Row>, ApiError> {
-        self.app.views.fresh::<M>(key, position).await.map_err(from_view)
+        let row = self.app.views.fresh::<M>(key, position).await.map_err(|error| self.lagging(error))?;
+        self.note(position);
+        Ok(row)
     }
 
     /// One row with everything that this process knows to be in the log.
@@ -146,7 +146,7 @@ impl<'c> Reader<'c> {
     /// # Errors
     /// PROJECTION_LAGGING, or the database's.
     pub async fn newest<M: ReadModel>(&self, key: &str) -> Result<Option<M::Row>, ApiError> {
-        let position = self.required().await?.max(*self.app.ctx.log.watch().borrow());
+        let position = self.required().await?.position.max(*self.app.ctx.log.watch().borrow());
         self.fresh::<M>(key, position).await
     }
 

@@ -4,6 +4,7 @@ mod admin;
 mod dev;
 mod seed;
 mod serve;
+mod tree;
 
 use clap::CommandFactory;
 
@@ -26,6 +27,7 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
         Command::Config { show: _, sources, settings } => serve::show(&settings, sources),
         Command::Doctor { settings, json } => Box::pin(serve::doctor(&settings, json)).await,
         Command::Admin { action } => Box::pin(admin::run(action)).await,
+        Command::Tree { action } => tree::run(action),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "daybook", &mut std::io::stdout());
             Ok(())

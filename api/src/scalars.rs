@@ -9,6 +9,7 @@ mod decimal;
 mod geo;
 mod local_time;
 mod money;
+mod uint128;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub use decimal::{BigInt, Decimal};
 pub use geo::{GeoPoint, GeoPointInput};
 pub use local_time::LocalTime;
 pub use money::{CurrencyCode, Money, MoneyInput};
+pub use uint128::UInt128;
 
 /// Any JSON value.
 pub type Json = async_graphql::Json<serde_json::Value>;

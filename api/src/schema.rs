@@ -11,7 +11,8 @@ use crate::access::{Gate, Root};
 use crate::adjustment::{AdjustmentMutation, AdjustmentQuery};
 use crate::api_key::{ApiKeyMutation, ApiKeyQuery};
 use crate::app::App;
-use crate::booking::{BookingMutation, BookingQuery};
+use crate::booking::{BookingMutation, BookingQuery, LiveBookingQuery};
+use crate::consistency::Consistent;
 use crate::corporate::{CorporateMutation, CorporateQuery};
 use crate::deadletter::{DeadLetterMutation, DeadLetterQuery};
 use crate::edge::{self, Meter};
@@ -25,6 +26,7 @@ use crate::payment::{PaymentMutation, PaymentQuery};
 use crate::period::{PeriodMutation, PeriodQuery};
 use crate::product::{ProductMutation, ProductQuery};
 use crate::projection::ProjectionQuery;
+use crate::proof::ProofQuery;
 use crate::reading::{Reader, Sight};
 use crate::recon::{ReconMutation, ReconQuery};
 use crate::scalars::DateTime;
@@ -32,6 +34,7 @@ use crate::session::{SessionMutation, SessionQuery, SessionSubscription};
 use crate::settlement::{SettlementMutation, SettlementQuery};
 use crate::shop_order::{ShopOrderMutation, ShopOrderQuery, ShopOrderSubscription};
 use crate::stock::{StockMutation, StockQuery, StockSubscription};
+use crate::transfers::{TransferMutation, TransferQuery};
 use crate::transport::{GraphQl, RequestMeta};
 use crate::user::{AccountMutation, LicenceMutation, UserAdminMutation, UserMutation, UserQuery};
 use crate::vehicle::{VehicleMutation, VehicleQuery};
@@ -56,26 +59,33 @@ pub struct IdentityMutation(
 
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
-pub struct Query(
+#[graphql(name = "Query")]
+pub struct Queries(
     IdentityQuery,
     NodeQuery,
     VehicleQuery,
     BookingQuery,
+    LiveBookingQuery,
     ProductQuery,
     StockQuery,
     ShopOrderQuery,
     PaymentQuery,
     SettlementQuery,
     LedgerQuery,
-    StatementQuery,
-    ExplainQuery,
     AdjustmentQuery,
+    ExplainQuery,
     PeriodQuery,
     ReconQuery,
+    StatementQuery,
+    TransferQuery,
     EventQuery,
+    ProofQuery,
     ProjectionQuery,
     DeadLetterQuery,
 );
+
+/// Everything that can be asked, and of what position.
+pub type Query = Consistent<Queries>;
 
 /// Everything that can be done.
 #[derive(MergedObject, Default)]
@@ -92,6 +102,7 @@ pub struct Mutation(
     DeadLetterMutation,
     PeriodMutation,
     ReconMutation,
+    TransferMutation,
     ClockMutation,
 );
 
@@ -180,12 +191,12 @@ impl GraphQl for Served {
             }
             let sight = std::sync::Arc::new(Sight::default());
             let mut response = schema.execute(request.data(std::sync::Arc::clone(&sight))).await;
-            if let Some(position) = sight.seen() {
-                let lag_ms = lag_ms(&app, position).await;
-                let consistency = serde_json::json!({ "position": position.to_string(), "lagMs": lag_ms.to_string() });
-                if let Ok(value) = async_graphql::Value::from_json(consistency) {
-                    response.extensions.insert("consistency".to_owned(), value);
-                }
+            // What asked no read model is as of the log's end, as this node knows it.
+            let position = sight.seen().unwrap_or_else(|| *app.ctx.log.watch().borrow());
+            let lag_ms = lag_ms(&app, position).await;
+            let consistency = serde_json::json!({ "position": position.to_string(), "lagMs": lag_ms.to_string() });
+            if let Ok(value) = async_graphql::Value::from_json(consistency) {
+                response.extensions.insert("consistency".to_owned(), value);
             }
             metrics::executed(kind, if response.is_ok() { "ok" } else { "error" }, begun.elapsed());
             response

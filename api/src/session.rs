@@ -1,5 +1,7 @@
 //! Signed-in devices: seeing one's own, ending one from another, and hearing when one ends.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Subscription};
 use commands::Caller;
 use commands::session::RevokeSession;
@@ -7,6 +9,8 @@ use domain::ids::{SessionId, UserId};
 use domain::session::{self, RevokeReason};
 use domain::user::User;
 use futures_util::stream::{self, Stream, StreamExt};
+use kernel::Decider;
+use projections::feed::Wanted;
 use projections::models::{SessionRow, Sessions};
 use projections::views::{Direction, Query};
 
@@ -219,7 +223,10 @@ impl SessionSubscription {
         let user = reader.viewer.person()?;
         let after = event::start(reader.app, after).await?;
         let app = reader.app.clone();
-        let ended = event::tail(app.ctx.log.clone(), after).then(move |recorded| {
+        let own = user.to_string();
+        let wants: Wanted =
+            Arc::new(move |event: &eventlog::Recorded| event.stream.kind() == session::Session::KIND || event.stream.as_str() == own);
+        let ended = event::tail(&app, after, wants).then(move |recorded| {
             let app = app.clone();
             async move {
                 match recorded {

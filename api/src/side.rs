@@ -158,7 +158,7 @@ async fn ready(State(side): State<Side>) -> Response {
     health::ready(&side.app, draining).await
 }
 
-fn internal(error: impl std::fmt::Display) -> Refused {
+pub(crate) fn internal(error: impl std::fmt::Display) -> Refused {
     tracing::error!(%error, "a request beside GraphQL failed");
     Refused::code(crate::errors::INTERNAL)
 }

@@ -11,12 +11,16 @@ mod limit;
 mod peer;
 mod place;
 mod profile;
+mod proof;
 mod reading;
 mod real;
 mod rebuild;
 mod report;
+mod requests;
 #[cfg(test)]
 mod tests;
+mod transfers;
+mod views;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -74,6 +78,33 @@ enum Task {
         #[arg(long, default_value_t = 100_000)]
         peer_events: u64,
     },
+    /// Seals a log of many events and times the proofs of events all over it.
+    Proof {
+        #[command(flatten)]
+        common: Common,
+        /// Events of the log.
+        #[arg(long, default_value_t = 10_000_000)]
+        events: u64,
+        /// Events to prove.
+        #[arg(long, default_value_t = 2_000)]
+        proofs: u64,
+    /// Transfers between accounts: batches of 8,000, and one a call.
+    Transfers {
+        #[command(flatten)]
+        common: Common,
+        /// Accounts.
+        #[arg(long, default_value_t = 10_000)]
+        accounts: u64,
+        /// Clients that send batches at a time; 0: none.
+        #[arg(long, default_value_t = 2)]
+        batch_clients: usize,
+        /// Clients that send one transfer a call; 0: none.
+        #[arg(long, default_value_t = CLIENTS)]
+        clients: usize,
+        /// Seconds that count.
+        #[arg(long, default_value_t = 6)]
+        seconds: u64,
+    },
     /// The first command on a long stream after a restart.
     Snapshot {
         #[command(flatten)]
@@ -81,6 +112,39 @@ enum Task {
         /// Events of the stream.
         #[arg(long, default_value_t = 100_000)]
         events: u64,
+    },
+    /// The highest rate of the product's commands at which the lag of all read models stays bounded, and what it is there.
+    Lag {
+        #[command(flatten)]
+        common: Common,
+        /// Seconds of each load.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
+        /// Commands a second of the first load.
+        #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..))]
+        from: u64,
+    },
+    /// Queries by key, and of a first page by filter, on a big model; 32 clients.
+    Query {
+        #[command(flatten)]
+        common: Common,
+        /// Rows of the model.
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+        rows: u64,
+        /// Seconds of each kind.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
+    },
+    /// What readers cost that wait for a position.
+    Wait {
+        #[command(flatten)]
+        common: Common,
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        readers: usize,
+        /// Seconds.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
     },
 }
 
@@ -142,9 +206,16 @@ async fn main() -> ExitCode {
 /// Is what was measured right?
 async fn run(task: Task) -> Result<bool, Failure> {
     let (common, server) = match &task {
-        Task::Log(LogArgs { common, .. }) | Task::Load { common, .. } | Task::Open { common, .. } | Task::Rebuild { common, .. } | Task::Snapshot { common, .. } => {
-            (common, Server::new(&common.database_url)?)
-        }
+        Task::Log(LogArgs { common, .. })
+        | Task::Load { common, .. }
+        | Task::Open { common, .. }
+        | Task::Proof { common, .. }
+        | Task::Rebuild { common, .. }
+        | Task::Transfers { common, .. }
+        | Task::Snapshot { common, .. }
+        | Task::Lag { common, .. }
+        | Task::Query { common, .. }
+        | Task::Wait { common, .. } => (common, Server::new(&common.database_url)?),
     };
     let printer = Printer { json: common.json };
     printer.settings(&server.settings().await?)?;
@@ -162,7 +233,16 @@ async fn measure(server: &Server, printer: Printer, task: Task) -> Result<bool, 
         Task::Load { events, log_events, .. } => reading::load(server, printer, events, log_events).await?,
         Task::Open { events, .. } => reading::open(server, printer, events).await?,
         Task::Rebuild { events, peer_events, .. } => rebuild::rebuild(server, printer, events, peer_events).await?,
+        Task::Proof { events, proofs, .. } => proof::proof(server, printer, events, proofs).await?,
+        Task::Transfers { accounts, batch_clients, clients: single_clients, seconds, .. } => {
+            let (warm_up, measured) = (Duration::from_secs(1), Duration::from_secs(seconds.max(1)));
+            let plan = transfers::Plan { accounts: accounts.max(2), batch_clients, single_clients, warm_up, measured };
+            return transfers::measure(server, printer, plan).await;
+        }
         Task::Snapshot { events, .. } => reading::snapshot(server, printer, events).await?,
+        Task::Lag { seconds, from, .. } => views::lag(server, printer, seconds, from).await?,
+        Task::Query { rows, seconds, .. } => views::query(server, printer, rows, seconds).await?,
+        Task::Wait { readers, seconds, .. } => views::wait(server, printer, readers, seconds).await?,
     }
     Ok(true)
 }

@@ -10,6 +10,7 @@ use crate::contest::{Contest, Question};
 use crate::place::Server;
 use crate::reading;
 use crate::report::{Line, Printer};
+use crate::transfers::{self, Plan};
 
 const PRINTER: Printer = Printer { json: true };
 
@@ -29,6 +30,8 @@ async fn everything(server: &Server) -> Vec<String> {
     reading::load(server, PRINTER, 50, 300).await.unwrap();
     reading::open(server, PRINTER, 300).await.unwrap();
     reading::snapshot(server, PRINTER, 50).await.unwrap();
+    let plan = Plan { accounts: 10, batch_clients: 2, single_clients: 4, warm_up: Duration::ZERO, measured: Duration::from_millis(300) };
+    assert!(transfers::measure(server, PRINTER, plan).await.unwrap());
     server.clean_up().await.unwrap();
     peers
 }

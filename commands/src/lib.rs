@@ -21,6 +21,7 @@ pub mod shop_order;
 pub mod stock;
 #[cfg(test)]
 mod testing;
+pub mod transfers;
 pub mod upload;
 pub mod user;
 pub mod vehcal;

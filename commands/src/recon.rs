@@ -196,44 +196,43 @@ fn movement(payment: PaymentId, event: &payment::Event) -> Option<(String, Ours)
 async fn missing(ctx: &Context, (from, to): (Date, Date)) -> Result<Vec<(ReconId, Command)>, LogError> {
     let mut missing = Vec::new();
     let mut pages = Pages::of(&["PaymentCompleted", "RefundCompleted"]);
-    while let Some(event) = pages.next(ctx).await? {
-        let Ok(payment) = event.stream.as_str().parse::<PaymentId>() else { continue };
-        for happened in event.events::<payment::Event>()?.into_vec() {
-            let Some((reference, ours)) = movement(payment, &happened) else { continue };
-            if !(from..=to).contains(&day_of(ours.at)) {
-                continue;
+    while let Some(events) = pages.next(ctx).await? {
+        for event in events {
+            let Ok(payment) = event.stream.as_str().parse::<PaymentId>() else { continue };
+            for happened in event.events::<payment::Event>()?.into_vec() {
+                let Some((reference, ours)) = movement(payment, &happened) else { continue };
+                if !(from..=to).contains(&day_of(ours.at)) {
+                    continue;
+                }
+                let (state, _) = ctx.log.load::<Payment>(payment.uuid()).await?;
+                let Some(attempt) = state.phase().and_then(payment::Phase::attempt) else { continue };
+                let recon = ProviderRow::id(&attempt.payment_key, &reference);
+                missing.push((recon, Command::Miss { recon, ours }));
             }
-            let (state, _) = ctx.log.load::<Payment>(payment.uuid()).await?;
-            let Some(attempt) = state.phase().and_then(payment::Phase::attempt) else { continue };
-            let recon = ProviderRow::id(&attempt.payment_key, &reference);
-            missing.push((recon, Command::Miss { recon, ours }));
         }
     }
     Ok(missing)
 }
 
-/// Every event of some types, in order, read page by page.
+/// Every event of some types, in order, page by page.
 struct Pages {
     filter: EventFilter,
     after: u64,
-    page: std::vec::IntoIter<Recorded>,
 }
 
 impl Pages {
     fn of(types: &[&str]) -> Self {
-        let filter = EventFilter { types: types.iter().map(|&name| name.to_owned()).collect(), ..EventFilter::default() };
-        Self { filter, after: 0, page: Vec::new().into_iter() }
+        let types = types.iter().map(|&name| name.to_owned()).collect();
+        Self { filter: EventFilter { types, ..EventFilter::default() }, after: 0 }
     }
 
-    /// The next event; none after the last.
-    async fn next(&mut self, ctx: &Context) -> Result<Option<Recorded>, LogError> {
-        if self.page.len() == 0 {
-            let page = EventPage { after: Some(self.after), before: None, order: Order::Ascending, limit: MAX_READ };
-            self.page = ctx.log.search(&self.filter, page).await?.into_iter();
-        }
-        let event = self.page.next();
-        self.after = event.as_ref().map_or(self.after, |event| event.position);
-        Ok(event)
+    /// The next page; none after the last one.
+    async fn next(&mut self, ctx: &Context) -> Result<Option<Vec<Recorded>>, LogError> {
+        let page = EventPage { after: Some(self.after), before: None, order: Order::Ascending, limit: MAX_READ };
+        let events = ctx.log.search(&self.filter, page).await?;
+        let Some(last) = events.last() else { return Ok(None) };
+        self.after = last.position;
+        Ok(Some(events))
     }
 }
 
@@ -250,8 +249,10 @@ impl Known {
     async fn read(ctx: &Context) -> Result<Self, LogError> {
         let mut known = Self::default();
         let mut pages = Pages::of(&["ProviderRowRecorded", "PayoutCompleted"]);
-        while let Some(event) = pages.next(ctx).await? {
-            known.take(&event)?;
+        while let Some(events) = pages.next(ctx).await? {
+            for event in &events {
+                known.take(event)?;
+            }
         }
         Ok(known)
     }

@@ -39,6 +39,7 @@ pub mod stock;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod text;
+pub mod transfers;
 pub mod upcasts;
 pub mod upload;
 pub mod user;

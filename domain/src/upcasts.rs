@@ -11,6 +11,7 @@ pub static UPCASTS: Upcasts = Upcasts::new(TODAY, STEPS);
 
 /// Type and schema version of what is written today, in the order of the types.
 const TODAY: &[(&str, u32)] = &[
+    ("AccountsCreated", 1),
     ("AdjustmentDeclined", 1),
     ("AdjustmentPosted", 1),
     ("AdjustmentProposed", 1),
@@ -148,6 +149,8 @@ const TODAY: &[(&str, u32)] = &[
     ("StockRestocked", 1),
     ("StockShipped", 1),
     ("TermsAccepted", 1),
+    ("TransfersCreated", 1),
+    ("TransfersExpired", 1),
     ("TripEnded", 1),
     ("TripStarted", 1),
     ("UploadRequested", 1),

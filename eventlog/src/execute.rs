@@ -36,7 +36,7 @@ const BACKOFF_STEP_US: u64 = 500;
 /// Limits of one command.
 const MAX_EVENTS: usize = 10_000;
 const MAX_STREAMS: usize = 10_000;
-const MAX_BYTES: usize = 4 << 20;
+const MAX_BYTES: usize = 8 << 20;
 const MAX_SECRET_BYTES: usize = 64 << 10;
 const MAX_KEY_BYTES: usize = 1_024;
 const MAX_TRACEPARENT_BYTES: usize = 128;

@@ -5,8 +5,11 @@ use sha2::{Digest, Sha256};
 /// What sets an inner node apart from a leaf.
 const NODE_PREFIX: u8 = 1;
 
+/// A hash of the tree: SHA-256.
+pub type Hash = [u8; 32];
+
 /// The hash of an inner node.
-fn node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
+pub(crate) fn node(left: &Hash, right: &Hash) -> Hash {
     Sha256::new().chain_update([NODE_PREFIX]).chain_update(left).chain_update(right).finalize().into()
 }
 
@@ -29,6 +32,18 @@ impl Frontier {
         }
         self.subtrees.push(hash);
         self.size += 1;
+    }
+
+    /// Adds the root of the next perfect subtree of `1 << height` leaves, where the tree ends at a multiple of that.
+    pub(crate) fn push_subtree(&mut self, root: Hash, height: u32) {
+        let mut hash = root;
+        for _ in 0..(self.size >> height).trailing_ones() {
+            if let Some(left) = self.subtrees.pop() {
+                hash = node(&left, &hash);
+            }
+        }
+        self.subtrees.push(hash);
+        self.size += 1 << height;
     }
 
     /// Leaves so far.

@@ -21,6 +21,7 @@ const SQLITE: &[Step] = &[
     (2, "processes", include_str!("../../migrations/sqlite/log/0002_processes.sql")),
     (3, "subject_keys", include_str!("../../migrations/sqlite/log/0003_subject_keys.sql")),
     (4, "append", include_str!("../../migrations/sqlite/log/0004_append.sql")),
+    (10, "tree", include_str!("../../migrations/sqlite/log/0010_tree.sql")),
 ];
 
 const POSTGRES: &[Step] = &[
@@ -28,6 +29,7 @@ const POSTGRES: &[Step] = &[
     (2, "processes", include_str!("../../migrations/postgres/log/0002_processes.sql")),
     (3, "subject_keys", include_str!("../../migrations/postgres/log/0003_subject_keys.sql")),
     (4, "append", include_str!("../../migrations/postgres/log/0004_append.sql")),
+    (10, "tree", include_str!("../../migrations/postgres/log/0010_tree.sql")),
 ];
 
 /// Where the applied versions are kept; a name of its own, beside those of the read models.

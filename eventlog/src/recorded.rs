@@ -58,7 +58,19 @@ impl Recorded {
     /// # Errors
     /// [`LeafError`] when a text does not fit: no such event was ever appended.
     pub fn leaf_hash(&self) -> Result<[u8; 32], LeafError> {
-        let record = LeafRecord {
+        self.record(&self.actor.to_string()).hash()
+    }
+
+    /// The bytes of the event's leaf record (`docs/leaf.md`).
+    ///
+    /// # Errors
+    /// [`LeafError`] when a text does not fit: no such event was ever appended.
+    pub fn leaf_bytes(&self) -> Result<Vec<u8>, LeafError> {
+        self.record(&self.actor.to_string()).to_bytes()
+    }
+
+    fn record<'a>(&'a self, actor: &'a str) -> LeafRecord<'a> {
+        LeafRecord {
             position: self.position,
             stream: self.stream.as_str(),
             version: self.version,
@@ -67,13 +79,12 @@ impl Recorded {
             schema_version: self.schema_version,
             recorded_at: self.recorded_at.as_microsecond(),
             occurred_at: self.occurred_at.as_microsecond(),
-            actor: &self.actor.to_string(),
+            actor,
             correlation_id: self.correlation_id,
             causation_id: self.causation_id,
             command_id: self.command_id,
             payload_digest: self.digest,
-        };
-        record.hash()
+        }
     }
 }
 

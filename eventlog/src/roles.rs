@@ -12,12 +12,15 @@ use crate::migrations;
 use crate::store::{Postgres, Sqlite, Store};
 
 /// Tables of the log and the application's rights to them; all others hold working state, see [`WORKING`].
-const RIGHTS: [(&str, &str); 5] = [
+const RIGHTS: [(&str, &str); 8] = [
     ("events", "select, insert"),
     ("receipts", "select, insert"),
     ("event_types", "select, insert"),
     ("log_head", "select, update"),
     ("log_migrations", "select"),
+    ("signed_heads", "select, insert"),
+    ("tree_tiles", "select, insert"),
+    ("tree_keys", "select, insert"),
 ];
 
 /// Rights to working state: vault, keys of persons, caches, checkpoints, timers, effects, leases.

@@ -178,15 +178,26 @@ impl Session {
         D::Refusal: Refusal,
     {
         let events = loaded.state.decide(At { now: self.now(), actor: self.actor().clone(), command })?;
-        for event in &events {
+        self.append(loaded, &events)?;
+        Ok(events)
+    }
+
+    /// Records events that a pure function of a loaded state has decided, and moves the state on: for deciders whose answer says more
+    /// than their events do.
+    ///
+    /// # Errors
+    /// [`Stop::Unbalanced`] when an event posts an entry that does not balance (L1); [`Stop::Log`] when the state is not this session's
+    /// newest of its stream.
+    pub fn append<D: Decider>(&self, loaded: &mut Loaded<D>, events: &[D::Event]) -> Result<(), Stop> {
+        for event in events {
             event.entry().map_err(Stop::Unbalanced)?;
         }
         if !events.is_empty() {
             loaded.state = events.iter().fold(std::mem::take(&mut loaded.state), D::evolve);
-            self.record(&loaded.stream, loaded.version, &events, Arc::new(loaded.state.clone()))?;
+            self.record(&loaded.stream, loaded.version, events, Arc::new(loaded.state.clone()))?;
             loaded.version += events.len() as u64;
         }
-        Ok(events)
+        Ok(())
     }
 
     fn record<E: DomainEvent + 'static>(&self, stream: &StreamName, version: u64, events: &[E], state: AnyState) -> Result<(), LogError> {

@@ -58,6 +58,9 @@ pub(crate) async fn renew<D: Decider>(store: Store, stream: StreamName) {
 }
 
 async fn try_renew<D: Decider>(store: &Store, stream: &StreamName) -> Result<(), LogError> {
+    if D::BULKY {
+        return Ok(());
+    }
     let Some(schema_hash) = schema_hash::<D>().await else { return Ok(()) };
     // Folded from stored events, never taken from a decision: what is personal in it stays sealed.
     let (state, version) = store.fold::<D>(stream).await?;

@@ -4,7 +4,9 @@
 //! | file | looks at |
 //! |---|---|
 //! | `check` | one event after the other: digest, leaf, place, time, stream and version |
+//! | `fault` | what can be wrong, in words |
 //! | `receipts` | the receipts, in step with the events |
+//! | `sealed` | the tree: signed heads, tiles, and heads that were kept outside, in step with the events |
 //! | `source` | the two stores: connections, snapshots, queries |
 //! | `whole` | what no single event shows: the head, streams, ids, the pages of the database itself |
 //!
@@ -14,7 +16,9 @@
 //! Whether payloads decode and entries balance is not asked here: an [`Observer`] may ask it of every event that holds.
 
 mod check;
+mod fault;
 mod receipts;
+mod sealed;
 mod source;
 mod whole;
 
@@ -22,9 +26,12 @@ use futures_util::TryStreamExt as _;
 
 use crate::config::StoreUrl;
 use crate::error::LogError;
-use crate::leaf::{LeafError, LeafRecord};
+use crate::leaf::LeafRecord;
 use check::Checker;
+pub use fault::{Fault, Wrong};
 use receipts::Keyed;
+use sealed::Sealed;
+pub use sealed::{Keeper, Kept};
 use source::{ReceiptStream, Source};
 
 /// Positions of one query; a damaged page is looked for within one such range.
@@ -87,87 +94,10 @@ pub struct Verified {
     pub streams: u64,
     /// Receipts within the range.
     pub receipts: u64,
+    /// Signed heads that the tree was compared with, those that were kept outside among them.
+    pub heads: u64,
     /// Root of the tree over positions 1 to `to` (RFC 6962); only when the range begins with 1.
     pub root: Option<[u8; 32]>,
-}
-
-/// The first thing that does not hold.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{wrong}", .position.map_or_else(String::new, |position| format!("position {position}: ")))]
-pub struct Fault {
-    /// Where; `None` when it belongs to no event.
-    pub position: Option<u64>,
-    /// What.
-    pub wrong: Wrong,
-}
-
-impl Fault {
-    fn at(position: u64, wrong: Wrong) -> Self {
-        Self { position: Some(position), wrong }
-    }
-}
-
-/// What does not hold.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Wrong {
-    /// The positions have a gap.
-    #[error("there is no event")]
-    Missing,
-    /// A position below 1, or a second time.
-    #[error("there is an event too many")]
-    Surplus,
-    /// The head row stands elsewhere than the last event.
-    #[error("the head row says that {head} is the last position")]
-    Head {
-        /// What it says.
-        head: u64,
-    },
-    /// The payload is not the one that was digested.
-    #[error("the payload does not have its digest")]
-    Payload,
-    /// A column other than the payload is not what was appended.
-    #[error("the row does not have its leaf hash: a column was altered")]
-    Leaf,
-    /// A column holds what no version of the program wrote.
-    #[error(transparent)]
-    Text(#[from] LeafError),
-    /// A number that cannot be.
-    #[error("{0} is not possible")]
-    Number(&'static str),
-    /// The row or page cannot be read.
-    #[error("it cannot be read: {0}")]
-    Unreadable(String),
-    /// Its type is not listed under its kind of stream.
-    #[error("searches by kind miss it: its type is not listed there")]
-    Unlisted,
-    /// The version does not follow the one before.
-    #[error("version {found} of its stream follows version {before}")]
-    Version {
-        /// Version of the event.
-        found: u64,
-        /// Version of the stream's event before it; 0 when there is none.
-        before: u64,
-    },
-    /// Earlier than the event before.
-    #[error("it was recorded before the event that precedes it")]
-    RecordedAt,
-    /// Two events have one id.
-    #[error("its id is that of an earlier event")]
-    EventId,
-    /// The receipt and the events disagree.
-    #[error("the receipt of command {command} {says}")]
-    Receipt {
-        /// The command.
-        command: uuid::Uuid,
-        /// In what.
-        says: &'static str,
-    },
-    /// The database finds fault with its own pages.
-    #[error("the database is damaged: {0}")]
-    Damaged(String),
-    /// What the observer says.
-    #[error("{0}")]
-    Observed(String),
 }
 
 /// Why a run ended early.
@@ -193,7 +123,15 @@ impl From<sqlx::Error> for Halt {
 /// # Errors
 /// When the store cannot be reached or is not of this program's schema. What does not hold is no error but [`Verdict::Broken`].
 pub async fn verify(url: &StoreUrl, range: Range, observer: &mut impl Observer) -> Result<Verdict, LogError> {
-    let halt = match Run::open(url, range).await {
+    verify_against(url, range, &[], observer).await
+}
+
+/// [`verify`], and the tree against heads, too, that somebody has kept outside of the database and trusts.
+///
+/// # Errors
+/// Like [`verify`].
+pub async fn verify_against(url: &StoreUrl, range: Range, kept: &[Kept], observer: &mut impl Observer) -> Result<Verdict, LogError> {
+    let halt = match Run::open(url, range, kept).await {
         Ok(mut run) => match run.all(observer).await {
             Ok(verified) => return Ok(Verdict::Holds(verified)),
             Err(halt) => halt,
@@ -219,18 +157,21 @@ struct Run {
     events: Source,
     /// Reads receipts meanwhile, at the same or a later one: what is stored there never changes.
     receipts: Source,
+    /// Reads heads and tiles meanwhile, at an earlier snapshot: what they cover was appended before.
+    sealed: Sealed,
     head: source::HeadRow,
     from: u64,
     to: u64,
 }
 
 impl Run {
-    async fn open(url: &StoreUrl, range: Range) -> Result<Self, LogError> {
+    async fn open(url: &StoreUrl, range: Range, kept: &[Kept]) -> Result<Self, LogError> {
+        let sealed = Sealed::open(Source::open(url).await?, range.from.max(1), kept).await?;
         let mut events = Source::open(url).await?;
         let head = events.head().await?;
         let receipts = Source::open(url).await?;
         let to = range.to.map_or(head.position, |to| to.min(head.position));
-        Ok(Self { events, receipts, head, from: range.from.max(1), to })
+        Ok(Self { events, receipts, sealed, head, from: range.from.max(1), to })
     }
 
     /// Is the range all that there is?
@@ -246,7 +187,8 @@ impl Run {
         let mut keyed = Keyed::new(from, to, whole);
         let mut receipts = self.receipts.receipts(from);
         let mut checker = Checker::new(from, self.events.rows("select kind, event_type from event_types").await?);
-        let scanned = scan(&mut self.events, &mut receipts, &mut keyed, &mut checker, to, observer).await;
+        let mut beside = Beside { receipts: &mut receipts, keyed: &mut keyed, sealed: &mut self.sealed };
+        let scanned = scan(&mut self.events, &mut beside, &mut checker, to, observer).await;
         drop(receipts);
         // Where versions could not be followed, the database tells; what it finds may lie before what stopped the scan.
         let reached = checker.position();
@@ -256,24 +198,40 @@ impl Run {
         scanned?;
         whole::event_ids(&mut self.events, from, to).await?;
         if whole {
+            self.sealed.end(head.position).await?;
             whole::end(&mut self.events, head, checker.recorded_at()).await?;
             whole::pages(&mut self.events).await?;
         }
-        Ok(Verified { from, to, head: head.position, streams: checker.streams(), receipts: keyed.seen(), root: checker.root() })
+        Ok(Verified {
+            from,
+            to,
+            head: head.position,
+            streams: checker.streams(),
+            receipts: keyed.seen(),
+            heads: self.sealed.seen(),
+            root: checker.root(),
+        })
     }
+}
+
+/// What is read in step with the events.
+struct Beside<'r, 'c> {
+    receipts: &'r mut ReceiptStream<'c>,
+    keyed: &'r mut Keyed,
+    sealed: &'r mut Sealed,
 }
 
 async fn scan(
     source: &mut Source,
-    receipts: &mut ReceiptStream<'_>,
-    keyed: &mut Keyed,
+    beside: &mut Beside<'_, '_>,
     checker: &mut Checker,
     to: u64,
     observer: &mut impl Observer,
 ) -> Result<(), Halt> {
+    beside.sealed.begin(checker).await?;
     while checker.position() < to {
         let up_to = to.min(checker.position() + PAGE);
-        let Err(error) = page(source, receipts, keyed, checker, up_to, observer).await else {
+        let Err(error) = page(source, beside, checker, up_to, observer).await else {
             observer.progress(up_to, to);
             continue;
         };
@@ -287,11 +245,11 @@ async fn scan(
             // Not the events, then, but the receipts that are read beside them.
             return Err(Fault { position: None, wrong: Wrong::Damaged(text) }.into());
         };
-        page(source, receipts, keyed, checker, first - 1, observer).await?;
+        page(source, beside, checker, first - 1, observer).await?;
         return Err(Fault::at(first, Wrong::Unreadable(text)).into());
     }
-    while keyed.wants(u64::MAX) {
-        keyed.take(receipts.try_next().await?)?;
+    while beside.keyed.wants(u64::MAX) {
+        beside.keyed.take(beside.receipts.try_next().await?)?;
     }
     Ok(())
 }
@@ -299,8 +257,7 @@ async fn scan(
 /// The events after the checker's position, up to another.
 async fn page(
     source: &mut Source,
-    receipts: &mut ReceiptStream<'_>,
-    keyed: &mut Keyed,
+    beside: &mut Beside<'_, '_>,
     checker: &mut Checker,
     up_to: u64,
     observer: &mut impl Observer,
@@ -312,10 +269,11 @@ async fn page(
     while let Some(row) = rows.try_next().await? {
         let stored = row.event().map_err(|error| unreadable(checker.position() + 1, error))?;
         let (record, payload) = checker.event(&stored)?;
-        while keyed.wants(record.position) {
-            keyed.take(receipts.try_next().await?)?;
+        while beside.keyed.wants(record.position) {
+            beside.keyed.take(beside.receipts.try_next().await?)?;
         }
-        keyed.event(&record)?;
+        beside.keyed.event(&record)?;
+        beside.sealed.event(checker).await?;
         observer.event(&record, payload).map_err(|wrong| Fault::at(record.position, Wrong::Observed(wrong)))?;
     }
     if checker.position() < up_to { Err(Fault::at(checker.position() + 1, Wrong::Missing).into()) } else { Ok(()) }

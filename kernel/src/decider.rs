@@ -41,6 +41,9 @@ pub trait Fact: DomainEvent {
 pub trait Decider: Default + Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The kind of its streams.
     const KIND: &'static str;
+    /// Are its events large (up to megabytes), and its state too large to be written down? Then a fold reads few events at a time, and
+    /// no snapshots are kept.
+    const BULKY: bool = false;
     /// One variant per intent.
     type Command: Send;
     /// One variant per fact: the storage format.

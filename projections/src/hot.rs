@@ -3,17 +3,23 @@
 //! The truth is in the log; this spares looking there. Redis shares it between nodes; its loss refuses nobody anything,
 //! every node then goes on with what it knows itself.
 
+mod keeper;
+mod link;
 mod memory;
 mod ping;
 mod redis;
+pub mod rows;
+mod worker;
 
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+pub use self::keeper::{HotFault, HotFigures, HotViews};
 pub use self::memory::Memory;
 pub use self::ping::{PingError, ping};
 pub use self::redis::{BadUrl, Redis};
+pub use self::worker::{HotProjector, HotStep, HotWorkers};
 
 /// The hot store of one book. Nothing here fails: what cannot be known is answered as if it had never been said.
 pub trait Hot: Send + Sync + 'static {

@@ -9,6 +9,7 @@ pub mod books;
 pub mod closing;
 mod db;
 pub mod export;
+pub mod feed;
 pub mod hot;
 mod known;
 pub mod metrics;

@@ -1,5 +1,6 @@
 //! What a read model is: a pure fold from events to rows, written once for every backend.
 
+use domain::geo::GeoPoint;
 use kernel::{Id, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,6 +37,12 @@ pub trait ReadModel<E = Event>: Send + Sync + 'static {
 
     /// The row's column values, in the order of [`ReadModel::columns`].
     fn index(key: &str, row: &Self::Row) -> Vec<Value>;
+
+    /// Where on Earth the row is, for the index of places of a model that is kept hot; nowhere, for most.
+    #[must_use]
+    fn place(_row: &Self::Row) -> Option<GeoPoint> {
+        None
+    }
 
     /// The streams whose events make the row: where its past is.
     #[must_use]

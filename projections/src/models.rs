@@ -14,6 +14,7 @@ pub mod journal;
 pub mod ledger_blocks;
 pub mod ledger_lines;
 pub mod ledger_totals;
+pub mod live_bookings;
 pub mod obligations;
 pub mod payments;
 pub mod payouts;
@@ -29,7 +30,12 @@ pub mod statements;
 pub mod stock_levels;
 #[cfg(test)]
 mod testing;
+pub mod transfer_accounts;
+pub mod transfer_history;
+pub mod transfer_totals;
+pub mod transfers;
 pub mod users;
+pub mod vehicle_places;
 pub mod vehicles;
 
 pub use account_balances::{AccountBalances, BalanceRow};
@@ -42,6 +48,7 @@ pub use journal::{Journal, JournalRow};
 pub use ledger_blocks::{BlockRow, LedgerBlocks};
 pub use ledger_lines::{LedgerLineRow, LedgerLines};
 pub use ledger_totals::LedgerTotals;
+pub use live_bookings::{LiveBookingRow, LiveBookings};
 pub use payments::{PaymentRow, Payments};
 pub use payouts::{PayoutRow, Payouts};
 pub use periods::{PeriodRow, Periods};
@@ -52,12 +59,21 @@ pub use settlement_lines::{SettlementLineRow, SettlementLines};
 pub use settlements::{SettlementRow, Settlements};
 pub use shop_orders::{ShopOrderRow, ShopOrders};
 pub use stock_levels::{StockLevelRow, StockLevels};
+pub use transfer_accounts::{TransferAccountRow, TransferAccounts};
+pub use transfer_history::{TransferHistory, TransferHistoryRow};
+pub use transfer_totals::{TransferTotals, TransferTotalsRow};
+pub use transfers::{PendingStatus, TransferRow, Transfers};
 pub use users::{UserRow, Users};
+pub use vehicle_places::{VehiclePlaceRow, VehiclePlaces};
 pub use vehicles::{VehicleRow, Vehicles};
+
+use std::sync::Arc;
 
 use kernel::Id;
 use kernel::id::Kind;
 
+use crate::hot::HotViews;
+use crate::hot::rows::HotRows;
 use crate::known::Known;
 use crate::model::Poison;
 use crate::views::{ViewError, Views};
@@ -88,7 +104,19 @@ pub async fn install_all(views: &Views) -> Result<(), ViewError> {
     views.install::<Adjustments>().await?;
     views.install::<ReconLines>().await?;
     views.install::<LedgerTotals>().await?;
-    views.install::<AccountBalances>().await
+    views.install::<AccountBalances>().await?;
+    views.install::<Transfers>().await?;
+    views.install::<TransferAccounts>().await?;
+    views.install::<TransferHistory>().await?;
+    views.install::<TransferTotals>().await
+}
+
+/// The models that are kept hot as well: what is asked very often and may be lost.
+///
+/// # Errors
+/// As [`HotViews::install`].
+pub fn install_hot(views: &Views, rows: Arc<dyn HotRows>) -> Result<HotViews, ViewError> {
+    HotViews::new(views, rows).install::<LiveBookings>()?.install::<VehiclePlaces>()
 }
 
 /// The key of a row that mirrors one stream: the stream's name, which is the id that clients see.

@@ -7,6 +7,9 @@
 
 mod effects;
 mod error;
+#[allow(dead_code, reason = "the macro drops what it is given unless some crate of the build turns failpoints on")]
+mod failpoint;
+mod figures;
 mod lease;
 mod letters;
 mod reactor;
@@ -27,6 +30,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 pub use error::ProcessError;
+pub use figures::{EffectOutcome, QueueFigures, RuntimeFigures};
 pub use letters::Letters;
 pub use runtime::{Builder, Runtime};
 pub use store::DeadLetter;
@@ -118,6 +122,11 @@ pub trait Work: Send + Sync + 'static {
     /// # Errors
     /// [`WorkError::Retry`] when it should be tried again, [`WorkError::Fatal`] when that makes no sense.
     fn perform(&self, intent: Self::Intent, id: ReactionId) -> impl Future<Output = Result<(), WorkError>> + Send;
+
+    /// What the outside call is made to; a label of metrics.
+    fn service(_call: &Self::Call) -> &'static str {
+        "outside"
+    }
 
     /// Makes an outside call and reports its result as a command. `attempt` counts from 1.
     ///

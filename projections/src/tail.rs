@@ -15,6 +15,10 @@ pub(crate) const PAGE: usize = 1_000;
 const KEPT_EVENTS: usize = 20_000;
 /// Most payload bytes kept.
 const KEPT_BYTES: usize = 64 << 20;
+/// Events that are read at a time: where each of them is a batch of thousands, a whole page would be gigabytes.
+const CHUNK: usize = 250;
+/// Payload bytes after which a page ends, whatever its length.
+const PAGE_BYTES: usize = 4 << 20;
 
 /// How often to look for what other nodes have appended, beside their hints.
 const POLL_POSTGRES: Duration = Duration::from_millis(100);
@@ -98,14 +102,22 @@ impl<E: Send + Sync + 'static> Tail<E> {
     }
 
     async fn fetch(&self, after: u64, limit: usize) -> Result<Vec<(Seen<E>, usize)>, LogError> {
-        let recorded = self.log.read(after, limit).await?;
-        Ok(recorded
-            .into_iter()
-            .map(|recorded| {
-                let bytes = recorded.payload.len();
-                (Seen::of(recorded, self.decode), bytes)
-            })
-            .collect())
+        let (mut fetched, mut bytes, mut chunk) = (Vec::new(), 0, CHUNK);
+        while fetched.len() < limit && bytes < PAGE_BYTES {
+            let wanted = chunk.min(limit - fetched.len());
+            let recorded = self.log.read(after + fetched.len() as u64, wanted).await?;
+            let full = recorded.len() == wanted;
+            for recorded in recorded {
+                let size = recorded.payload.len();
+                bytes += size;
+                fetched.push((Seen::of(recorded, self.decode), size));
+            }
+            if !full {
+                break;
+            }
+            chunk = limit;
+        }
+        Ok(fetched)
     }
 }
 
@@ -133,7 +145,13 @@ impl<E> Ring<E> {
 
     fn after(&self, after: u64, limit: usize) -> Vec<Seen<E>> {
         let skip = usize::try_from(after - self.before).unwrap_or(usize::MAX);
-        self.kept.iter().skip(skip).take(limit).map(|(seen, _)| seen.clone()).collect()
+        let mut bytes = 0;
+        let within = |(_, size): &&(Seen<E>, usize)| {
+            let room = bytes < PAGE_BYTES;
+            bytes += size;
+            room
+        };
+        self.kept.iter().skip(skip).take(limit).take_while(within).map(|(seen, _)| seen.clone()).collect()
     }
 }
 

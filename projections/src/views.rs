@@ -5,12 +5,14 @@
 
 mod counts;
 mod current;
-mod definition;
+pub(crate) mod definition;
 mod error;
-mod fold;
+pub(crate) mod fold;
+mod gate;
+mod hint;
 mod keyed;
 mod lead;
-mod left_out;
+pub(crate) mod left_out;
 mod paging;
 mod parked;
 mod projector;
@@ -27,6 +29,7 @@ use std::time::Duration;
 
 use eventlog::Log;
 use sqlx::sqlite::SqliteSynchronous;
+use tokio::sync::Notify;
 
 pub use counts::ProjectorCounts;
 pub use error::{PageError, ViewError};
@@ -67,6 +70,8 @@ struct Inner<E> {
     db: Db,
     tail: SharedTail<E>,
     installed: Mutex<BTreeMap<&'static str, Arc<Installed<E>>>>,
+    /// Rings when this process has moved a model.
+    moved: Arc<Notify>,
 }
 
 /// A model of this process.
@@ -86,7 +91,9 @@ impl<E: Send + Sync + 'static> Views<E> {
         let db = Db::open(log.url(), FILE, SqliteSynchronous::Normal).await?;
         schema::prepare(&db).await?;
         let tail = Tail::start(log, decode);
-        Ok(Self { inner: Arc::new(Inner { db, tail, installed: Mutex::default() }) })
+        let inner = Arc::new(Inner { db, tail, installed: Mutex::default(), moved: Arc::default() });
+        hint::start(&inner);
+        Ok(Self { inner })
     }
 
     /// Makes a model's table, indexes and stable SQL view where they are missing; reads of it work from now on.
@@ -100,7 +107,8 @@ impl<E: Send + Sync + 'static> Views<E> {
             schema::make_ready(&self.inner.db, &definition, found.generation).await?;
             found.ready = true;
         }
-        let installed = Arc::new(Installed { definition, progress: Progress::new(&found), counts: Counts::default() });
+        let progress = Progress::new(&found, Arc::clone(&self.inner.moved));
+        let installed = Arc::new(Installed { definition, progress, counts: Counts::default() });
         self.lock().insert(M::NAME, installed);
         Ok(())
     }

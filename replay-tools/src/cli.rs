@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use eventlog::{LogError, StoreUrl};
 
-use crate::{diff, events, export, import, rebuild, state, trace, verify};
+use crate::{audit, diff, events, export, import, prove, rebuild, state, trace, verify, verify_proof};
 
 /// Looks into a book and proves what it finds. Reads only, unless a command says otherwise; works beside a running server.
 #[derive(Debug, Parser)]
@@ -49,10 +49,16 @@ impl Common {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Re-derive every digest, version and receipt from the stored bytes; name the first position that does not hold.
+    /// Re-derive every digest, version, receipt and the tree under its signed heads from the stored bytes; name the first position that does not hold.
     Verify(verify::Options),
     /// Write the ledger or the events to a file; the file's digest is logged as an event of the book.
     Export(export::Options),
+    /// Write the proof that the event at a position is under the log's signed head.
+    Prove(prove::Options),
+    /// Check a proof with nothing but the log's public key and the event; no database.
+    VerifyProof(verify_proof::Options),
+    /// Check a copy of what a log serves of its tree, and that it goes on from heads that were kept; no database.
+    Audit(audit::Options),
     /// Append the events of a postgres-es database to this book, and prove that they arrived. The source is only read.
     ImportPostgresEs(import::Options),
     /// Build a read model anew beside the live one, compare both at one position, and switch. Readers notice nothing; it goes on

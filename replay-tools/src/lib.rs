@@ -2,18 +2,23 @@
 //!
 //! Data goes to standard output, everything else to standard error. A subcommand reads unless it says otherwise.
 
+mod audit;
 mod book;
 pub mod cli;
 mod diff;
+mod event_file;
 mod events;
 mod export;
 mod import;
+mod kept;
 pub mod progress;
+mod prove;
 mod rebuild;
 mod state;
 mod trace;
 mod verify;
 mod verify_ledger;
+mod verify_proof;
 
 use cli::{Cli, Command, Exit, Failed};
 
@@ -33,6 +38,9 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
             Command::Trace(options) => trace::run(&common, &options).await,
             Command::Export(options) => export::run(&common, &options).await,
             Command::Verify(options) => verify::run(&common, &options).await,
+            Command::Prove(options) => prove::run(&common, &options).await,
+            Command::VerifyProof(options) => verify_proof::run(&common, &options),
+            Command::Audit(options) => audit::run(&common, &options),
         }
     };
     tokio::select! {

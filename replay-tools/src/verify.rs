@@ -7,6 +7,7 @@ use projections::books::Compared;
 use serde_json::json;
 
 use crate::cli::{Common, Exit, Failed};
+use crate::kept;
 use crate::progress::Progress;
 use crate::verify_ledger::{self, Ledger};
 
@@ -21,6 +22,9 @@ pub struct Options {
     /// The last position to look at; without it the head, as it is at the start.
     #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(u64).range(1..))]
     pub to: Option<u64>,
+    /// Heads that were kept outside of the database, to compare the tree with.
+    #[command(flatten)]
+    pub kept: kept::KeptHeads,
 }
 
 struct Watching {
@@ -45,7 +49,8 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<(), Failed
     }
     let ledger = Ledger::open(&store, options.from == 1).await?;
     let mut watching = Watching { progress: Progress::new("events", common.quiet), ledger };
-    let verdict = eventlog::verify::verify(&store, Range { from: options.from, to: options.to }, &mut watching).await?;
+    let range = Range { from: options.from, to: options.to };
+    let verdict = eventlog::verify::verify_against(&store, range, &kept::heads(&store, &options.kept)?, &mut watching).await?;
     let Watching { progress, ledger } = watching;
     match verdict {
         Verdict::Holds(verified) => {
@@ -74,9 +79,10 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<(), Failed
 }
 
 fn holds_text(verified: &Verified, books: &Compared) -> String {
-    let Verified { from, to, streams, receipts, .. } = verified;
+    let Verified { from, to, streams, receipts, heads, .. } = verified;
     let root = verified.root.map_or_else(String::new, |root| format!("\nroot     {}", hex(root)));
-    format!("the log holds\nevents   {from} to {to}\nstreams  {streams}\nreceipts {receipts}{root}\n{}", verify_ledger::text(books))
+    let books = verify_ledger::text(books);
+    format!("the log holds\nevents   {from} to {to}\nstreams  {streams}\nreceipts {receipts}\nheads    {heads}{root}\n{books}")
 }
 
 fn holds_json(verified: &Verified, books: &Compared, millis: u128) -> String {
@@ -87,6 +93,7 @@ fn holds_json(verified: &Verified, books: &Compared, millis: u128) -> String {
         "head": verified.head,
         "streams": verified.streams,
         "receipts": verified.receipts,
+        "heads": verified.heads,
         "root": verified.root.map(hex),
         "ledger": verify_ledger::json(books),
         "milliseconds": u64::try_from(millis).unwrap_or(u64::MAX),
@@ -110,20 +117,20 @@ mod tests {
 
     #[test]
     fn keys_are_stable() {
-        let verified = Verified { from: 1, to: 2, head: 3, streams: 1, receipts: 2, root: Some([0xab; 32]) };
+        let verified = Verified { from: 1, to: 2, head: 3, streams: 1, receipts: 2, heads: 1, root: Some([0xab; 32]) };
         let root = "ab".repeat(32);
         let books = Compared { entries: 4, balances: 3, journal_at: Some(2), lines_at: Some(2), balances_at: None };
         let ledger = r#"{"balances":3,"balances_at":null,"entries":4,"journal_at":2,"lines_at":2}"#;
         assert_eq!(
             holds_json(&verified, &books, 5),
             format!(
-                r#"{{"from":1,"head":3,"holds":true,"ledger":{ledger},"milliseconds":5,"receipts":2,"root":"{root}","streams":1,"to":2}}"#
+                r#"{{"from":1,"head":3,"heads":1,"holds":true,"ledger":{ledger},"milliseconds":5,"receipts":2,"root":"{root}","streams":1,"to":2}}"#
             )
         );
         let said = "entries  4, as stored at 2\nlines    as stored at 2\nbalances 3, not compared";
         assert_eq!(
             holds_text(&verified, &books),
-            format!("the log holds\nevents   1 to 2\nstreams  1\nreceipts 2\nroot     {root}\n{said}")
+            format!("the log holds\nevents   1 to 2\nstreams  1\nreceipts 2\nheads    1\nroot     {root}\n{said}")
         );
         let fault = Fault { position: Some(7), wrong: Wrong::Missing };
         assert_eq!(broken_json(&fault), r#"{"holds":false,"position":7,"wrong":"there is no event"}"#);

@@ -47,7 +47,11 @@ async fn a_log_that_holds_ends_with_0() {
     empty_book(&folder.0).await;
     let said = verify(&["--database-url", &folder.url(), "--json"]);
     let line = text(&said.stdout);
-    assert!(said.status.code() == Some(0) && line.starts_with(r#"{"from":1,"head":0,"holds":true"#), "{line}{}", text(&said.stderr));
+    assert!(
+        said.status.code() == Some(0) && line.starts_with(r#"{"from":1,"head":0,"heads":0,"holds":true"#),
+        "{line}{}",
+        text(&said.stderr)
+    );
     let plain = verify(&["--database-url", &folder.url()]);
     assert!(text(&plain.stdout).contains("the log holds") && plain.stderr.is_empty());
 }

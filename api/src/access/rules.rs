@@ -5,6 +5,7 @@
 //! an operation.
 
 use commands::deadletter::OPERATORS;
+use commands::transfers::WRITERS;
 use domain::user::Role;
 
 use super::{Over, Root, Rule, Standing, Who};
@@ -12,6 +13,7 @@ use crate::event::LOG_READERS;
 use crate::ledger::READERS as BOOKS;
 use crate::product::SELLERS;
 use crate::projection::READERS as WATCHERS;
+use crate::transfers::READERS as TRANSFERS;
 
 /// Rents cars and buys: people who signed up, whichever way.
 const CUSTOMERS: &[Role] = &[Role::Guest, Role::Host];
@@ -137,6 +139,8 @@ pub const RULES: &[Rule] = &[
     query("myBookings", Who::SignedIn),
     subscription("bookingUpdated", Who::SignedIn).also_for(Standing::Party, &[Role::Admin, Role::Finance]),
     subscription("myBookingUpdates", Who::SignedIn),
+    query("bookingStatus", Who::SignedIn),
+    query("waitingForMe", Who::SignedIn),
     // the shop
     mutation("createProduct", Who::Holders(&SELLERS)),
     mutation("updateProduct", Who::SignedIn).also_for(Standing::Seller, &[Role::Admin]),
@@ -192,6 +196,14 @@ pub const RULES: &[Rule] = &[
     mutation("importStatement", Who::Holders(FINANCE)),
     mutation("fetchSettlements", Who::Holders(FINANCE)),
     mutation("resolveReconException", Who::Holders(FINANCE)),
+    mutation("createAccounts", Who::Holders(&WRITERS)),
+    mutation("createTransfers", Who::Holders(&WRITERS)).weighs(MONEY),
+    query("transferAccount", Who::Holders(&TRANSFERS)),
+    query("transferAccounts", Who::Holders(&TRANSFERS)),
+    query("transfer", Who::Holders(&TRANSFERS)),
+    query("transfers", Who::Holders(&TRANSFERS)),
+    query("transferAccountHistory", Who::Holders(&TRANSFERS)),
+    query("transferTrialBalance", Who::Holders(&TRANSFERS)),
     // a signed head is made to be shown to everybody
     query("logHead", Who::Everybody),
     query("projections", Who::Holders(&WATCHERS)),

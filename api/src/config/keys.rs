@@ -80,6 +80,23 @@ pub const KEYS: &[Key] = &[
     key("redirect_listen", "DAYBOOK_REDIRECT_LISTEN", None, "a second address, as 0.0.0.0:80, that sends plain HTTP to public_url"),
     key("otlp_endpoint", "DAYBOOK_OTLP_ENDPOINT", None, "where traces go, as http://collector:4318 (without it, nowhere)"),
     key("origin", "DAYBOOK_ORIGIN", Some("daybook.local/dev"), "the name of this log in its signed tree heads"),
+    masked(
+        key(
+            "tree_key",
+            "DAYBOOK_TREE_KEY",
+            None,
+            "the key that signs tree heads, as `daybook tree new-key` makes it; older keys on further lines",
+        ),
+        Sensitivity::Secret,
+    ),
+    key(
+        "heads_dir",
+        "DAYBOOK_HEADS_DIR",
+        None,
+        "the folder of the last signed head, outside of the database and its backups (heads in the data folder)",
+    ),
+    key("seal_every_ms", "DAYBOOK_SEAL_EVERY_MS", Some("1000"), "milliseconds between two signed tree heads"),
+    key("seal_events", "DAYBOOK_SEAL_EVENTS", Some("10000"), "so many new events are sealed without waiting"),
 ];
 
 /// The key of a name.

@@ -5,7 +5,7 @@ use kernel::Refused;
 
 use super::{
     INTERNAL, LIMITED, PAGE_SIZE_OUT_OF_RANGE, PARSE_FAILED, PERSISTED_QUERY_NOT_FOUND, PROJECTION_LAGGING, QUERY_TOO_EXPENSIVE,
-    UNAVAILABLE, VALIDATION_FAILED,
+    SLOW_CONSUMER, UNAVAILABLE, VALIDATION_FAILED,
 };
 
 pub use domain::catalogue::Language;
@@ -25,12 +25,23 @@ pub fn facts(code: &str) -> Facts {
     let status = match code {
         PROJECTION_LAGGING => 503,
         PERSISTED_QUERY_NOT_FOUND => 404,
+        SLOW_CONSUMER => 429,
         PARSE_FAILED | VALIDATION_FAILED | QUERY_TOO_EXPENSIVE | PAGE_SIZE_OUT_OF_RANGE => 400,
         other => catalogue::status(other),
     };
     let retryable = matches!(
         code,
-        INTERNAL | LIMITED | UNAVAILABLE | PROJECTION_LAGGING | "SYS005" | "SYS006" | "AUTH006" | "EXT001" | "EXT002" | "EXT003"
+        INTERNAL
+            | LIMITED
+            | UNAVAILABLE
+            | PROJECTION_LAGGING
+            | SLOW_CONSUMER
+            | "SYS005"
+            | "SYS006"
+            | "AUTH006"
+            | "EXT001"
+            | "EXT002"
+            | "EXT003"
     );
     Facts { status, retryable }
 }
@@ -65,6 +76,10 @@ fn edge_text(code: &str) -> Option<(&'static str, &'static str)> {
         PROJECTION_LAGGING => (
             "최신 정보를 준비하고 있습니다. 잠시 후 다시 시도해 주세요.",
             "The latest data is still being prepared. Please try again in a moment.",
+        ),
+        SLOW_CONSUMER => (
+            "구독을 따라오지 못해 종료했습니다. 마지막 커서부터 다시 구독해 주세요.",
+            "The subscription was ended because it did not keep up. Please subscribe again after its last cursor.",
         ),
         PERSISTED_QUERY_NOT_FOUND => (
             "저장된 쿼리를 찾을 수 없습니다. 전체 문서를 보내 주세요.",

@@ -77,6 +77,11 @@ impl Public {
                 ];
                 public
             }
+            ApiError::Slow { cursor } => {
+                let mut public = Self::plain(Refused::code(error.public_code()), meta);
+                public.details = vec![("cursor", cursor.clone().into())];
+                public
+            }
             ApiError::Internal(cause) => {
                 log(&chain(cause.as_ref()), meta);
                 Self::plain(Refused::code(INTERNAL), meta)

@@ -1,11 +1,15 @@
-//! Events and bookings as they happen: one tail of the log per subscriber, from a cursor or from now on.
+//! Events and bookings as they happen: one tail of the log per process, fanned out, from a cursor or from now on.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use async_graphql::{Context, ID, Subscription};
-use eventlog::{Log, Recorded};
+use domain::booking::Booking;
+use eventlog::Recorded;
 use futures_util::stream::{self, Stream, StreamExt};
-use projections::models::Bookings;
+use kernel::Decider;
+use projections::feed::{FeedError, Wanted};
+use projections::models::{Bookings, LiveBookings};
 use projections::{Known, ReadModel};
 
 use super::{EventFilter, EventNode, Filter, Moment};
@@ -16,31 +20,14 @@ use crate::errors::ApiError;
 use crate::reading::{Reader, position_of, token};
 use crate::viewer::Viewer;
 
-/// Events of one read.
-const PAGE: usize = 500;
-/// How often the log is looked at when nobody hints at news.
-const POLL: std::time::Duration = std::time::Duration::from_millis(250);
-
-/// The log after a position, in order, for ever: read by pages, woken by hints, polled between them.
-pub(crate) fn tail(log: Log, after: u64) -> impl Stream<Item = Result<Recorded, ApiError>> + Send {
-    struct Tail {
-        hint: tokio::sync::watch::Receiver<u64>,
-        log: Log,
-        after: u64,
-        page: VecDeque<Recorded>,
-    }
-    let start = Tail { hint: log.watch(), log, after, page: VecDeque::new() };
-    stream::try_unfold(start, |mut tail| async move {
-        loop {
-            if let Some(event) = tail.page.pop_front() {
-                tail.after = event.position;
-                return Ok(Some((event, tail)));
-            }
-            tail.hint.borrow_and_update();
-            tail.page = tail.log.read(tail.after, PAGE).await.map_err(ApiError::internal)?.into();
-            if tail.page.is_empty() && matches!(tokio::time::timeout(POLL, tail.hint.changed()).await, Ok(Err(_))) {
-                return Ok(None);
-            }
+/// What is wanted of the log after a position, in order, for ever. Who does not keep up is told so, with the last cursor, and
+/// hears nothing more.
+pub(crate) fn tail(app: &App, after: u64, wants: Wanted) -> impl Stream<Item = Result<Arc<Recorded>, ApiError>> + Send + use<> {
+    stream::try_unfold(app.feed.listen(after, wants), |mut listening| async move {
+        match listening.next().await {
+            Ok(event) => Ok(Some((event, listening))),
+            Err(FeedError::Slow { last }) => Err(ApiError::Slow { cursor: token(last) }),
+            Err(FeedError::Log(error)) => Err(ApiError::internal(error)),
         }
     })
 }
@@ -64,12 +51,17 @@ fn matches(filter: &Filter, event: &Recorded) -> bool {
 }
 
 /// Bookings that an event touches, as of that event, when the viewer is one of their parties.
-async fn booking_at(app: &App, viewer: &Viewer, recorded: Recorded) -> Result<Vec<Edge<BookingNode>>, ApiError> {
+async fn booking_at(app: &App, viewer: &Viewer, recorded: &Recorded) -> Result<Vec<Edge<BookingNode>>, ApiError> {
     let position = recorded.position;
-    let events = projections::decode(&recorded).map_err(ApiError::internal)?.into_vec();
+    let events = projections::decode(recorded).map_err(ApiError::internal)?.into_vec();
     let keys: BTreeSet<_> = events.into_iter().flat_map(|event| Bookings::keys(&Known { recorded: recorded.clone(), event })).collect();
     let mut edges = Vec::new();
     for key in keys {
+        // Whose a booking is never changes: most are left out without a look at their past.
+        let live = app.live.get::<LiveBookings>(&key, 0).await.flatten();
+        if live.is_some_and(|row| viewer.user != Some(row.guest) && viewer.user != Some(row.host)) {
+            continue;
+        }
         // As of this event, so that a client that comes back late sees each step and not the last one several times.
         let row = super::row_at::<Bookings>(app, &key, &Moment { position: Some(position), ..Moment::default() }).await?;
         let mine = |row: &<Bookings as ReadModel>::Row| viewer.user.is_some_and(|user| row.terms.is_party(user));
@@ -91,28 +83,26 @@ pub async fn watch<M: ReadModel, N: Send + 'static>(
 ) -> Result<impl Stream<Item = Result<Edge<N>, ApiError>> + use<M, N>, ApiError> {
     let after = start(reader.app, after).await?;
     let row = super::row_at::<M>(reader.app, &key, &Moment { position: Some(after), ..Moment::default() }).await?;
-    let mut watched = Watched::<M> { streams: M::streams(&key), key, row };
-    Ok(tail(reader.app.ctx.log.clone(), after).filter_map(move |event| {
-        let seen = event.and_then(|event| watched.step(event)).transpose();
+    let streams = M::streams(&key);
+    let wants: Wanted = Arc::new(move |event: &Recorded| streams.iter().any(|stream| stream == event.stream.as_str()));
+    let mut watched = Watched::<M> { key, row };
+    Ok(tail(reader.app, after, wants).filter_map(move |event| {
+        let seen = event.and_then(|event| watched.step(&event)).transpose();
         std::future::ready(seen.map(|seen| seen.map(|(position, row)| Edge { cursor: token(position), node: show(row) })))
     }))
 }
 
 struct Watched<M: ReadModel> {
     key: String,
-    streams: Vec<String>,
     row: Option<M::Row>,
 }
 
 impl<M: ReadModel> Watched<M> {
     /// The row after an event, when the event touches it.
-    fn step(&mut self, recorded: Recorded) -> Result<Option<(u64, M::Row)>, ApiError> {
-        if !self.streams.iter().any(|stream| stream == recorded.stream.as_str()) {
-            return Ok(None);
-        }
+    fn step(&mut self, recorded: &Recorded) -> Result<Option<(u64, M::Row)>, ApiError> {
         let (position, mut touched) = (recorded.position, false);
         // An older stored event may say several things today.
-        for event in projections::decode(&recorded).map_err(ApiError::internal)?.into_vec() {
+        for event in projections::decode(recorded).map_err(ApiError::internal)?.into_vec() {
             let known = Known { recorded: recorded.clone(), event };
             if M::keys(&known).contains(&self.key) {
                 self.row = M::apply(&self.key, self.row.take(), &known).map_err(ApiError::internal)?;
@@ -124,12 +114,12 @@ impl<M: ReadModel> Watched<M> {
 }
 
 fn bookings(app: App, viewer: Viewer, after: u64) -> impl Stream<Item = Result<Edge<BookingNode>, ApiError>> {
-    tail(app.ctx.log.clone(), after)
+    tail(&app, after, Arc::new(|event: &Recorded| event.stream.kind() == Booking::KIND))
         .then(move |event| {
             let (app, viewer) = (app.clone(), viewer.clone());
             async move {
                 match event {
-                    Ok(event) => booking_at(&app, &viewer, event).await,
+                    Ok(event) => booking_at(&app, &viewer, &event).await,
                     Err(error) => Err(error),
                 }
             }
@@ -156,16 +146,9 @@ impl EventSubscription {
         let reader = Reader::of(ctx)?;
         let filter = filter.unwrap_or_default().stored()?;
         let after = start(reader.app, after).await?;
-        Ok(tail(reader.app.ctx.log.clone(), after).filter_map(move |event| {
-            let shown = match event {
-                Ok(event) if filter.as_ref().is_some_and(|filter| matches(filter, &event)) => {
-                    Some(Ok(Edge { cursor: token(event.position), node: EventNode(event) }))
-                }
-                Ok(_) => None,
-                Err(error) => Some(Err(error)),
-            };
-            std::future::ready(shown)
-        }))
+        let wants: Wanted = Arc::new(move |event: &Recorded| filter.as_ref().is_some_and(|filter| matches(filter, event)));
+        let shown = |event: Arc<Recorded>| Edge { cursor: token(event.position), node: EventNode((*event).clone()) };
+        Ok(tail(reader.app, after, wants).map(move |event| event.map(shown)))
     }
 
     /// A booking of yours, whenever it changes.

@@ -80,7 +80,7 @@ impl LedgerQuery {
 /// Sums of the present are kept, but may have to be added up from the lines: both must have come far enough.
 async fn ready(reader: &Reader<'_>, limit: &balances::AsOf) -> Result<(), ApiError> {
     moment::ready::<LedgerLines>(reader, limit).await?;
-    if limit.is_now() { reader.ready::<AccountBalances>().await } else { Ok(()) }
+    if limit.is_now() { reader.ready::<AccountBalances>().await.map(drop) } else { Ok(()) }
 }
 
 /// The entries that post to one account: paged by the first line of each on it, so that every entry is there once.

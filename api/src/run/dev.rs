@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use commands::Ids;
+use eventlog::tree::{Sealing, key_file};
 use eventlog::{KeySource, StoreUrl};
 use kernel::jiff::SignedDuration;
 use kernel::jiff::tz::TimeZone;
@@ -39,7 +40,7 @@ async fn serve(data: &Path, options: &Dev, quiet: bool) -> Result<(), Failed> {
     tokio::fs::create_dir_all(data).await.map_err(|e| failed(format!("the data folder {} cannot be made: {e}", data.display())))?;
     let (listener, address) = listen(options.port).await?;
     let url = format!("http://{address}");
-    let book = Book::open(&options_for(data, &url).await?).await.map_err(|e| Failed::new(Exit::Failure, e, ""))?;
+    let book = Book::open(&options_for(data, &url, &options.origin).await?).await.map_err(|e| Failed::new(Exit::Failure, e, ""))?;
     let demo = if options.no_seed { None } else { Some(demo::prepare(&book).await.map_err(failed)?) };
     let example = demo.as_ref().map(|demo| example(&url, demo, book.app.ctx.clock.now()));
     if options.json {
@@ -71,7 +72,7 @@ async fn listen(port: u16) -> Result<(TcpListener, SocketAddr), Failed> {
     Err(unavailable(format!("ports {port} to {last} are busy"), "choose another one with --port, or 0 for any"))
 }
 
-async fn options_for(data: &Path, url: &str) -> Result<Options, Failed> {
+async fn options_for(data: &Path, url: &str, origin: &str) -> Result<Options, Failed> {
     let store = StoreUrl::Sqlite(data.to_path_buf());
     Ok(Options {
         keys: KeySource::beside(&store),
@@ -86,7 +87,16 @@ async fn options_for(data: &Path, url: &str) -> Result<Options, Failed> {
         advance_clock: true,
         endless_tokens: true,
         ids: Ids::time_ordered(),
+        sealing: Some(sealing(data, origin)?),
     })
+}
+
+/// The key that belongs to the data and its origin, made once; the head beside it.
+fn sealing(data: &Path, origin: &str) -> Result<Sealing, Failed> {
+    let name: String = origin.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+    let keys = key_file(&data.join(format!("tree-{name}.key")), origin);
+    let sealing = keys.and_then(|keys| Sealing::new(keys, data.join("heads")));
+    sealing.map_err(|error| Failed::new(Exit::Usage, error, "--origin is a name without spaces and plus signs, as daybook.local/dev"))
 }
 
 /// The secret that belongs to the data, made once.

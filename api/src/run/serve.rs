@@ -34,6 +34,7 @@ fn options(config: &Config, workers: bool) -> Result<Options, Failed> {
         store: store(config)?,
         secret: secret.0,
         keys: keys(config)?,
+        sealing: if workers { Some(config.sealing()?) } else { None },
         data: config.data.clone(),
         provider_book: config.provider_book.clone(),
         redis_url: config.redis_url.as_ref().map(|url| url.0.clone()),
@@ -71,9 +72,10 @@ async fn migrate_now(config: &Config) -> Result<(), Failed> {
 }
 
 async fn open(config: &Config, workers: bool) -> Result<Book, Failed> {
+    let options = options(config, workers)?;
     bring_up_to_date(config).await?;
     let hint = "run `daybook migrate up` with DAYBOOK_OWNER_DATABASE_URL set, and check DATABASE_URL, REDIS_URL and the data folder";
-    Book::open(&options(config, workers)?).await.map_err(|error| unavailable(error, hint))
+    Book::open(&options).await.map_err(|error| unavailable(error, hint))
 }
 
 /// Opens a book for a command that only issues commands: no workers.
@@ -217,7 +219,11 @@ pub(super) async fn doctor(flags: &SettingFlags, json: bool) -> Result<(), Faile
         Ok(log) => log.head().await.map(|head| format!("{head} events")).map_err(|e| e.to_string()),
         Err(error) => Err(error.to_string()),
     };
-    let checks = [("database", database), ("redis", redis.map(str::to_owned)), ("data", folder.map(str::to_owned))];
+    let tree = match &log {
+        Ok(log) => super::tree::check(log, &config).await,
+        Err(_) => Err("the database cannot be asked".to_owned()),
+    };
+    let checks = [("database", database), ("redis", redis.map(str::to_owned)), ("data", folder.map(str::to_owned)), ("tree", tree)];
     for (name, result) in &checks {
         let (ok, said) = result.as_ref().map_or_else(|bad| (false, bad), |good| (true, good));
         if json {

@@ -10,6 +10,7 @@ use super::READERS;
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
 use crate::event::{self, EventNode};
+use crate::proof::{self, EventProof};
 use crate::reading::Reader;
 use crate::scalars::{DateTime, Money};
 use crate::user::UserNode;
@@ -98,5 +99,10 @@ impl PayoutNode {
     ) -> Result<Connection<EventNode>, ApiError> {
         let page = Page::new(first, after, last, before)?;
         event::history(&Reader::of(ctx)?, self.0.id.to_string(), &page).await
+    }
+
+    /// The proof that the payout is in the log, as a download; null until the money arrived and that is sealed.
+    async fn proof(&self, ctx: &Context<'_>) -> Result<Option<EventProof>, ApiError> {
+        proof::of_stream(&Reader::of(ctx)?, &self.0.id.to_string(), "PayoutCompleted").await
     }
 }

@@ -3,8 +3,8 @@
 use async_graphql::{Context, ID, Object};
 use domain::user::Role;
 use kernel::Period;
-use projections::models::Vehicles;
 use projections::models::search::{self, Found, SearchRequest};
+use projections::models::{VehiclePlaces, Vehicles};
 
 use super::{BusyPeriod, VehicleNode};
 use crate::booking::BookingQuote;
@@ -122,9 +122,14 @@ impl VehicleQuery {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 50,000 metres, checked above")]
         let radius_m = (radius_km * 1_000.0).round() as u32;
         let (now, guest) = (reader.app.ctx.clock.now(), reader.viewer.user);
-        reader.ready::<Vehicles>().await?;
+        let applied = reader.ready::<Vehicles>().await?;
         let request = SearchRequest { centre, radius_m, period, now, guest };
-        let found = search::search(&reader.app.views, &request).await.map_err(from_view)?;
+        let views = &reader.app.views;
+        let found = match reader.app.live.near::<VehiclePlaces>(centre, radius_m, applied).await {
+            Some(near) => search::search_among(views, &request, &near).await,
+            None => search::search(views, &request).await,
+        };
+        let found = found.map_err(from_view)?;
         let total = found.len();
         let rows = found.into_iter().filter_map(|(row, Found { distance_m })| {
             let quote = super::quote(&reader, &row, &period)?;

@@ -32,6 +32,8 @@ pub(crate) use sqlite::Sqlite;
 
 /// Events that a fold reads at a time.
 const FOLD_PAGE: u64 = snapshot::EVERY;
+/// The same, of a stream whose events are large.
+const BULKY_PAGE: u64 = 8;
 /// Most events that one call writes; a text of SQLite binds at most 32,766 values a statement.
 const MAX_EVENTS_AT_ONCE: usize = 1_024;
 /// Most stream names in one page.
@@ -167,7 +169,7 @@ impl Store {
     }
 
     /// Runs a reading query.
-    async fn fetch<T>(&self, query: Query) -> Result<Vec<T>, sqlx::Error>
+    pub(crate) async fn fetch<T>(&self, query: Query) -> Result<Vec<T>, sqlx::Error>
     where
         T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
@@ -220,9 +222,10 @@ impl Store {
     /// The state of a stream and its version; a long one from its snapshot on.
     pub(crate) async fn fold<D: Decider>(&self, stream: &StreamName) -> Result<(D, u64), LogError> {
         let (mut state, mut version) = (D::default(), 0);
+        let limit = if D::BULKY { BULKY_PAGE } else { FOLD_PAGE };
         loop {
-            let page = self.history(stream, version).await?;
-            let full = page.len() as u64 == FOLD_PAGE;
+            let page = self.history(stream, version, limit).await?;
+            let full = page.len() as u64 == limit;
             for (found, event_type, schema_version, payload) in page {
                 if unsigned(found) != Some(version + 1) {
                     return Err(LogError::Damaged(format!("{stream} has no version {}", version + 1)));
@@ -237,6 +240,7 @@ impl Store {
                 return Ok((state, version));
             }
             if version == FOLD_PAGE
+                && !D::BULKY
                 && let Some((kept, at)) = snapshot::load::<D>(self, stream).await?
                 && at > version
             {
@@ -246,11 +250,11 @@ impl Store {
     }
 
     /// What a fold needs of a stream's events after a version: a page of them.
-    async fn history(&self, stream: &StreamName, after: u64) -> Result<Vec<HistoryRow>, LogError> {
+    async fn history(&self, stream: &StreamName, after: u64, limit: u64) -> Result<Vec<HistoryRow>, LogError> {
         let query = Query::new("select version, event_type, schema_version, payload from events")
             .bind(" where stream = ", Value::Text(stream.to_string()))
             .bind(" and version > ", Value::Integer(signed(after)))
-            .bind(" order by version limit ", Value::Integer(signed(FOLD_PAGE)));
+            .bind(" order by version limit ", Value::Integer(signed(limit)));
         Ok(self.fetch(query).await?)
     }
 
@@ -311,7 +315,7 @@ impl Store {
 }
 
 /// Binds a query's values, in order.
-fn bound<'q, DB, T>(
+pub(crate) fn bound<'q, DB, T>(
     query: sqlx::query::QueryAs<'q, DB, T, DB::Arguments>,
     values: Vec<Value>,
 ) -> sqlx::query::QueryAs<'q, DB, T, DB::Arguments>

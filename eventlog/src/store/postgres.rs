@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fail::fail_point;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres as Db, Transaction};
 use uuid::Uuid;
 
 use super::rows::{HEAD, HeadRow, RECEIPTS, ReceiptRow, head, keys, names, receipts, versions};
@@ -102,6 +102,11 @@ impl Postgres {
     pub(super) async fn write_beside(&self, query: Query) -> Result<(), LogError> {
         bound(sqlx::query_as::<_, ()>(AssertSqlSafe(query.sql)), query.values).fetch_all(&self.readers).await?;
         Ok(())
+    }
+
+    /// A database transaction of what is written beside the log.
+    pub(crate) async fn begin_beside(&self) -> Result<Transaction<'static, Db>, sqlx::Error> {
+        self.readers.begin_with("begin isolation level read committed").await
     }
 
     /// Does the log hold a batch that was to be recorded at a time? Asked under the head's lock. If not, the head's time is

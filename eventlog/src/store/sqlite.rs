@@ -10,7 +10,7 @@ use std::time::Duration;
 use fail::fail_point;
 use kernel::StreamName;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Sqlite as Db, SqliteConnection, Transaction};
 use uuid::Uuid;
 
 use super::rows::{HEAD, HeadRow, ReceiptRow, head, keys, names, receipts, receipts_query, versions, versions_query};
@@ -124,6 +124,11 @@ impl Sqlite {
         memory.committed(&plan);
         memory.listed(plan.types());
         Ok(plan.outcomes)
+    }
+
+    /// A database transaction of what is written beside the log; appends wait for its end.
+    pub(crate) async fn begin_beside(&self) -> Result<Transaction<'static, Db>, sqlx::Error> {
+        self.writer.begin_with("begin immediate").await
     }
 
     /// Writes what is only a cache.

@@ -45,6 +45,7 @@ pub(super) struct Checker {
     /// Types that are listed for searches, each under the kind of its streams.
     types: HashMap<String, HashSet<String>>,
     tree: Option<Frontier>,
+    leaf: [u8; 32],
     buffer: Vec<u8>,
 }
 
@@ -64,6 +65,7 @@ impl Checker {
             begun: 0,
             types,
             tree: (from == 1).then(Frontier::default),
+            leaf: [0; 32],
             buffer: Vec::with_capacity(MAX_LEAF_BYTES),
         }
     }
@@ -91,6 +93,11 @@ impl Checker {
     /// Root over all events, when the first was among them.
     pub(super) fn root(&self) -> Option<[u8; 32]> {
         self.tree.as_ref().map(Frontier::root)
+    }
+
+    /// Leaf hash of the last event that holds.
+    pub(super) const fn leaf(&self) -> [u8; 32] {
+        self.leaf
     }
 
     /// Takes the next event; gives it as the log commits to it, and its payload.
@@ -138,6 +145,7 @@ impl Checker {
             return Err(Wrong::RecordedAt);
         }
         self.version(row.stream, record.version);
+        self.leaf = leaf;
         if let Some(tree) = &mut self.tree {
             tree.push(leaf);
         }

@@ -24,7 +24,7 @@ pub async fn on_sqlite(check: impl AsyncFnOnce(&Book)) {
 
 /// Runs a check on a fresh PostgreSQL database.
 pub async fn on_postgres(check: impl AsyncFnOnce(&Book)) {
-    let server = std::env::var("DAYBOOK_TEST_DATABASE_URL").expect(NO_SERVER);
+    let server = server();
     let name = format!("log_{}", Uuid::now_v7().simple());
     let (base, query) = server.split_once('?').unwrap_or((&server, ""));
     let (host, _) = base.rsplit_once('/').expect("the address ends with a database");
@@ -36,12 +36,52 @@ pub async fn on_postgres(check: impl AsyncFnOnce(&Book)) {
     on_server(&server, format!("drop database {name} with (force)")).await;
 }
 
+fn server() -> String {
+    std::env::var("DAYBOOK_TEST_DATABASE_URL").expect(NO_SERVER)
+}
+
+/// The name of the database in an address.
+fn database(url: &str) -> &str {
+    url.split('?').next().and_then(|base| base.rsplit('/').next()).unwrap()
+}
+
 async fn on_server(url: &str, sql: String) {
     let mut server = PgConnection::connect(url).await.expect(NO_SERVER);
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut server).await.unwrap();
 }
 
 impl Book {
+    /// Keeps a backup of the whole database; nobody may have it open.
+    pub async fn back_up(&self) {
+        match &self.url {
+            StoreUrl::Sqlite(_) => {
+                std::fs::copy(self.file(), self.file().with_extension("backup")).unwrap();
+            }
+            StoreUrl::Postgres(url) => {
+                let name = database(url);
+                on_server(&server(), format!("create database {name}_backup template {name}")).await;
+            }
+        }
+    }
+
+    /// Puts the backup in the database's place.
+    pub async fn restore(&self) {
+        match &self.url {
+            StoreUrl::Sqlite(_) => {
+                for rest in ["log.db-wal", "log.db-shm"] {
+                    std::fs::remove_file(self.file().with_file_name(rest)).ok();
+                }
+                std::fs::copy(self.file().with_extension("backup"), self.file()).unwrap();
+            }
+            StoreUrl::Postgres(url) => {
+                let name = database(url);
+                on_server(&server(), format!("drop database {name} with (force)")).await;
+                on_server(&server(), format!("create database {name} template {name}_backup")).await;
+                on_server(&server(), format!("drop database {name}_backup")).await;
+            }
+        }
+    }
+
     /// Opens the log of the book; every call is another node.
     pub async fn open(&self) -> Log {
         self.try_open(true).await.unwrap()

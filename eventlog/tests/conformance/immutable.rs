@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::book::{Book, Raw};
 use crate::tally::{Command, add, command, execute};
+use crate::tree::{ORIGIN, Seals};
 use crate::verify::holds;
 
 /// Columns of an event, for a row that is put in place of another.
@@ -108,6 +109,7 @@ pub async fn the_application_owns_nothing(book: &Book) {
     .await
     .unwrap();
     assert_eq!(log.secret("s").await.unwrap().as_deref(), Some("x"));
+    assert_eq!(Seals::new(ORIGIN).seal(&log).await.size, 2, "it seals");
     let mut raw = Raw::connect(&format!("postgres://{role}@{place}")).await;
     raw.run("create table views.model (key text); drop table views.model").await.unwrap();
     raw.run("delete from timers; update effects set attempts = 0; delete from leases; delete from process_checkpoints").await.unwrap();
@@ -125,6 +127,10 @@ pub async fn the_application_owns_nothing(book: &Book) {
         ("insert into log_head values (1, 0, 0, null)", "permission denied"),
         ("delete from log_head", "permission denied"),
         ("delete from log_migrations", "permission denied"),
+        ("update signed_heads set size = 1", "permission denied"),
+        ("delete from signed_heads", "permission denied"),
+        ("update tree_tiles set number = 1", "permission denied"),
+        ("delete from tree_keys", "permission denied"),
         ("set session_replication_role = replica", "permission denied"),
         ("drop trigger events_append_only on events", "must be owner"),
         ("alter table events disable trigger all", "must be owner"),

@@ -9,6 +9,7 @@ mod book;
 mod cache;
 mod cqrs;
 mod damage;
+mod drill;
 mod durable;
 #[path = "../../examples/cqrs_es.rs"]
 #[expect(dead_code, reason = "its main function")]
@@ -22,6 +23,7 @@ mod receipts;
 mod sealing;
 mod sqlite;
 mod tally;
+mod tree;
 mod verify;
 
 /// Not a check: the process that [`durable::a_killed_writer_loses_nothing`] starts and kills.

@@ -51,7 +51,10 @@ pub async fn a_log_holds(book: &Book) {
     let missing = verify(&book.address().parse().unwrap(), Range::default(), &mut ()).await;
     assert!(matches!(missing, Err(LogError::Outdated { found: 0, .. })));
     let log = book.open().await;
-    assert_eq!(holds(book).await, Verified { from: 1, to: 0, head: 0, streams: 0, receipts: 0, root: Some(Frontier::default().root()) });
+    assert_eq!(
+        holds(book).await,
+        Verified { from: 1, to: 0, head: 0, streams: 0, receipts: 0, heads: 0, root: Some(Frontier::default().root()) }
+    );
     eight(&log).await;
     let mut tree = Frontier::default();
     for event in log.read(0, 10).await.unwrap() {
@@ -59,7 +62,7 @@ pub async fn a_log_holds(book: &Book) {
         tree.push(event.leaf_hash().unwrap());
     }
     let verified = holds(book).await;
-    assert_eq!(verified, Verified { from: 1, to: 8, head: 8, streams: 3, receipts: 3, root: Some(tree.root()) });
+    assert_eq!(verified, Verified { from: 1, to: 8, head: 8, streams: 3, receipts: 3, heads: 0, root: Some(tree.root()) });
     let part = verdict(book, Range { from: 4, to: Some(6) }).await;
     assert!(matches!(part, Verdict::Holds(v) if (v.from, v.to, v.head, v.root) == (4, 6, 8, None)));
     log.close().await;

@@ -75,6 +75,15 @@ pub async fn search(views: &Views, request: &SearchRequest) -> Result<Vec<(Vehic
     search_by(views, request, PAGE).await
 }
 
+/// The same among cars that are known to hold all within the circle, and maybe more: [`crate::hot::HotViews::near`] finds them.
+///
+/// # Errors
+/// As [`search`].
+pub async fn search_among(views: &Views, request: &SearchRequest, keys: &[String]) -> Result<Vec<(VehicleRow, Found)>, ViewError> {
+    let rows = views.get_many::<Vehicles>(keys).await?;
+    Ok(nearest(rows.into_values().filter_map(|row| matches(&row, request).map(|found| (row, found))).collect()))
+}
+
 async fn search_by(views: &Views, request: &SearchRequest, page: u64) -> Result<Vec<(VehicleRow, Found)>, ViewError> {
     if request.radius_m > MAX_RADIUS_M {
         let reason = format!("a radius of {} m is larger than {MAX_RADIUS_M} m", request.radius_m);
@@ -92,8 +101,18 @@ async fn search_by(views: &Views, request: &SearchRequest, page: u64) -> Result<
             Some(_) | None => break,
         }
     }
+    Ok(nearest(found))
+}
+
+/// Nearest first, those equally near by id.
+fn nearest(mut found: Vec<(VehicleRow, Found)>) -> Vec<(VehicleRow, Found)> {
     found.sort_by(|(a, near_a), (b, near_b)| near_a.distance_m.total_cmp(&near_b.distance_m).then_with(|| a.id.cmp(&b.id)));
-    Ok(found)
+    found
+}
+
+/// How far a circle reaches to the north and to the south, in ten-millionths of a degree, a little more than it does.
+pub(crate) fn reach_e7(radius_m: u32) -> i32 {
+    widened(f64::from(radius_m) / EARTH_RADIUS_M).ceil() as i32
 }
 
 /// Active cars in a box that holds the whole circle.

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eventlog::Log;
+use fail::fail_point;
 
 use crate::process::error::ProcessError;
+use crate::process::figures::{EffectOutcome, Tally};
 use crate::process::store::{Claim, Claimed, Store};
 use crate::process::timers::cause;
 use crate::process::{ReactionId, Work, WorkError};
@@ -30,11 +32,12 @@ pub(crate) struct Effects<W> {
     pub log: Log,
     pub store: Store,
     pub work: Arc<W>,
+    pub tally: Tally,
 }
 
 impl<W> Clone for Effects<W> {
     fn clone(&self) -> Self {
-        Self { log: self.log.clone(), store: self.store.clone(), work: Arc::clone(&self.work) }
+        Self { log: self.log.clone(), store: self.store.clone(), work: Arc::clone(&self.work), tally: self.tally.clone() }
     }
 }
 
@@ -58,7 +61,10 @@ impl<W: Work> Effects<W> {
     pub(crate) async fn run(&self, effect: &Claimed) -> Result<(), ProcessError> {
         let id = ReactionId::new(effect.id.clone(), cause(&self.log, effect.position).await?.as_ref());
         let attempt = effect.attempts + 1;
-        let outcome = match serde_json::from_str(&effect.call) {
+        fail_point!("effects::leased", |_| Err(crate::process::failpoint::failed()));
+        let call = serde_json::from_str::<W::Call>(&effect.call);
+        let service = call.as_ref().map_or("unreadable", W::service);
+        let outcome = match call {
             Ok(call) => tokio::select! {
                 called = tokio::time::timeout(CALL_TIMEOUT, self.work.call(call, id, attempt)) => {
                     called.unwrap_or_else(|_| Err(WorkError::Retry { after: None, reason: "the call took too long".to_owned() }))
@@ -67,23 +73,31 @@ impl<W: Work> Effects<W> {
             },
             Err(error) => Err(WorkError::Fatal { reason: format!("cannot read the call: {error}") }),
         };
+        fail_point!("effects::called", |_| Err(crate::process::failpoint::failed()));
         match outcome {
-            Ok(()) => self.store.done(effect).await?,
+            Ok(()) => {
+                self.tally.count(service, EffectOutcome::Done);
+                self.store.done(effect).await?;
+            }
             Err(WorkError::Postponed { after, reason }) => {
+                self.tally.count(service, EffectOutcome::Postponed);
                 let pause = after.unwrap_or(POSTPONED);
                 tracing::info!(id = effect.id, reason, ?pause, "an outside call is postponed");
                 self.store.postponed(effect, pause, &reason).await?;
             }
             Err(WorkError::Retry { after, reason }) if attempt <= RETRIES => {
+                self.tally.count(service, EffectOutcome::Retried);
                 let pause = after.unwrap_or_else(|| pause(&effect.id, attempt));
                 tracing::info!(id = effect.id, attempt, reason, ?pause, "an outside call failed, trying again");
                 self.store.failed(effect, Some(pause), &reason).await?;
             }
             Err(WorkError::Retry { reason, .. } | WorkError::Fatal { reason }) => {
+                self.tally.count(service, EffectOutcome::Parked);
                 tracing::error!(id = effect.id, attempt, reason, "an outside call failed, parked");
                 self.store.failed(effect, None, &reason).await?;
             }
         }
+        fail_point!("effects::noted", |_| Err(crate::process::failpoint::failed()));
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use fail::fail_point;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -152,6 +153,7 @@ impl<W: Work, E: Send + Sync + 'static> Reactor<W, E> {
             }
             upto = position;
         }
+        fail_point!("process::reacted", |_| Err(crate::process::failpoint::failed()));
         // What was done before an event that cannot be passed yet is kept; that event comes again under the same ids.
         if upto > from && !self.advance(upto, reacted, &writes).await? {
             return Ok(Reacted::Denied);
@@ -217,7 +219,9 @@ impl<W: Work, E: Send + Sync + 'static> Reactor<W, E> {
         match reaction {
             Reaction::Command(intent) => {
                 let text = encode(&id, &intent)?;
-                match self.shared.work.perform(intent, id.clone()).await {
+                let performed = self.shared.work.perform(intent, id.clone()).await;
+                fail_point!("process::performed", |_| Err(crate::process::failpoint::failed()));
+                match performed {
                     Ok(()) => {}
                     Err(WorkError::Postponed { reason, .. } | WorkError::Retry { reason, .. }) => {
                         return Err(ProcessError::Work { id: id.to_string(), reason });

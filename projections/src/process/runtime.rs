@@ -12,6 +12,7 @@ use crate::backoff::Backoff;
 use crate::known::Event;
 use crate::process::effects::{CONCURRENCY, Effects};
 use crate::process::error::ProcessError;
+use crate::process::figures::Tally;
 use crate::process::lease::{Lease, RENEW};
 use crate::process::reactor::{Definition, Reacted, Reactor, Shared};
 use crate::process::store::{Claim, DeadLetter, Store};
@@ -103,8 +104,9 @@ impl<W: Work, E: Send + Sync + 'static> Builder<W, E> {
         let shared = Shared { tail: tail.clone(), store: store.clone(), work: Arc::clone(&self.work), wakes: wakes.clone(), holder };
         let reactors: Vec<_> = self.processes.into_iter().map(|process| Reactor::new(process, shared.clone())).collect();
         let processes = reactors.iter().map(|reactor| (reactor.name(), reactor.reached())).collect();
-        let timers = Timers { log: log.clone(), store: store.clone(), work: Arc::clone(&self.work), clock: self.clock };
-        let effects = Effects { log, store: store.clone(), work: self.work };
+        let timers =
+            Timers { log: log.clone(), store: store.clone(), work: Arc::clone(&self.work), clock: self.clock, put_off: Arc::default() };
+        let effects = Effects { log, store: store.clone(), work: self.work, tally: Tally::default() };
         let mode = if background { start(reactors, &timers, &effects, &shared.holder, wakes) } else { Mode::Manual(Mutex::new(reactors)) };
         Ok(Runtime { tail, store, timers, effects, processes, mode })
     }
@@ -262,12 +264,15 @@ async fn fire_round<W: Work>(timers: &Timers<W>, holder: &str, held: &mut Option
         return Ok(DENIED);
     }
     timers.perform_again(TIMER_ROUND).await?;
-    if timers.fire(TIMER_ROUND).await? as u64 == TIMER_ROUND {
+    let fired = timers.fire(Claim::Rested, TIMER_ROUND).await?;
+    if fired as u64 == TIMER_ROUND {
         return Ok(Duration::ZERO);
     }
     let next = timers.store.next_due().await?;
     let until = next.map_or(i64::MAX, |due| due.as_millisecond() - timers.clock.now().as_millisecond());
-    Ok(Duration::from_millis(u64::try_from(until).unwrap_or(0)).min(LOOK))
+    // What is due and was not fired rests.
+    let pause = if fired == 0 && until <= 0 { LOOK } else { Duration::from_millis(u64::try_from(until).unwrap_or(0)) };
+    Ok(pause.min(LOOK))
 }
 
 /// Effects, until told to stop: at most so many at once.

@@ -39,9 +39,11 @@ impl<W: Work, E: Send + Sync + 'static> Runtime<W, E> {
             if advanced {
                 continue;
             }
-            if let [effect] = self.effects.claim(Claim::Any, 1).await?.as_slice() {
+            let claimed = self.effects.claim(Claim::Any, 1).await?;
+            for effect in &claimed {
                 self.effects.run(effect).await?;
-            } else if self.timers.fire(1).await? == 0 {
+            }
+            if claimed.is_empty() && self.timers.fire(Claim::Any, 1).await? == 0 {
                 return Ok(());
             }
         }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use eventlog::StoreUrl;
+use fail::fail_point;
 use kernel::Timestamp;
 use sqlx::sqlite::SqliteSynchronous;
 
 use crate::db::{Db, Dialect, Sql, Tx, signed, unsigned};
+use crate::process::figures::QueueFigures;
 use crate::process::lease::Lease;
 
 /// The log's SQLite file.
@@ -120,17 +122,21 @@ impl Store {
         if !lease.hold(&self.db, &mut tx).await? {
             return Ok(false);
         }
+        fail_point!("process::held", |_| Err(crate::process::failpoint::broken()));
         let sql = Sql::new("update process_checkpoints set position = $3 where process = $1 and position = $2");
         if tx.execute(sql.bind(process).number(from).number(upto)).await? != 1 {
             return Ok(false);
         }
+        fail_point!("process::moved", |_| Err(crate::process::failpoint::broken()));
         for timer in &writes.timers {
             tx.execute(self.write_timer(process, timer)).await?;
         }
         for effect in &writes.effects {
             self.insert_effect(&mut tx, process, effect).await?;
         }
+        fail_point!("process::before_commit", |_| Err(crate::process::failpoint::broken()));
         tx.commit().await?;
+        fail_point!("process::after_commit", |_| Err(crate::process::failpoint::broken()));
         Ok(true)
     }
 
@@ -201,14 +207,16 @@ impl Store {
         if self.db.first::<(String,)>(Sql::new(format!("select id from effects where {waiting} limit 1"))).await?.is_none() {
             return Ok(Vec::new());
         }
-        let skip = match self.db.dialect() {
-            Dialect::Sqlite => "",
-            Dialect::Postgres => "for update skip locked",
+        // An array is made once. A plan that asks the subquery again for each row would, past locked and updated ones, lease more
+        // than the limit.
+        let (chosen, skip) = match self.db.dialect() {
+            Dialect::Sqlite => ("in", ""),
+            Dialect::Postgres => ("= any(array", "for update skip locked)"),
         };
         let sql = format!(
             "update effects set attempts = attempts + (case when state = 'leased' then 1 else 0 end),
                  state = 'leased', leased_until = {now} + $1, epoch = epoch + 1
-             where id in (select id from effects where {waiting}
+             where id {chosen} (select id from effects where {waiting}
                  order by position, length(id), id limit $2 {skip})
              returning id, position, cast(call as text), cast(attempts as bigint), epoch"
         );
@@ -248,14 +256,6 @@ impl Store {
         Ok(())
     }
 
-    /// A timer that cannot fire yet: due again a little later, so that it keeps no other one from firing.
-    pub(crate) async fn put_off(&self, timer: &DueTimer, due_at: i64) -> Result<(), sqlx::Error> {
-        let sql = Sql::new("update timers set due_at = $5 where process = $1 and key = $2 and due_at = $3 and position = $4");
-        let sql = sql.bind(timer.process.as_str()).bind(timer.key.as_str()).bind(timer.due_at).bind(signed(timer.position));
-        self.db.execute(sql.bind(due_at)).await?;
-        Ok(())
-    }
-
     /// The effect has not happened: again after a pause, or never (`None`).
     pub(crate) async fn failed(&self, effect: &Claimed, again: Option<Duration>, reason: &str) -> Result<(), sqlx::Error> {
         let sql = format!(
@@ -268,6 +268,18 @@ impl Store {
         let sql = Sql::new(sql).bind(effect.id.as_str()).bind(effect.epoch).bind(state).bind(pause).bind(reason);
         self.db.execute(sql).await?;
         Ok(())
+    }
+
+    /// What waits, counted.
+    pub(crate) async fn queue(&self) -> Result<QueueFigures, sqlx::Error> {
+        let sql = "select coalesce(sum(case when state = 'pending' then 1 else 0 end), 0),
+                 coalesce(sum(case when state = 'leased' then 1 else 0 end), 0),
+                 coalesce(sum(case when state in ('parked', 'parked_command') then 1 else 0 end), 0),
+                 (select count(*) from timers)
+             from effects";
+        let row = self.db.first::<(i64, i64, i64, i64)>(Sql::new(sql)).await?.unwrap_or_default();
+        let (pending, leased, parked, timers) = (unsigned(row.0), unsigned(row.1), unsigned(row.2), unsigned(row.3));
+        Ok(QueueFigures { pending, leased, parked, timers })
     }
 
     /// Effects that wait or are being worked at.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::{
-    CancelRequest, ConfirmRequest, Confirmation, Geocoder, PaymentOutcome, PaymentProvider, PayoutBank, PayoutOrder, PayoutState,
-    ProviderError,
+    CancelRequest, ConfirmRequest, Confirmation, Geocoder, GuardFigures, PaymentOutcome, PaymentProvider, PayoutBank, PayoutOrder,
+    PayoutState, ProviderError, Watched,
 };
 use commands::payment::{CaptureAnswer, Confirming, TransferAnswer};
 use commands::{Caller, Context, ExecuteError, Executed};
@@ -34,6 +34,8 @@ pub struct Outside {
     pub bank: Arc<dyn PayoutBank>,
     /// Coordinates.
     pub geocoder: Arc<dyn Geocoder>,
+    /// Those of them that are guarded, for metrics.
+    pub guards: Vec<Arc<dyn Watched>>,
 }
 
 /// Does the work of the processes.
@@ -60,6 +62,12 @@ impl Desk {
     #[must_use]
     pub fn reading(self, views: &Views) -> Self {
         Self { views: Some(views.clone()), ..self }
+    }
+
+    /// The services outside as their guards see them; none where nothing is guarded.
+    #[must_use]
+    pub fn guards(&self) -> Vec<GuardFigures> {
+        self.outside.guards.iter().map(|guard| guard.figures()).collect()
     }
 
     async fn capture(&self, by: &Caller, payment: PaymentId, attempt: u32, ask: bool) -> Result<(), WorkError> {
@@ -216,6 +224,15 @@ impl Work for Desk {
             Intent::ReleaseEmail { user } => done(commands::user::release_email(ctx, &keyed, user).await),
             Intent::EraseRetained { user } => done(commands::user::erase_retained(ctx, &keyed, user).await),
             Intent::ExpireLicence { user } => done(commands::user::expire_licence(ctx, &keyed, user).await),
+            Intent::ExpireTransfers { book } => done(commands::transfers::expire_transfers(ctx, &keyed, &book).await),
+        }
+    }
+
+    fn service(call: &Call) -> &'static str {
+        match call {
+            Call::Capture { .. } | Call::Refund { .. } => "payment-provider",
+            Call::Payout { .. } => "bank",
+            Call::Geocode { .. } => "geocoder",
         }
     }
 

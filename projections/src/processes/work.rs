@@ -1,6 +1,7 @@
 //! What processes may ask for: commands of our own and calls to the outside.
 
 use domain::ids::{BookingId, PaymentId, PayoutId, RefundId, SettlementId, ShopOrderId, UserId};
+use domain::transfers::LedgerName;
 use serde::{Deserialize, Serialize};
 
 /// A command that a process or a timer issues. Stored with its timer, so variants are only ever added.
@@ -109,6 +110,11 @@ pub enum Intent {
     ExpireLicence {
         /// Whose.
         user: UserId,
+    },
+    /// The time of pending transfers is over.
+    ExpireTransfers {
+        /// In which book.
+        book: LedgerName,
     },
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use domain::geo::GeoPoint;
+
 use crate::known::Known;
 use crate::model::{Column, ColumnKind, Poison, ReadModel, Value};
 use crate::views::error::ViewError;
@@ -38,6 +40,7 @@ pub(crate) struct Folded {
 pub(crate) struct StoredRow {
     pub doc: String,
     pub index: Vec<Value>,
+    pub place: Option<GeoPoint>,
 }
 
 impl<E: 'static> Definition<E> {
@@ -109,6 +112,6 @@ pub(crate) fn stored<E, M: ReadModel<E>>(key: &str, row: &M::Row) -> Result<Stor
     }
     match columns.iter().zip(&index).find(|(column, value)| !column.takes(value)) {
         Some((column, _)) => Err(wrong(format!("a value of another type for column {}", column.name))),
-        None => Ok(StoredRow { doc, index }),
+        None => Ok(StoredRow { doc, index, place: M::place(row) }),
     }
 }

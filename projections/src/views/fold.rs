@@ -79,6 +79,11 @@ impl<E> Batch<E> {
         traces.into_iter().collect::<Vec<_>>().join(",")
     }
 
+    /// The keys touched with their events, in order.
+    pub(crate) fn events(&self) -> impl Iterator<Item = (&String, &Vec<Arc<Known<E>>>)> {
+        self.keys.iter()
+    }
+
     /// The keys touched, in order.
     pub(crate) fn keys(&self) -> Vec<String> {
         self.keys.keys().cloned().collect()

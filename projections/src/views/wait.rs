@@ -1,39 +1,63 @@
 //! Waiting for a model to reach a position: by notification from this process's projector, else by one poll for all.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::db::unsigned;
+use crate::db::{Dialect, unsigned};
 use crate::model::ReadModel;
 use crate::views::error::ViewError;
+use crate::views::gate::Gate;
 use crate::views::{Installed, Views, schema};
 
-/// How often the checkpoint of another process's projector is looked at while somebody waits.
-const POLL: Duration = Duration::from_millis(50);
+/// How often the checkpoint of another process's projector is looked at while somebody waits: beside its hints, or for want of
+/// them.
+const LOOK_POSTGRES: Duration = Duration::from_millis(250);
+const LOOK_SQLITE: Duration = Duration::from_millis(50);
+/// Over how much time the pace of a model is taken.
+const PACE_OVER: Duration = Duration::from_secs(1);
 
 /// How far a model is, as this process knows.
 pub(crate) struct Progress {
-    applied: watch::Sender<u64>,
+    gate: Gate,
     generation: AtomicU32,
     led_here: AtomicBool,
     ready: AtomicBool,
     polling: Mutex<()>,
+    pace: std::sync::Mutex<Pace>,
+    moved: Arc<Notify>,
+}
+
+/// How fast a model moves: two places that it was at, the earlier one at least [`PACE_OVER`] ago once there is one.
+struct Pace {
+    earlier: (Instant, u64),
+    later: (Instant, u64),
 }
 
 impl Progress {
-    pub(crate) fn new(found: &schema::Found) -> Self {
-        let (led_here, ready) = (AtomicBool::new(false), AtomicBool::new(found.ready));
-        let generation = AtomicU32::new(found.generation);
-        Self { applied: watch::Sender::new(found.position), generation, led_here, ready, polling: Mutex::new(()) }
+    pub(crate) fn new(found: &schema::Found, moved: Arc<Notify>) -> Self {
+        let (led_here, ready, here) = (AtomicBool::new(false), AtomicBool::new(found.ready), (Instant::now(), found.position));
+        let pace = std::sync::Mutex::new(Pace { earlier: here, later: here });
+        let (gate, generation) = (Gate::new(found.position), AtomicU32::new(found.generation));
+        Self { gate, generation, led_here, ready, polling: Mutex::new(()), pace, moved }
     }
 
     /// The model has come to a position.
     pub(crate) fn reached(&self, position: u64) {
-        self.applied.send_if_modified(|applied| std::mem::replace(applied, position.max(*applied)) < position);
+        if !self.gate.reach(position) {
+            return;
+        }
+        let (now, mut pace) = (Instant::now(), self.pace.lock().unwrap_or_else(PoisonError::into_inner));
+        if now.duration_since(pace.later.0) >= PACE_OVER {
+            (pace.earlier, pace.later) = (pace.later, (now, position));
+        }
+        drop(pace);
+        if self.is_led_here() {
+            self.moved.notify_one();
+        }
     }
 
     /// The generation that readers look at, as this process knows.
@@ -48,12 +72,16 @@ impl Progress {
     }
 
     pub(crate) fn applied(&self) -> u64 {
-        *self.applied.borrow()
+        self.gate.reached()
     }
 
     /// This process's projector moves the model now, or no longer.
     pub(crate) fn lead(&self, here: bool) {
         self.led_here.store(here, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_led_here(&self) -> bool {
+        self.led_here.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_ready(&self) {
@@ -62,6 +90,18 @@ impl Progress {
 
     pub(crate) fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Relaxed)
+    }
+
+    /// How long it takes to a position at the pace of the last seconds; `None` when it has not moved meanwhile.
+    fn time_to(&self, position: u64) -> Option<Duration> {
+        let (from, since) = {
+            let pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+            (pace.earlier.1, pace.earlier.0.elapsed())
+        };
+        let applied = self.applied();
+        let (made, missing) = (applied.saturating_sub(from), position.saturating_sub(applied));
+        let nanos = since.as_nanos().saturating_mul(missing.into()).checked_div(made.into())?;
+        Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
     }
 }
 
@@ -87,7 +127,7 @@ impl<E: Send + Sync + 'static> Views<E> {
                 if Instant::now() >= deadline {
                     return Err(self.lagging(&installed).await?);
                 }
-                sleep(POLL).await;
+                sleep(self.look_every()).await;
             }
         }
         Ok(())
@@ -108,12 +148,10 @@ impl<E: Send + Sync + 'static> Views<E> {
 
     async fn wait_for(&self, installed: &Arc<Installed<E>>, position: u64, deadline: Instant) -> Result<u64, ViewError> {
         let progress = &installed.progress;
-        let mut applied = progress.applied.subscribe();
         let reached = async {
             tokio::select! {
                 biased;
-                // The sender lives in the model that is borrowed here: it cannot be gone.
-                reached = applied.wait_for(|applied| *applied >= position) => Ok(reached.map_or(position, |applied| *applied)),
+                reached = progress.gate.wait(position) => Ok(reached),
                 failed = self.poll(installed) => Err(failed),
             }
         };
@@ -130,13 +168,27 @@ impl<E: Send + Sync + 'static> Views<E> {
     async fn poll(&self, installed: &Arc<Installed<E>>) -> ViewError {
         let _turn = installed.progress.polling.lock().await;
         loop {
-            if !installed.progress.led_here.load(Ordering::Relaxed)
+            if !installed.progress.is_led_here()
                 && let Err(error) = self.look(installed).await
             {
                 return error;
             }
-            sleep(POLL).await;
+            sleep(self.look_every()).await;
         }
+    }
+
+    fn look_every(&self) -> Duration {
+        match self.db().dialect() {
+            Dialect::Sqlite => LOOK_SQLITE,
+            Dialect::Postgres => LOOK_POSTGRES,
+        }
+    }
+
+    /// How long a model will need to a position, as it moves now; `None` when nobody can say: it stands still, or is unknown here.
+    #[must_use]
+    pub fn time_to(&self, projection: &str, position: u64) -> Option<Duration> {
+        let installed = self.all_installed().into_iter().find(|installed| installed.definition.name == projection)?;
+        installed.progress.time_to(position)
     }
 
     /// Reads a model's checkpoint.

@@ -11,7 +11,7 @@ const NO_REDIS: &str =
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-async fn suite(hot: Arc<dyn Hot>) {
+async fn suite(hot: Arc<dyn Hot>, shared: bool) {
     assert!(!hot.is_denied("s").await);
     hot.deny("s", HOUR).await;
     hot.deny("short", Duration::from_millis(20)).await;
@@ -21,7 +21,8 @@ async fn suite(hot: Arc<dyn Hot>) {
     for position in [5, 9, 7] {
         hot.acknowledge("u", position).await;
     }
-    assert_eq!((hot.acknowledged("u").await, hot.acknowledged("v").await), (Some(9), None));
+    // Without Redis nobody knows what another node has acknowledged: the log's present end is taken.
+    assert_eq!((hot.acknowledged("u").await, hot.acknowledged("v").await), (shared.then_some(9), None));
     assert_eq!(hot.count("c").await, 0);
     for expected in 1..=3 {
         assert_eq!(hot.increment("c", HOUR).await, expected);
@@ -41,14 +42,14 @@ async fn suite(hot: Arc<dyn Hot>) {
 
 #[tokio::test]
 async fn in_memory() {
-    suite(Arc::new(Memory::new())).await;
+    suite(Arc::new(Memory::new()), true).await;
 }
 
 #[tokio::test]
 async fn in_redis() {
     let url = std::env::var("DAYBOOK_TEST_REDIS_URL").expect(NO_REDIS);
     let book = Uuid::new_v4().to_string();
-    suite(Arc::new(Redis::open(&url, &book).unwrap())).await;
+    suite(Arc::new(Redis::open(&url, &book).unwrap()), true).await;
     // Another node knows it too, and another book does not.
     let node = Redis::open(&url, &book).unwrap();
     assert!(node.is_denied("s").await);
@@ -64,6 +65,6 @@ async fn in_redis() {
 async fn in_a_redis_that_is_gone() {
     // A port that nobody listens on: bound, asked for its number, and let go.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    suite(Arc::new(Redis::open(&format!("redis://127.0.0.1:{port}"), "book").unwrap())).await;
+    suite(Arc::new(Redis::open(&format!("redis://127.0.0.1:{port}"), "book").unwrap()), false).await;
     assert!(Redis::open("http://nowhere", "book").is_err());
 }

@@ -5,13 +5,18 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod book;
+mod crowd;
+mod echo;
+mod feed;
 mod folding;
 mod hot;
+mod hot_rows;
 mod letters;
 mod on_postgres;
 mod on_sqlite;
 mod processes;
 mod reading;
 mod rebuilding;
+mod redis_server;
 mod toy;
 mod upcasts;

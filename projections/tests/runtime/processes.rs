@@ -1,155 +1,16 @@
 //! Each reaction happens once: commands, timers and outside calls, by hand and in the background.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use daybook_projections::Known;
-use daybook_projections::process::{BusinessClock, Process, ProcessError, Reaction, ReactionId, Runtime, Work, WorkError};
-use daybook_projections::views::Views;
-use eventlog::Log;
+use daybook_projections::process::{EffectOutcome, ProcessError, QueueFigures};
 use kernel::Timestamp;
-use kernel::upcast::Decoded;
-use serde::{Deserialize, Serialize};
 
 use crate::book::Book;
-use crate::toy::{Toy, added, append, append_once, decode};
+use crate::echo::{Set, alarm, answers, ask};
+use crate::toy::{Toy, added, append};
 use crate::upcasts::{Old, append_old};
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-enum Intent {
-    Answer {},
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Call {
-    what: String,
-}
-
-/// Answers what is added and what rings, asks what is to be asked.
-struct Echo;
-
-impl Process<Toy> for Echo {
-    const NAME: &'static str = "echo";
-    type Intent = Intent;
-    type Call = Call;
-
-    fn react(event: &Known<Toy>) -> Vec<Reaction<Intent, Call>> {
-        let key = event.stream().to_string();
-        match &event.event {
-            Toy::Added { amount } => (0..*amount).map(|_| Reaction::Command(Intent::Answer {})).collect(),
-            Toy::Alarmed { due } => {
-                vec![Reaction::Timer { key, due: Timestamp::from_second(*due).unwrap(), intent: Intent::Answer {} }]
-            }
-            Toy::Calmed {} => vec![Reaction::CancelTimer { key }],
-            Toy::Asked { what } => vec![Reaction::Effect(Call { what: what.clone() })],
-            Toy::Cleared {} | Toy::Spoiled {} | Toy::Garbled {} | Toy::Answered { .. } => Vec::new(),
-        }
-    }
-}
-
-/// Does the work, remembers it, and fails when told to.
-struct Desk {
-    log: Log,
-    calls: Mutex<Vec<(String, u32)>>,
-    /// Performs, and then says that it did not.
-    forgetful: AtomicBool,
-    fatal: AtomicBool,
-}
-
-impl Desk {
-    async fn answer(&self, id: &ReactionId) {
-        append_once(&self.log, "answers", vec![Toy::Answered { id: id.to_string() }], Some(id.as_str())).await;
-    }
-
-    fn calls(&self) -> Vec<(String, u32)> {
-        self.calls.lock().unwrap().clone()
-    }
-}
-
-#[derive(Clone)]
-struct Hand(Arc<Desk>);
-
-impl Work for Hand {
-    type Intent = Intent;
-    type Call = Call;
-
-    async fn perform(&self, intent: Intent, id: ReactionId) -> Result<(), WorkError> {
-        let Intent::Answer {} = intent;
-        if self.0.fatal.load(SeqCst) {
-            return Err(WorkError::Fatal { reason: "cannot".into() });
-        }
-        assert!(id.causation.is_some() && id.correlation.is_some());
-        self.0.answer(&id).await;
-        if self.0.forgetful.swap(false, SeqCst) {
-            return Err(WorkError::Retry { after: None, reason: "forgot".into() });
-        }
-        Ok(())
-    }
-
-    async fn call(&self, call: Call, id: ReactionId, attempt: u32) -> Result<(), WorkError> {
-        self.0.calls.lock().unwrap().push((id.to_string(), attempt));
-        match call.what.as_str() {
-            "never" => Err(WorkError::Retry { after: Some(Duration::from_millis(1)), reason: "nobody there".into() }),
-            "third" if attempt < 3 => Err(WorkError::Retry { after: Some(Duration::from_millis(1)), reason: "busy".into() }),
-            "nonsense" => Err(WorkError::Fatal { reason: "no such thing".into() }),
-            _ => {
-                self.0.answer(&id).await;
-                Ok(())
-            }
-        }
-    }
-}
-
-/// A business clock in seconds that is only ever moved.
-#[derive(Clone, Default)]
-struct Frozen(Arc<AtomicI64>);
-
-impl BusinessClock for Frozen {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_second(self.0.load(SeqCst)).unwrap()
-    }
-}
-
-struct Set {
-    desk: Arc<Desk>,
-    clock: Frozen,
-}
-
-impl Set {
-    fn of(book: &Book) -> Self {
-        let (forgetful, fatal) = (AtomicBool::new(false), AtomicBool::new(false));
-        let desk = Desk { log: book.log.clone(), calls: Mutex::default(), forgetful, fatal };
-        Self { desk: Arc::new(desk), clock: Frozen::default() }
-    }
-
-    async fn manual(&self, views: &Views<Toy>) -> Runtime<Hand, Toy> {
-        Runtime::builder(views, Hand(self.desk.clone()), self.clock.clone()).process::<Echo>().manual().await.unwrap()
-    }
-
-    async fn background(&self, views: &Views<Toy>) -> Runtime<Hand, Toy> {
-        Runtime::builder(views, Hand(self.desk.clone()), self.clock.clone()).process::<Echo>().start().await.unwrap()
-    }
-}
-
-/// The ids of all reactions that became events, in order.
-async fn answers(book: &Book) -> Vec<String> {
-    let events = book.log.read(0, 5_000).await.unwrap();
-    let answer = |event| match decode(&event) {
-        Ok(Decoded::One(Toy::Answered { id })) => Some(id),
-        _ => None,
-    };
-    events.into_iter().filter_map(answer).collect()
-}
-
-fn alarm(due: i64) -> Vec<Toy> {
-    vec![Toy::Alarmed { due }]
-}
-
-fn ask(what: &str) -> Vec<Toy> {
-    vec![Toy::Asked { what: what.into() }]
-}
 
 pub async fn everything_happens_in_a_fixed_order_by_hand(book: &Book) {
     let (views, set) = (book.views().await, Set::of(book));
@@ -262,6 +123,11 @@ pub async fn calls_are_repeated_then_parked(book: &Book) {
     let letters = runtime.dead_letters(10).await.unwrap();
     let letters: Vec<_> = letters.iter().map(|l| (l.id.as_str(), l.attempts, l.reason.as_deref().unwrap())).collect();
     assert_eq!(letters, [("echo:1:0", 4, "nobody there"), ("echo:3:0", 1, "no such thing")]);
+    let figures = runtime.figures().await.unwrap();
+    assert_eq!(figures.queue, QueueFigures { parked: 2, ..QueueFigures::default() });
+    let count = |outcome| figures.effects.get(&("outside", outcome)).copied().unwrap_or(0);
+    let (done, retried, parked) = (count(EffectOutcome::Done), count(EffectOutcome::Retried), count(EffectOutcome::Parked));
+    assert_eq!((done, retried, parked), (2, 5, 2));
     runtime.stop().await;
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use daybook_projections::{Column, Known, Poison, ReadModel, Unreadable, Value};
+use domain::geo::GeoPoint;
 use eventlog::{CommandMeta, Log, Recorded};
 use kernel::upcast::{Decoded, Upcasts};
 use kernel::{Actor, At, Decider, DomainEvent, Fact, JournalEntry, Refusal, Refused, Timestamp, Unbalanced};
@@ -185,6 +186,12 @@ impl ReadModel<Toy> for Tallies {
     fn index(key: &str, row: &Tally) -> Vec<Value> {
         let big = (row.sum > 100).then_some(row.sum);
         vec![row.sum.into(), (row.sum % 2 == 0).into(), key.into(), row.owner.into(), row.at.into(), big.into()]
+    }
+
+    /// On a meridian, the greater the sum the further north.
+    fn place(row: &Tally) -> Option<GeoPoint> {
+        let north = i32::try_from(row.sum.clamp(-1_000, 1_000)).ok()?;
+        GeoPoint::new(370_000_000 + north * 10_000, 1_270_000_000).ok()
     }
 }
 

@@ -267,6 +267,21 @@ impl Client {
         let body = response.body_mut().read_to_string().expect("a text");
         Answer { status: response.status().as_u16(), body: serde_json::from_str(&body).unwrap_or_default() }
     }
+
+    /// POSTs lines of JSON to a path under an idempotency key; the status and the answer's text.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    #[must_use]
+    pub fn post_lines(&self, path: &str, key: &str, lines: &str) -> (u16, String) {
+        let mut request = self.agent.post(format!("{}{path}", self.url)).header("content-type", "application/x-ndjson");
+        request = request.header("idempotency-key", key);
+        if let Some(token) = self.token() {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut response = request.send(lines).expect("the server answers");
+        (response.status().as_u16(), response.body_mut().read_to_string().expect("a text"))
+    }
 }
 
 /// The document of a mutation that follows the conventions.

@@ -16,6 +16,28 @@ fn it_does_not_start_without_a_secret_or_a_database() {
     }
 }
 
+/// A log that nobody signs proves nothing. Without workers the node only serves what others have signed.
+#[test]
+fn it_does_not_work_without_a_key_for_tree_heads() {
+    let folder = daybook_tests::server::Folder::new();
+    let file = folder.path().join("tree.key");
+    let made = daybook().args(["tree", "new-key", "--origin", "books.example/main", "-o"]).arg(&file).output().unwrap();
+    assert!(made.status.success() && String::from_utf8_lossy(&made.stdout).starts_with("books.example/main+"), "{made:?}");
+    let again = daybook().args(["tree", "new-key", "--origin", "books.example/main", "-o"]).arg(&file).output().unwrap();
+    assert_eq!(again.status.code(), Some(3), "a key is never overwritten");
+    let serve = |settings: &[(&str, &str)]| {
+        let secret = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+        let mut serve = daybook();
+        serve.arg("serve").env("DAYBOOK_SECRET", secret).env("DATABASE_URL", format!("sqlite://{}", folder.path().display()));
+        let output = serve.envs(settings.iter().copied()).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said) = serve(&[]);
+    assert!(code == Some(2) && said.contains("DAYBOOK_TREE_KEY") && said.contains("hint:"), "{said}");
+    let (code, said) = serve(&[("DAYBOOK_TREE_KEY_FILE", file.to_str().unwrap())]);
+    assert!(code == Some(2) && said.contains("books.example/main") && said.contains("daybook.local/dev"), "the key of another log: {said}");
+}
+
 #[test]
 fn an_unreachable_database_is_unavailable() {
     let secret = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -24,7 +46,8 @@ fn an_unreachable_database_is_unavailable() {
     let output = serve.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!((output.status.code(), said.contains("DAYBOOK_KEYS_DIR")), (Some(2), true), "a server's keys are never guessed: {said}");
-    let output = serve.env("DAYBOOK_KEYS_DIR", std::env::temp_dir().join("daybook-no-keys")).output().unwrap();
+    let keys = std::env::temp_dir().join("daybook-no-keys");
+    let output = serve.env("DAYBOOK_KEYS_DIR", keys).env("DAYBOOK_WORKERS", "off").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(4), "{said}");
     assert!(said.contains("hint:"), "{said}");

@@ -63,7 +63,7 @@ impl CommandDriver {
         let sandbox = crate::boot::sandbox(&place.provider_book, &clock).await?;
         // No breakers: they go by real time, and here a month passes in minutes.
         let (provider, bank) = (Arc::new(sandbox.clone()), Arc::new(sandbox.clone()));
-        let desk = Desk::new(ctx.clone(), Outside { provider, bank, geocoder: Arc::new(SeoulGeocoder) });
+        let desk = Desk::new(ctx.clone(), Outside { provider, bank, geocoder: Arc::new(SeoulGeocoder), guards: Vec::new() });
         let runtime = crate::boot::processes(&views, desk, clock).manual().await?;
         let workers = Workers::start(&views);
         let phc = Passwords::new()?.hash(PASSWORD.to_owned()).await?;

@@ -96,8 +96,11 @@ mod tests {
 
     #[test]
     fn what_would_end_a_field_is_escaped() {
-        let row =
-            StoredRow { doc: "{\"a\":\"b\\\\c\"}".to_owned(), index: vec![Value::Null, "x\ty\nz\\".into(), true.into(), (-7_i64).into()] };
+        let row = StoredRow {
+            doc: "{\"a\":\"b\\\\c\"}".to_owned(),
+            index: vec![Value::Null, "x\ty\nz\\".into(), true.into(), (-7_i64).into()],
+            place: None,
+        };
         let mut out = Vec::new();
         line(&mut out, &Upsert { key: "k".to_owned(), row, position: 9 });
         assert_eq!(String::from_utf8_lossy(&out), "k\t{\"a\":\"b\\\\\\\\c\"}\t9\t\\N\tx\\ty\\nz\\\\\tt\t-7\n");

@@ -1,0 +1,59 @@
+//! `prove`: the proof that an event is in the log, as a file that needs this log no more.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use eventlog::LogError;
+use eventlog::tree::{TlogProof, Tree};
+use serde_json::json;
+
+use crate::cli::{Common, Exit, Failed};
+
+/// Options of `prove`.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// The position of the event.
+    #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(u64).range(1..))]
+    pub position: u64,
+    /// The file to write, by habit `….tlog-proof`; without it, standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+pub(crate) async fn run(common: &Common, options: &Options) -> Result<(), Failed> {
+    let tree = Tree::open(&common.store()?).await?;
+    let proved = prove(&tree, options.position).await;
+    tree.close().await;
+    let proof = proved?;
+    let Some(file) = &options.output else {
+        print!("{proof}");
+        return Ok(());
+    };
+    let failed = |error| Failed::new(Exit::Failure, format!("{}: {error}", file.display()), "check the path and its permissions");
+    std::fs::write(file, proof.to_string()).map_err(failed)?;
+    let head = &proof.head.head;
+    if common.json {
+        let line = json!({ "position": options.position, "index": proof.index, "origin": head.origin, "size": head.size, "file": file });
+        println!("{line}");
+    } else if !common.quiet {
+        println!("position {} is in {} with {} events\n{}", options.position, head.origin, head.size, file.display());
+    }
+    Ok(())
+}
+
+async fn prove(tree: &Tree, position: u64) -> Result<TlogProof, Failed> {
+    match tree.prove(position).await {
+        Ok(Some(proof)) => Ok(proof),
+        Ok(None) => {
+            let signed = tree.head().await?.map_or(0, |head| head.head.size);
+            let why = format!("position {position} is not sealed: the signed head covers {signed} events");
+            Err(Failed::new(Exit::Refused, why, "a running server seals every second; `daybook doctor` says how far it is"))
+        }
+        Err(LogError::Damaged(what)) => Err(Failed::new(
+            Exit::Refused,
+            format!("nothing can be proved: {what}"),
+            "`daybook-replay verify` says where the log does not hold",
+        )),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::BoxFuture;
 use crate::geocoder::{GeoPoint, GeocodeError, Geocoder};
+use crate::metrics;
 use crate::provider::{
     Answer, CancelRequest, Cancellation, ConfirmRequest, Confirmation, PaymentProvider, PayoutBank, PayoutOrder, PayoutResult, PayoutState,
     ProviderError, ProviderPayment,
@@ -92,6 +93,8 @@ trait Unanswered {
     fn silent(cause: String) -> Self;
     /// Is nothing known of the outcome?
     fn is_unanswered(&self) -> bool;
+    /// What it comes to, for operators.
+    fn outcome(&self) -> &'static str;
 }
 
 impl Unanswered for ProviderError {
@@ -106,6 +109,15 @@ impl Unanswered for ProviderError {
     fn is_unanswered(&self) -> bool {
         self.is_unknown()
     }
+
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Declined { .. } => "declined",
+            Self::Unknown { .. } => "unknown",
+            Self::NotFound => "not_found",
+            Self::Unavailable { .. } => "unavailable",
+        }
+    }
 }
 
 impl Unanswered for GeocodeError {
@@ -119,6 +131,10 @@ impl Unanswered for GeocodeError {
 
     fn is_unanswered(&self) -> bool {
         self.retryable()
+    }
+
+    fn outcome(&self) -> &'static str {
+        if self.retryable() { "unknown" } else { "declined" }
     }
 }
 
@@ -213,6 +229,7 @@ impl<P> Guarded<P> {
 
     /// Guards a service with another clock for the breaker (the timeout always runs on real time).
     pub fn with_clock(service: &'static str, inner: P, limits: GuardLimits, clock: Monotonic) -> Self {
+        metrics::breaker(service, false);
         let (answered, unknown, refused) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
         Self { inner, service, limits, clock, breaker: Mutex::new(Breaker::new(limits)), answered, unknown, refused }
     }
@@ -246,6 +263,7 @@ impl<P> Guarded<P> {
             Err(_) => Err(E::silent(format!("{} did not answer within {:?}", self.service, self.limits.timeout))),
         };
         pass.settle(!result.as_ref().is_err_and(E::is_unanswered));
+        metrics::called(self.service, result.as_ref().map_or_else(E::outcome, |_| "done"));
         result
     }
 }
@@ -266,6 +284,7 @@ impl<P> Pass<'_, P> {
             breaker.settle(permit, answered, now);
             (before, breaker.state())
         });
+        metrics::breaker(self.guard.service, after == BreakerState::Open);
         if before != after {
             tracing::warn!(target: "daybook::guard", service = self.guard.service, ?before, ?after, "circuit breaker changed");
         }

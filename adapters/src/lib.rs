@@ -5,6 +5,7 @@
 
 pub mod geocoder;
 pub mod guard;
+mod metrics;
 pub mod objects;
 pub mod outbox;
 pub mod provider;

@@ -33,6 +33,9 @@ pub enum Command {
         /// What to do.
         #[arg(value_enum)]
         action: MigrateAction,
+        /// Say what would be applied, and change nothing.
+        #[arg(long)]
+        dry_run: bool,
         /// Settings.
         #[command(flatten)]
         settings: SettingFlags,

@@ -1,5 +1,6 @@
 //! Configuration: flag over environment over `daybook.toml` over default, and every value knows where it came from.
 
+mod door;
 mod keys;
 mod layers;
 mod nearest;
@@ -16,6 +17,7 @@ use eventlog::{KeySource, StoreUrl};
 
 use crate::tokens::SECRET_BYTES;
 
+pub use door::Door;
 pub use keys::{KEYS, Key, Sensitivity};
 pub use layers::{Flags, Setting, Settings, Source};
 pub use nearest::nearest;
@@ -158,6 +160,8 @@ pub struct Config {
     pub log: String,
     /// The name of this log in its signed tree heads.
     pub origin: String,
+    /// What the network may do.
+    pub door: Door,
     /// The keys that sign them, the current one first; their text.
     pub tree_key: Option<TreeKey>,
     /// The folder of the last signed head.
@@ -196,6 +200,7 @@ impl Config {
             documents: settings.optional("documents")?,
             log: settings.required("log")?,
             origin: settings.required("origin")?,
+            door: Door::read(settings)?,
             tree_key: settings.optional("tree_key")?,
             seal_every_ms: settings.required("seal_every_ms")?,
             seal_events: settings.required("seal_events")?,
@@ -227,11 +232,22 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Missing`].
     pub fn production(&self) -> Result<(&SecretUrl, &Secret), ConfigError> {
-        let missing = |key| ConfigError::Missing { key, env: keys::find(key).map_or("", |k| k.env) };
-        let database = self.database_url.as_ref().ok_or_else(|| missing("database_url"))?;
+        let database = self.database()?;
         let secret = self.secret.as_ref().ok_or_else(|| missing("secret"))?;
         Ok((database, secret))
     }
+
+    /// The database's address: all that migrations need.
+    ///
+    /// # Errors
+    /// [`ConfigError::Missing`].
+    pub fn database(&self) -> Result<&SecretUrl, ConfigError> {
+        self.database_url.as_ref().ok_or_else(|| missing("database_url"))
+    }
+}
+
+fn missing(key: &'static str) -> ConfigError {
+    ConfigError::Missing { key, env: keys::find(key).map_or("", |known| known.env) }
 }
 
 impl std::str::FromStr for Secret {

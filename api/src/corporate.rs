@@ -13,6 +13,7 @@ use projections::views::{Direction, Query};
 use crate::app::real_now;
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
+use crate::event::{self, EventNode};
 use crate::input::id;
 use crate::mutation::{Answer, Reply, Shown};
 use crate::reading::Reader;
@@ -143,6 +144,19 @@ impl CorporateProfileNode {
     /// When it was first shown.
     async fn created_at(&self) -> DateTime {
         self.0.created_at.into()
+    }
+
+    /// The events that made it, oldest first: what happened, when, and by whom.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<EventNode>, ApiError> {
+        let page = Page::new(first, after, last, before)?;
+        event::history(&Reader::of(ctx)?, self.0.id.to_string(), &page).await
     }
 }
 

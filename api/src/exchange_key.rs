@@ -12,6 +12,7 @@ use projections::views::{Direction, Query};
 
 use crate::connection::{Connection, Page};
 use crate::errors::{ApiError, FORBIDDEN};
+use crate::event::{self, EventNode};
 use crate::input::{id, invalid};
 use crate::mutation::{Answer, Reply, Shown};
 use crate::reading::Reader;
@@ -97,6 +98,19 @@ impl ExchangeKeyNode {
     /// When another key took its place.
     async fn rotated_at(&self) -> Option<DateTime> {
         self.0.rotated_at.map(Into::into)
+    }
+
+    /// The events that made it, oldest first: what happened, when, and by whom.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<EventNode>, ApiError> {
+        let page = Page::new(first, after, last, before)?;
+        event::history(&Reader::of(ctx)?, self.0.id.to_string(), &page).await
     }
 }
 

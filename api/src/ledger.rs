@@ -24,7 +24,7 @@ pub use statement::StatementQuery;
 pub use trial::{TrialBalance, TrialBalanceCurrency};
 
 /// Who reads the books.
-const READERS: [Role; 2] = [Role::Finance, Role::Auditor];
+pub(crate) const READERS: [Role; 2] = [Role::Finance, Role::Auditor];
 /// Begins the id of a journal entry; its position follows.
 const ENTRY: &str = "entry-";
 /// Begins the id of a balance; its row's key follows.

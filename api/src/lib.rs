@@ -5,6 +5,7 @@
 // The schema is one type of all its parts, each nested in the next.
 #![recursion_limit = "256"]
 
+pub mod access;
 pub mod adjustment;
 pub mod api_key;
 pub mod app;
@@ -18,13 +19,16 @@ pub mod console;
 pub mod corporate;
 pub mod deadletter;
 pub mod demo;
+pub mod edge;
 pub mod errors;
 pub mod event;
 pub mod exchange_key;
 pub mod exports;
 pub mod graphiql;
+pub mod health;
 pub mod input;
 pub mod ledger;
+pub mod metrics;
 pub mod month;
 pub mod mutation;
 pub mod node;

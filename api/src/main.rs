@@ -1,5 +1,8 @@
 //! The `daybook` binary.
 
+// A server's future is deep: commands within spans within connections.
+#![recursion_limit = "256"]
+
 use std::process::ExitCode;
 
 use clap::Parser;

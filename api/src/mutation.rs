@@ -108,6 +108,7 @@ impl Reader<'_> {
         match outcome {
             Ok(done) => {
                 let position = done.receipt.position;
+                tracing::Span::current().record("command_id", done.receipt.command_id.to_string());
                 if let Some(user) = self.viewer.user {
                     self.acknowledge(user, position).await;
                 }

@@ -2,11 +2,14 @@
 
 mod json;
 mod mask;
+pub mod otlp;
+pub mod trace;
 
 use std::io::{self, IsTerminal as _};
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::{EnvFilter, Registry};
 
 pub use mask::masked;
 
@@ -16,39 +19,35 @@ pub enum ObserveError {
     /// Not a filter.
     #[error("`{0}` is no filter of log lines")]
     Filter(String),
+    /// Traces have nowhere to go.
+    #[error(transparent)]
+    Endpoint(#[from] otlp::BadEndpoint),
     /// There is a subscriber already.
     #[error("log lines are being written somewhere else already")]
     Twice,
 }
 
-/// Starts writing log lines: JSON when standard error is no terminal, else compact.
+/// Starts writing log lines: for people when standard output and standard error are both a terminal, else JSON. With the address of
+/// a collector, spans go there.
 ///
 /// # Errors
 /// [`ObserveError`].
-pub fn start(filter: &str) -> Result<(), ObserveError> {
+pub fn start(filter: &str, collector: Option<&str>) -> Result<(), ObserveError> {
     let filter = EnvFilter::try_new(filter).map_err(|_| ObserveError::Filter(filter.to_owned()))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Masked);
-    let started = if io::stderr().is_terminal() {
+    let lines = tracing_subscriber::fmt::layer::<Registry>().with_writer(Masked);
+    let people = io::stderr().is_terminal() && io::stdout().is_terminal();
+    let lines = if people {
         let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        lines.compact().with_ansi(colour).with_target(false).finish_with()
+        lines.compact().with_ansi(colour).with_target(false).boxed()
     } else {
-        lines.event_format(json::Lines).fmt_fields(tracing_subscriber::fmt::format::JsonFields::new()).finish_with()
+        lines.event_format(json::Lines).fmt_fields(tracing_subscriber::fmt::format::JsonFields::new()).boxed()
     };
-    started.map_err(|()| ObserveError::Twice)
-}
-
-/// Installs a subscriber for the whole process.
-trait FinishWith {
-    fn finish_with(self) -> Result<(), ()>;
-}
-
-impl<N, E, F, W> FinishWith for tracing_subscriber::fmt::SubscriberBuilder<N, E, F, W>
-where
-    Self: Into<tracing::Dispatch>,
-{
-    fn finish_with(self) -> Result<(), ()> {
-        tracing::dispatcher::set_global_default(self.into()).map_err(|_| ())
-    }
+    let spans = collector.map(otlp::layer).transpose()?;
+    let subscriber = Registry::default().with(lines.with_filter(filter)).with(spans.map(|spans| {
+        let ours = tracing_subscriber::filter::filter_fn(|metadata| metadata.target() == otlp::TARGET);
+        spans.with_filter(ours)
+    }));
+    tracing::dispatcher::set_global_default(subscriber.into()).map_err(|_| ObserveError::Twice)
 }
 
 /// Standard error, with phone numbers masked whatever the line is about.

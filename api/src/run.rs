@@ -16,23 +16,23 @@ use crate::cli::{Cli, Command, Exit, Failed};
 /// [`Failed`] with the exit code and the fix.
 pub async fn run(cli: Cli) -> Result<(), Failed> {
     match cli.command {
-        Command::Dev(options) => dev::run(options, cli.quiet).await,
-        Command::Serve(flags) => serve::serve(&flags).await,
-        Command::Worker(flags) => serve::worker(&flags).await,
-        Command::Migrate { action, settings } => serve::migrate(action, &settings).await,
+        Command::Dev(options) => Box::pin(dev::run(options, cli.quiet)).await,
+        Command::Serve(flags) => Box::pin(serve::serve(&flags)).await,
+        Command::Worker(flags) => Box::pin(serve::worker(&flags)).await,
+        Command::Migrate { action, dry_run, settings } => Box::pin(serve::migrate(action, dry_run, cli.quiet, &settings)).await,
         Command::Schema { .. } => {
             print!("{}", crate::schema::sdl());
             Ok(())
         }
         Command::Config { show: _, sources, settings } => serve::show(&settings, sources),
-        Command::Doctor { settings, json } => serve::doctor(&settings, json).await,
-        Command::Admin { action } => admin::run(action).await,
+        Command::Doctor { settings, json } => Box::pin(serve::doctor(&settings, json)).await,
+        Command::Admin { action } => Box::pin(admin::run(action)).await,
         Command::Tree { action } => tree::run(action),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "daybook", &mut std::io::stdout());
             Ok(())
         }
-        Command::Seed(options) => seed::run(options).await,
+        Command::Seed(options) => Box::pin(seed::run(options)).await,
     }
 }
 

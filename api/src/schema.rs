@@ -1,9 +1,13 @@
 //! The schema: what every module brings, under one roof.
 
-use async_graphql::{Context, MergedObject, MergedSubscription, Object, Request, Response, Schema};
-use futures_util::future::BoxFuture;
-use futures_util::stream::BoxStream;
+use std::time::{Duration, Instant};
 
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Context, MergedObject, MergedSubscription, Object, Request, Response, Schema};
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{self, BoxStream, StreamExt};
+
+use crate::access::{Gate, Root};
 use crate::adjustment::{AdjustmentMutation, AdjustmentQuery};
 use crate::api_key::{ApiKeyMutation, ApiKeyQuery};
 use crate::app::App;
@@ -11,10 +15,12 @@ use crate::booking::{BookingMutation, BookingQuery, LiveBookingQuery};
 use crate::consistency::Consistent;
 use crate::corporate::{CorporateMutation, CorporateQuery};
 use crate::deadletter::{DeadLetterMutation, DeadLetterQuery};
+use crate::edge::{self, Meter};
 use crate::errors::ApiError;
 use crate::event::{EventQuery, EventSubscription};
 use crate::exchange_key::{ExchangeKeyMutation, ExchangeKeyQuery};
 use crate::ledger::{ExplainQuery, LedgerQuery, StatementQuery};
+use crate::metrics::{self, Subscribed, Transport};
 use crate::node::{Node, NodeQuery};
 use crate::payment::{PaymentMutation, PaymentQuery};
 use crate::period::{PeriodMutation, PeriodQuery};
@@ -29,9 +35,10 @@ use crate::settlement::{SettlementMutation, SettlementQuery};
 use crate::shop_order::{ShopOrderMutation, ShopOrderQuery, ShopOrderSubscription};
 use crate::stock::{StockMutation, StockQuery, StockSubscription};
 use crate::transfers::{TransferMutation, TransferQuery};
-use crate::transport::GraphQl;
+use crate::transport::{GraphQl, RequestMeta};
 use crate::user::{AccountMutation, LicenceMutation, UserAdminMutation, UserMutation, UserQuery};
 use crate::vehicle::{VehicleMutation, VehicleQuery};
+use tracing::Instrument as _;
 
 /// What can be asked of people and their keys. Merged on its own: each part of a merge nests the types one level deeper.
 #[derive(MergedObject, Default)]
@@ -129,12 +136,15 @@ impl ClockMutation {
 }
 
 /// The schema over a book.
-pub type Daybook = Schema<Query, Mutation, Subscription>;
+pub type Daybook = Schema<Gate<Query>, Gate<Mutation>, Gate<Subscription>>;
 
 /// The schema without a book: for its SDL.
 #[must_use]
-pub fn definition() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query::default(), Mutation::default(), Subscription::default()).register_output_type::<Node>()
+pub fn definition() -> async_graphql::SchemaBuilder<Gate<Query>, Gate<Mutation>, Gate<Subscription>> {
+    let query = Gate::new(Root::Query, Query::default());
+    let mutation = Gate::new(Root::Mutation, Mutation::default());
+    let subscription = Gate::new(Root::Subscription, Subscription::default());
+    Schema::build(query, mutation, subscription).register_output_type::<Node>()
 }
 
 /// The schema as SDL.
@@ -159,20 +169,26 @@ const DIRECTIVES: [(&str, &str); 3] = [
 
 /// The schema over a book, answering where its reads stood.
 #[derive(Clone)]
-pub struct Served(Daybook, App);
+pub struct Served(Daybook, App, Option<Meter>);
 
 impl Served {
-    /// Serves a book.
+    /// Serves a book; with a meter, each caller only so much of it.
     #[must_use]
-    pub fn new(app: App) -> Self {
-        Self(definition().data(app.clone()).finish(), app)
+    pub fn new(app: App, meter: Option<Meter>) -> Self {
+        Self(definition().data(app.clone()).finish(), app, meter)
     }
 }
 
 impl GraphQl for Served {
-    fn execute(&self, request: Request) -> BoxFuture<'static, Response> {
-        let (schema, app) = (self.0.clone(), self.1.clone());
-        Box::pin(async move {
+    fn execute(&self, mut request: Request) -> BoxFuture<'static, Response> {
+        let (schema, app, meter) = (self.0.clone(), self.1.clone(), self.2.clone());
+        let answered = async move {
+            let begun = Instant::now();
+            let kind = kind(&mut request);
+            if let Some(refused) = charged(meter.as_ref(), &mut request).await {
+                metrics::executed(kind, "limited", begun.elapsed());
+                return refused;
+            }
             let sight = std::sync::Arc::new(Sight::default());
             let mut response = schema.execute(request.data(std::sync::Arc::clone(&sight))).await;
             // What asked no read model is as of the log's end, as this node knows it.
@@ -182,16 +198,51 @@ impl GraphQl for Served {
             if let Ok(value) = async_graphql::Value::from_json(consistency) {
                 response.extensions.insert("consistency".to_owned(), value);
             }
+            metrics::executed(kind, if response.is_ok() { "ok" } else { "error" }, begun.elapsed());
             response
-        })
+        };
+        // The transport may answer from another task: the span of the request goes along.
+        Box::pin(answered.in_current_span())
     }
 
     fn sdl(&self) -> String {
         self.0.sdl()
     }
 
-    fn subscribe(&self, request: Request) -> BoxStream<'static, Response> {
-        Box::pin(self.0.execute_stream(request))
+    fn subscribe(&self, mut request: Request) -> BoxStream<'static, Response> {
+        let (schema, meter) = (self.0.clone(), self.2.clone());
+        let begun = async move {
+            if let Some(refused) = charged(meter.as_ref(), &mut request).await {
+                metrics::executed(OperationType::Subscription, "limited", Duration::ZERO);
+                return stream::once(std::future::ready(refused)).left_stream();
+            }
+            metrics::executed(OperationType::Subscription, "ok", Duration::ZERO);
+            let socket = edge::data::<RequestMeta>(&request).is_some_and(|meta| meta.socket);
+            let open = Subscribed::over(if socket { Transport::WebSocket } else { Transport::Sse });
+            // Counted for as long as the stream is there.
+            let counted = move |response| {
+                let _ = &open;
+                response
+            };
+            schema.execute_stream(request).map(counted).right_stream()
+        };
+        Box::pin(begun.flatten_stream())
+    }
+}
+
+/// What the operation is; one that cannot be read counts as a query.
+fn kind(request: &mut Request) -> OperationType {
+    let name = request.operation_name.clone();
+    let Ok(document) = request.parsed_query() else { return OperationType::Query };
+    let mut operations = document.operations.iter().filter(|(own, _)| name.is_none() || own.map(AsRef::as_ref) == name.as_deref());
+    operations.next().map_or(OperationType::Query, |(_, operation)| operation.node.ty)
+}
+
+/// The refusal of a caller who has had enough.
+async fn charged(meter: Option<&Meter>, request: &mut Request) -> Option<Response> {
+    match meter {
+        Some(meter) => meter.charge(request).await,
+        None => None,
     }
 }
 

@@ -1,25 +1,32 @@
 //! The server: its routes, its address, and its orderly end.
 
-use std::net::SocketAddr;
+mod accept;
+pub mod tls;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::Redirect;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
 use crate::console::Facts;
+use crate::edge::{Edge, EdgeSettings, Meter};
 use crate::schema::Served;
 use crate::transport::{self, Budget, Documents, Endpoint};
 use crate::viewer::FrontDoor;
 use crate::{console, exports, graphiql, side, transfers, tree};
 
-/// How long open requests and sockets may take to end.
-const DRAIN: Duration = Duration::from_secs(8);
+/// How long sockets and requests under way may take to end. With what follows it stays below ten seconds.
+const DRAIN: Duration = Duration::from_secs(6);
+/// How long whoever is still connected then may take.
+const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// How a server is set up; the default is that of `dev`.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Setup {
     /// Answer questions about the schema?
     pub introspection: bool,
@@ -27,19 +34,23 @@ pub struct Setup {
     pub budget: Option<Budget>,
     /// The documents that are known, or the only ones that are executed.
     pub documents: Documents,
+    /// What the edge lets pass.
+    pub edge: EdgeSettings,
+    /// How often somebody may call; without one, nobody counts.
+    pub meter: Option<Meter>,
+    /// TLS here; without it, it ends at a proxy.
+    pub tls: Option<TlsAcceptor>,
 }
 
-/// Serves a book on a listener until `stop` completes; ends open sockets and finishes mutations first.
-///
-/// # Errors
-/// The listener's.
-pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup, stop: impl Future<Output = ()>) -> std::io::Result<()> {
+/// Serves a book on a listener until `stop` completes: not ready, no new connections, sockets closed, what was asked answered.
+pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup, stop: impl Future<Output = ()>) {
     let (drain, draining) = watch::channel(false);
-    let endpoint = Endpoint::new(Served::new(app.clone()), FrontDoor(Arc::new(app.clone())), draining.clone())
+    let schema = Served::new(app.clone(), setup.meter.clone());
+    let endpoint = Endpoint::new(schema, FrontDoor(Arc::new(app.clone())), draining.clone())
         .introspection(setup.introspection)
         .budget(setup.budget)
         .documents(setup.documents);
-    let router = Router::new()
+    let routes = Router::new()
         .merge(transport::router(endpoint.clone()))
         .merge(exports::router(Arc::new(app.clone())))
         .merge(tree::router(Arc::new(app.clone())))
@@ -49,21 +60,26 @@ pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup,
         .merge(graphiql::router(&facts.fills))
         .fallback(side::not_found)
         .method_not_allowed_fallback(side::wrong_method);
-    let mut draining = draining;
-    let stopped = async move {
-        // Ends when draining begins, or when nobody can begin it any more.
-        let _ = draining.wait_for(|draining| *draining).await;
-    };
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(stopped).into_future());
+    let routes = Edge::new(setup.edge, setup.meter).around(routes);
+    let server = tokio::spawn(accept::serve(listener, routes, setup.tls, draining));
     stop.await;
+    tracing::info!("draining");
     drain.send_replace(true);
     // Whoever still reads after this is cut off: the process must end.
-    let _ = tokio::time::timeout(DRAIN, endpoint.idle()).await;
-    match tokio::time::timeout(Duration::from_secs(1), server).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) | Err(_) => Ok(()),
+    if tokio::time::timeout(DRAIN, endpoint.idle()).await.is_err() {
+        tracing::warn!("something under way did not end in time");
     }
+    let _ = tokio::time::timeout(LAST_CALL, server).await;
+}
+
+/// Sends whatever comes over plain HTTP to the same address over HTTPS (SEC-08), as long as it is polled.
+pub async fn redirect(listener: TcpListener, public_url: &str, stop: watch::Receiver<bool>) {
+    let base = public_url.to_owned();
+    let to_https = move |uri: axum::http::Uri| {
+        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        std::future::ready(Redirect::permanent(&format!("{base}{path}")))
+    };
+    accept::serve(listener, Router::new().fallback(to_https), None, stop).await;
 }
 
 /// Completes on SIGTERM or Ctrl-C.

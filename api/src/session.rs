@@ -17,7 +17,7 @@ use projections::views::{Direction, Query};
 use crate::app::{App, real_now};
 use crate::connection::{Connection, Edge, Page};
 use crate::errors::ApiError;
-use crate::event;
+use crate::event::{self, EventNode};
 use crate::input::id;
 use crate::mutation::{Answer, Reply, Shown};
 use crate::reading::{Reader, from_view, token};
@@ -116,6 +116,19 @@ impl SessionNode {
     /// Why it ended, if it did before its time.
     async fn ended(&self) -> Option<SessionEnd> {
         self.ended
+    }
+
+    /// The events that made it, oldest first: what happened, when, and by whom.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<EventNode>, ApiError> {
+        let page = Page::new(first, after, last, before)?;
+        event::history(&Reader::of(ctx)?, self.row.id.to_string(), &page).await
     }
 }
 

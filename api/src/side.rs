@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::app::{App, real_now};
 use crate::errors::{Language, MALFORMED, facts, text, timestamp};
+use crate::health;
 use crate::tokens::Purpose;
 use crate::transport::preferred_language;
 
@@ -41,6 +42,7 @@ pub fn router(app: Arc<App>, draining: watch::Receiver<bool>) -> Router {
         .route("/photos/{upload}", get(show_photo))
         .route("/livez", get(async || "ok"))
         .route("/readyz", get(ready))
+        .route("/metrics", get(async |State(side): State<Side>| crate::metrics::scrape(&side.app).await))
         .with_state(Side { app, draining })
 }
 
@@ -150,16 +152,10 @@ async fn object(app: &App, upload: UploadId) -> Result<Option<Object>, Refused> 
     }
 }
 
-/// Ready when the log answers and every read model has been built; 503 while draining.
+/// Ready when every check holds; 503 else, and while draining.
 async fn ready(State(side): State<Side>) -> Response {
     let draining = *side.draining.borrow();
-    let log = side.app.ctx.log.head().await;
-    let views = side.app.views.wait_ready(std::time::Duration::ZERO).await;
-    let say = |ok: bool| if ok { "ok" } else { "failed" };
-    let checks = json!({ "log": say(log.is_ok()), "views": say(views.is_ok()), "draining": draining });
-    let ok = !draining && log.is_ok() && views.is_ok();
-    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, axum::Json(json!({ "ready": ok, "checks": checks }))).into_response()
+    health::ready(&side.app, draining).await
 }
 
 pub(crate) fn internal(error: impl std::fmt::Display) -> Refused {

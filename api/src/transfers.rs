@@ -23,7 +23,7 @@ pub use mutation::TransferMutation;
 pub use query::TransferQuery;
 
 /// Who reads transfer ledgers.
-const READERS: [Role; 3] = [Role::Finance, Role::Service, Role::Auditor];
+pub(crate) const READERS: [Role; 3] = [Role::Finance, Role::Service, Role::Auditor];
 
 /// The book that is meant; without a name, `main`.
 ///

@@ -13,8 +13,10 @@ mod post;
 mod query;
 mod standing;
 
+use crate::connection::{Connection, Page};
 use crate::corporate::CorporateProfileNode;
 use crate::errors::{ApiError, Language};
+use crate::event::{self, EventNode};
 use crate::mutation::Shown;
 use crate::reading::Reader;
 use crate::scalars::DateTime;
@@ -231,6 +233,22 @@ impl UserNode {
     /// When the account was opened.
     async fn created_at(&self) -> DateTime {
         self.row.created_at.into()
+    }
+
+    /// The events that made it, oldest first: what happened, when, and by whom. For the user and administrators.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<EventNode>, ApiError> {
+        let reader = Reader::of(ctx)?;
+        if !self.is_open_to(ctx)? {
+            return Err(ApiError::forbidden());
+        }
+        event::history(&reader, self.row.id.to_string(), &Page::new(first, after, last, before)?).await
     }
 }
 

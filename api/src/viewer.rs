@@ -88,6 +88,9 @@ impl Door for FrontDoor {
     fn enter<'a>(&'a self, bearer: Option<&'a str>, _meta: &'a RequestMeta) -> BoxFuture<'a, Result<Admitted, TurnedAway>> {
         Box::pin(async move {
             let (viewer, expires_at) = self.admitted(bearer).await?;
+            if let Some(user) = viewer.user {
+                tracing::Span::current().record("user_id", user.uuid().to_string());
+            }
             let payer = viewer.user.map(|user| user.uuid().to_string());
             let admitted = Admitted::new(viewer, expires_at);
             Ok(match payer {

@@ -315,6 +315,7 @@ impl Lane {
     fn answer(&self, batch: &[Append], answers: Vec<Answer>, outcomes: Vec<Outcome>) {
         fail_point!("append::before_settling");
         raise(&self.head, &outcomes);
+        crate::metrics::batch(batch, &outcomes);
         for (append, outcome) in batch.iter().zip(&outcomes) {
             self.settle(append, matches!(outcome, Outcome::Appended(_)));
         }

@@ -15,6 +15,7 @@ use crate::codec::DecodeError;
 use crate::command::{CommandMeta, Executed, Receipt};
 use crate::error::{ExecuteError, LogError, Stop};
 use crate::log::Log;
+use crate::metrics;
 use crate::outcome::{Append, Draft, Expected, Outcome, Placed, ReceiptDraft, StoredReceipt};
 use crate::recorded::timestamp;
 use crate::session::{Session, Work};
@@ -72,6 +73,18 @@ impl Log {
     /// # Errors
     /// [`ExecuteError`]; nothing was appended, unless it says [`LogError::Unknown`].
     pub async fn execute<T, F, Fut>(&self, command: &CommandMeta, run: F) -> Result<Executed<T>, ExecuteError>
+    where
+        T: Serialize + DeserializeOwned + Send,
+        F: Fn(Session) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, Stop>> + Send,
+    {
+        let begun = std::time::Instant::now();
+        let answer = self.until_answered(command, run).await;
+        metrics::command(command.name, &answer, begun.elapsed());
+        answer
+    }
+
+    async fn until_answered<T, F, Fut>(&self, command: &CommandMeta, run: F) -> Result<Executed<T>, ExecuteError>
     where
         T: Serialize + DeserializeOwned + Send,
         F: Fn(Session) -> Fut + Send + Sync,

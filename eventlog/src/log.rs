@@ -166,6 +166,14 @@ impl Log {
         self.inner.head.subscribe()
     }
 
+    /// Is the schema still the one that this program knows? A newer program may have migrated it meanwhile.
+    ///
+    /// # Errors
+    /// [`LogError::Newer`], [`LogError::Outdated`], or the database's.
+    pub async fn check_schema(&self) -> Result<(), LogError> {
+        self.inner.store.check_schema().await
+    }
+
     /// A secret of the vault by its name.
     ///
     /// # Errors

@@ -1,11 +1,16 @@
 //! The log's schema and its version.
 
 use std::borrow::Cow;
+use std::path::Path;
+use std::str::FromStr as _;
 use std::sync::Arc;
 
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, PgConnection, SqlSafeStr, SqliteConnection};
 
+use crate::config::{LOG_FILE, StoreUrl};
 use crate::error::LogError;
 
 /// A migration: version, name, text.
@@ -81,6 +86,43 @@ async fn postgres_version(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
 }
 
 const VERSION: &str = "select coalesce(max(version), 0) from log_migrations";
+
+/// A schema and the one that this program knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaStatus {
+    /// Version of the schema that is there; 0 when there is none.
+    pub found: i64,
+    /// Version that this program needs.
+    pub known: i64,
+    /// Names of the migrations that are missing, in order.
+    pub missing: Vec<&'static str>,
+}
+
+/// How the schema of a log is; changes nothing.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn schema_status(url: &StoreUrl) -> Result<SchemaStatus, LogError> {
+    let (found, steps) = match url {
+        StoreUrl::Sqlite(folder) => (sqlite_file_version(folder).await?, SQLITE),
+        StoreUrl::Postgres(address) => {
+            let mut db = PgConnection::connect_with(&PgConnectOptions::from_str(address)?).await?;
+            (postgres_version(&mut db).await?, POSTGRES)
+        }
+    };
+    let missing = steps.iter().filter(|step| step.0 > found).map(|step| step.1).collect();
+    Ok(SchemaStatus { found, known: newest(steps), missing })
+}
+
+/// Version of a folder's log; 0 when there is none.
+async fn sqlite_file_version(folder: &Path) -> Result<i64, LogError> {
+    let file = folder.join(LOG_FILE);
+    if !tokio::fs::try_exists(&file).await.map_err(|e| LogError::Folder(Arc::new(e)))? {
+        return Ok(0);
+    }
+    let mut db = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file).read_only(true)).await?;
+    Ok(sqlite_version(&mut db).await?)
+}
 
 /// The refusal of a file that is not there and not to be made.
 pub(crate) fn nothing_there() -> LogError {

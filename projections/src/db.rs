@@ -140,6 +140,16 @@ impl Db {
         Ok(Self::Sqlite { write, read })
     }
 
+    /// Connections that are in use, and that wait to be.
+    pub(crate) fn connections(&self) -> (u32, u32) {
+        let (all, idle) = match self {
+            Self::Sqlite { write, read } => (write.size() + read.size(), write.num_idle() + read.num_idle()),
+            Self::Postgres(pool) => (pool.size(), pool.num_idle()),
+        };
+        let idle = u32::try_from(idle).unwrap_or(all).min(all);
+        (all - idle, idle)
+    }
+
     pub(crate) const fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite { .. } => Dialect::Sqlite,

@@ -6,6 +6,7 @@
 mod keeper;
 mod link;
 mod memory;
+mod ping;
 mod redis;
 pub mod rows;
 mod worker;
@@ -16,6 +17,7 @@ use futures_util::future::BoxFuture;
 
 pub use self::keeper::{HotFault, HotFigures, HotViews};
 pub use self::memory::Memory;
+pub use self::ping::{PingError, ping};
 pub use self::redis::{BadUrl, Redis};
 pub use self::worker::{HotProjector, HotStep, HotWorkers};
 

@@ -12,6 +12,7 @@ pub mod export;
 pub mod feed;
 pub mod hot;
 mod known;
+pub mod metrics;
 mod model;
 pub mod models;
 pub mod process;

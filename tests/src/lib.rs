@@ -3,4 +3,5 @@
 pub mod documents;
 pub mod graphql_driver;
 pub mod properties;
+pub mod sdl;
 pub mod server;

@@ -98,7 +98,12 @@ impl Daybook {
             let port = free_port();
             self.url = format!("http://127.0.0.1:{port}");
             let mut command = self.configured();
-            command.arg("serve").env("DAYBOOK_LISTEN", format!("127.0.0.1:{port}")).envs(self.settings.iter().copied());
+            // Tests ask more often than anybody may; those of the limits turn them on.
+            command
+                .arg("serve")
+                .env("DAYBOOK_LISTEN", format!("127.0.0.1:{port}"))
+                .env("DAYBOOK_LIMITS", "off")
+                .envs(self.settings.iter().copied());
             let mut process = Process::spawn(&mut command, &self.log());
             let until = Instant::now() + START;
             while process.is_running() {

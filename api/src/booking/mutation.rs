@@ -5,7 +5,6 @@ use commands::Caller;
 use commands::booking as command;
 use domain::booking::PhotoPhase as Phase;
 use domain::ids::BookingId;
-use domain::user::Role;
 
 use super::BookingNode;
 use crate::errors::ApiError;
@@ -183,7 +182,7 @@ impl BookingMutation {
         #[graphql(desc = "What is to be done.")] input: RequestBookingInput,
     ) -> Result<BookingPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(Some(input.idempotency_key.clone()), &[Role::Guest, Role::Host]);
+        let caller = reader.caller(Some(input.idempotency_key.clone()));
         let act = async |caller: Caller| command::request_booking(&reader.app.ctx, &caller, &input.command()?).await;
         reader.mutate(caller, input.client_mutation_id.clone(), act).await
     }

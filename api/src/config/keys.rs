@@ -35,7 +35,7 @@ const fn masked(key: Key, sensitivity: Sensitivity) -> Key {
 }
 
 /// Every key, in the order in which they are shown.
-pub const KEYS: [Key; 21] = [
+pub const KEYS: &[Key] = &[
     masked(key("database_url", "DATABASE_URL", None, "postgres://… or sqlite://FOLDER"), Sensitivity::Url),
     masked(
         key("owner_database_url", "DAYBOOK_OWNER_DATABASE_URL", None, "the database as its owner, who may migrate: postgres://…"),
@@ -65,6 +65,20 @@ pub const KEYS: [Key; 21] = [
     ),
     key("documents", "DAYBOOK_DOCUMENTS", None, "a JSON file with the only documents that are executed (without it, any)"),
     key("log", "DAYBOOK_LOG", Some("info"), "a filter of log lines, as info,sqlx=warn"),
+    key("limits", "DAYBOOK_LIMITS", Some("on"), "on or off: limit callers, send a browser its headers, refuse foreign origins"),
+    key("limit_address_per_minute", "DAYBOOK_LIMIT_ADDRESS_PER_MINUTE", Some("100"), "how much one address may call in a minute"),
+    key("limit_user_per_hour", "DAYBOOK_LIMIT_USER_PER_HOUR", Some("1000"), "how much one user may call in an hour"),
+    key("trusted_proxies", "DAYBOOK_TRUSTED_PROXIES", None, "addresses or networks of our proxies, as 10.0.0.0/8,192.168.1.7"),
+    key(
+        "cors_origins",
+        "DAYBOOK_CORS_ORIGINS",
+        None,
+        "origins of web pages that may call, as https://app.example.org,http://localhost:3000",
+    ),
+    key("tls_cert", "DAYBOOK_TLS_CERT", None, "a PEM file with the certificate and its chain, for TLS without a proxy"),
+    key("tls_key", "DAYBOOK_TLS_KEY", None, "a PEM file with the certificate's private key"),
+    key("redirect_listen", "DAYBOOK_REDIRECT_LISTEN", None, "a second address, as 0.0.0.0:80, that sends plain HTTP to public_url"),
+    key("otlp_endpoint", "DAYBOOK_OTLP_ENDPOINT", None, "where traces go, as http://collector:4318 (without it, nowhere)"),
     key("origin", "DAYBOOK_ORIGIN", Some("daybook.local/dev"), "the name of this log in its signed tree heads"),
     masked(
         key(

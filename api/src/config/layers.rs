@@ -193,8 +193,11 @@ fn read_toml(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
             toml::Value::String(text) => text,
             toml::Value::Boolean(on) => if on { "on" } else { "off" }.to_owned(),
             toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Array(list) if list.iter().all(toml::Value::is_str) => {
+                list.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
+            }
             toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => {
-                return Err(no_toml(format!("`{name}` must be text, a whole number, true or false")));
+                return Err(no_toml(format!("`{name}` must be text, a list of texts, a whole number, true or false")));
             }
         };
         values.insert(name, text);

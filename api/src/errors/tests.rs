@@ -7,7 +7,7 @@ use super::*;
 use crate::transport::RequestMeta;
 
 fn meta(language: Language) -> RequestMeta {
-    RequestMeta { correlation_id: Uuid::from_u128(5), language, consistency: None, traceparent: None, remote: None }
+    RequestMeta { correlation_id: Uuid::from_u128(5), language, consistency: None, traceparent: None, remote: None, socket: false }
 }
 
 fn extension<'e>(error: &'e ServerError, name: &str) -> &'e Value {

@@ -5,7 +5,7 @@ use commands::product as command;
 use commands::{Caller, ExecuteError};
 use domain::ids::ProductId;
 
-use super::{ProductNode, SELLERS};
+use super::ProductNode;
 use crate::errors::ApiError;
 use crate::input::{id, invalid};
 use crate::mutation::{Answer, Reply};
@@ -129,7 +129,7 @@ impl ProductMutation {
         #[graphql(desc = "What is to be done.")] input: CreateProductInput,
     ) -> Result<ProductPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(input.idempotency_key.clone(), &SELLERS);
+        let caller = reader.caller(input.idempotency_key.clone());
         let act = async |caller: Caller| command::create_product(&reader.app.ctx, &caller, &input.command()?).await;
         reader.mutate(caller, input.client_mutation_id.clone(), act).await
     }

@@ -68,9 +68,9 @@ pub struct ImportStatementInput {
     source: StatementSource,
     /// Its bytes, as text; at most 5,000 rows.
     content: String,
-    /// It has everything that was captured or given back from this day (of Seoul) on …
+    /// It has everything that was captured or given back from this day (of Seoul) on.
     complete_from: Option<String>,
-    /// … up to and with this day: what it has not is missing at the provider.
+    /// Up to and with this day: what it has not is missing at the provider.
     complete_to: Option<String>,
     /// Echoed in the answer.
     client_mutation_id: Option<String>,

@@ -23,7 +23,7 @@ use crate::{observe, server};
 const PORTS_TRIED: u16 = 20;
 
 pub(super) async fn run(options: Dev, quiet: bool) -> Result<(), Failed> {
-    observe::start(if quiet { "error" } else { "warn,daybook::outbox=info" }).map_err(failed)?;
+    observe::start(if quiet { "error" } else { "warn,daybook::outbox=info" }, None).map_err(failed)?;
     let (data, temporary) = match options.data {
         Some(folder) => (folder, false),
         None => (std::env::temp_dir().join(format!("daybook-dev-{}", uuid::Uuid::new_v4().simple())), true),
@@ -55,9 +55,9 @@ async fn serve(data: &Path, options: &Dev, quiet: bool) -> Result<(), Failed> {
     let fills = demo.as_ref().map_or_else(BTreeMap::new, fills);
     let facts = Facts { url, mode: "dev, SQLite".to_owned(), rows: vec![("data".to_owned(), data.display().to_string())], example, fills };
     let setup = server::Setup { introspection: true, ..server::Setup::default() };
-    let served = server::serve(listener, book.app.clone(), &facts, setup, server::interrupted()).await;
+    server::serve(listener, book.app.clone(), &facts, setup, server::interrupted()).await;
     book.close().await;
-    served.map_err(failed)
+    Ok(())
 }
 
 /// The port that was asked for or, when it is busy, the next free one; 0 for any.

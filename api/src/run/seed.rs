@@ -23,7 +23,7 @@ pub(super) async fn run(options: Seed) -> Result<(), Failed> {
     let flags = &options.settings;
     let file = Settings::file(flags.config.as_deref());
     let config = Config::read(&Settings::resolve(&flags.flags(), std::env::vars(), file.as_deref())?)?;
-    observe::start("warn").map_err(failed)?;
+    observe::start("warn", None).map_err(failed)?;
     let percent = usize::try_from(options.scale).map_err(failed)?;
     let plan = Plan::new(options.seed, percent, BEGINS);
     let mut driver = CommandDriver::open(&place(&config).await?, options.seed, BEGINS).await.map_err(|error| {

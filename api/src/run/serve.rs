@@ -1,14 +1,18 @@
 //! `daybook serve`, `worker`, `migrate`, `config` and `doctor`.
 
+use std::sync::Arc;
+
 use commands::Ids;
-use eventlog::{Config as LogConfig, KeySource, Log, StoreUrl};
+use eventlog::{Config as LogConfig, KeySource, Log, SchemaStatus, StoreUrl};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::{failed, unavailable};
 use crate::boot::{Book, Options};
 use crate::cli::{Exit, Failed, MigrateAction, ServerFlags, SettingFlags};
 use crate::config::{Config, Settings};
 use crate::console::Facts;
+use crate::edge::Meter;
 use crate::transport::{Budget, Documents, Listed};
 use crate::{observe, server};
 
@@ -21,8 +25,7 @@ fn settings(flags: &SettingFlags, values: &crate::config::Flags) -> Result<Setti
 }
 
 fn store(config: &Config) -> Result<StoreUrl, Failed> {
-    let (url, _) = config.production()?;
-    url.0.parse().map_err(|error| Failed::new(Exit::Usage, error, "postgres://user@host/database or sqlite://FOLDER"))
+    config.database()?.0.parse().map_err(|error| Failed::new(Exit::Usage, error, "postgres://user@host/database or sqlite://FOLDER"))
 }
 
 fn options(config: &Config, workers: bool) -> Result<Options, Failed> {
@@ -82,7 +85,10 @@ pub(super) async fn open_for(flags: &SettingFlags) -> Result<Book, Failed> {
 
 fn read(flags: &ServerFlags) -> Result<Config, Failed> {
     let config = Config::read(&settings(&flags.settings, &flags.flags())?)?;
-    observe::start(&config.log).map_err(failed)?;
+    // Before anything is opened, or even made.
+    config.production()?;
+    observe::start(&config.log, config.door.otlp_endpoint.as_deref())
+        .map_err(|e| Failed::new(Exit::Usage, e, "check log and otlp_endpoint"))?;
     Ok(config)
 }
 
@@ -96,18 +102,32 @@ pub(super) async fn serve(flags: &ServerFlags) -> Result<(), Failed> {
     caught_up(&book).await;
     tracing::info!(%address, "serving");
     let facts = Facts { url, mode: "serve".to_owned(), rows: Vec::new(), example: None, fills: std::collections::BTreeMap::new() };
-    let served = server::serve(listener, book.app.clone(), &facts, setup(&config)?, server::interrupted()).await;
+    let setup = setup(&config, &book)?;
+    let (stop_redirect, stopped) = watch::channel(false);
+    if let Some(address) = config.door.redirect_listen {
+        let busy = |error| unavailable(format!("{address} cannot be listened on: {error}"), "choose another redirect_listen");
+        let listener = TcpListener::bind(address).await.map_err(busy)?;
+        let url = facts.url.clone();
+        tokio::spawn(async move { server::redirect(listener, &url, stopped).await });
+    }
+    server::serve(listener, book.app.clone(), &facts, setup, server::interrupted()).await;
+    stop_redirect.send_replace(true);
     book.close().await;
-    served.map_err(failed)
+    Ok(())
 }
 
 /// How the configuration sets the server up.
-fn setup(config: &Config) -> Result<server::Setup, Failed> {
+fn setup(config: &Config, book: &Book) -> Result<server::Setup, Failed> {
+    let door = &config.door;
+    let tls = door.tls.as_ref().map(|(certificate, key)| server::tls::acceptor(certificate, key)).transpose();
     let documents = config.documents.as_deref().map(listed).transpose()?;
     Ok(server::Setup {
         introspection: config.introspection,
         budget: config.cost_per_minute.filter(|points| *points > 0).map(Budget::new),
         documents: documents.map_or_else(Documents::default, Documents::only),
+        edge: door.edge(&config.public_url),
+        meter: door.limits.then(|| Meter::new(Arc::clone(&book.app.hot), door.allowance)),
+        tls: tls.map_err(|error| Failed::new(Exit::Usage, error, "tls_cert and tls_key are PEM files that belong together"))?,
     })
 }
 
@@ -142,21 +162,41 @@ pub(super) async fn worker(flags: &ServerFlags) -> Result<(), Failed> {
     Ok(())
 }
 
-pub(super) async fn migrate(action: MigrateAction, flags: &SettingFlags) -> Result<(), Failed> {
+pub(super) async fn migrate(action: MigrateAction, dry_run: bool, quiet: bool, flags: &SettingFlags) -> Result<(), Failed> {
     let config = Config::read(&settings(flags, &flags.flags())?)?;
-    let (_, secret) = config.production()?;
-    match action {
-        MigrateAction::Up => {
-            migrate_now(&config).await?;
-            println!("the schema is up to date");
+    let url = store(&config)?;
+    let status = eventlog::schema_status(&url).await.map_err(|error| unavailable(error, DATABASE_HINT))?;
+    let SchemaStatus { found, known, missing } = &status;
+    if found > known {
+        let error = format!("the database's schema ({found}) is newer than this program ({known})");
+        return Err(Failed::new(Exit::Refused, error, "use the newer program"));
+    }
+    let say = |line: String| {
+        if !quiet {
+            println!("{line}")
         }
-        MigrateAction::Status => {
-            let log = Log::open(LogConfig { url: store(&config)?, secret: secret.0, migrate: false, keys: KeySource::Absent }).await;
-            log.map_err(|error| unavailable(error, "run `daybook migrate up`"))?.close().await;
-            println!("the schema is up to date");
+    };
+    if missing.is_empty() {
+        say(format!("the schema is up to date ({found})"));
+        // Rights of the application's role may be missing all the same.
+        return if action == MigrateAction::Up && !dry_run { migrate_now(&config).await } else { Ok(()) };
+    }
+    let names = missing.join(", ");
+    match (action, dry_run) {
+        (MigrateAction::Up, false) => {
+            migrate_now(&config).await?;
+            say(format!("the schema is up to date ({known}); applied: {names}"));
+            Ok(())
+        }
+        (MigrateAction::Up, true) => {
+            say(format!("schema {found}; would apply up to {known}: {names}"));
+            Ok(())
+        }
+        (MigrateAction::Status, _) => {
+            let error = format!("the schema ({found}) is older than this program needs ({known}); missing: {names}");
+            Err(Failed::new(Exit::Refused, error, "run `daybook migrate up`"))
         }
     }
-    Ok(())
 }
 
 pub(super) fn show(flags: &SettingFlags, sources: bool) -> Result<(), Failed> {
@@ -171,7 +211,7 @@ pub(super) async fn doctor(flags: &SettingFlags, json: bool) -> Result<(), Faile
     let (_, secret) = config.production()?;
     let log = Log::open(LogConfig { url: store(&config)?, secret: secret.0, migrate: false, keys: keys(&config)? }).await;
     let redis = match &config.redis_url {
-        Some(url) => projections::hot::Redis::open(&url.0, "daybook").map(|_| "address is well-formed").map_err(|e| e.to_string()),
+        Some(url) => projections::hot::ping(&url.0).await.map(|()| "answers").map_err(|e| e.to_string()),
         None => Ok("not configured: hot models are kept in process"),
     };
     let folder = tokio::fs::create_dir_all(&config.data).await.map(|()| "writable").map_err(|e| e.to_string());

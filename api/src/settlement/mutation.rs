@@ -4,7 +4,6 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use commands::Caller;
 use commands::settlement as command;
 use domain::ids::SettlementId;
-use domain::user::Role;
 
 use super::SettlementNode;
 use crate::errors::ApiError;
@@ -12,9 +11,6 @@ use crate::input::{id, invalid};
 use crate::mutation::{Answer, Reply};
 use crate::reading::Reader;
 use crate::scalars::DateTime;
-
-/// Who settles.
-const SETTLERS: [Role; 1] = [Role::Finance];
 
 /// What a settlement's mutation answers.
 #[derive(SimpleObject)]
@@ -83,7 +79,7 @@ impl SettlementMutation {
         #[graphql(desc = "Up to when.")] input: OpenSettlementInput,
     ) -> Result<SettlementPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(Some(input.idempotency_key), &SETTLERS);
+        let caller = reader.caller(Some(input.idempotency_key));
         let act = async |caller: Caller| {
             let period_end = input.period_end.instant(&["periodEnd"]).map_err(invalid)?;
             command::open_settlement(&reader.app.ctx, &caller, period_end).await
@@ -98,7 +94,7 @@ impl SettlementMutation {
         #[graphql(desc = "Which settlement.")] input: ApproveSettlementInput,
     ) -> Result<SettlementPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(Some(input.idempotency_key), &SETTLERS);
+        let caller = reader.caller(Some(input.idempotency_key));
         let act = async |caller: Caller| command::approve_settlement(&reader.app.ctx, &caller, settlement_id(&input.settlement_id)?).await;
         reader.mutate(caller, input.client_mutation_id, act).await
     }
@@ -110,7 +106,7 @@ impl SettlementMutation {
         #[graphql(desc = "Which settlement, and why.")] input: CancelSettlementInput,
     ) -> Result<SettlementPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(Some(input.idempotency_key), &SETTLERS);
+        let caller = reader.caller(Some(input.idempotency_key));
         let act = async |caller: Caller| {
             let settlement_id = settlement_id(&input.settlement_id)?;
             let command = command::CancelSettlement { settlement_id, reason: input.reason };

@@ -9,6 +9,7 @@ use projections::views::Query;
 use super::READERS;
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
+use crate::event::{self, EventNode};
 use crate::proof::{self, EventProof};
 use crate::reading::Reader;
 use crate::scalars::{DateTime, Money};
@@ -85,6 +86,19 @@ impl PayoutNode {
     /// When the money arrived.
     async fn completed_at(&self) -> Option<DateTime> {
         self.0.completed_at.map(Into::into)
+    }
+
+    /// The events that made it, oldest first: what happened, when, and by whom.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<EventNode>, ApiError> {
+        let page = Page::new(first, after, last, before)?;
+        event::history(&Reader::of(ctx)?, self.0.id.to_string(), &page).await
     }
 
     /// The proof that the payout is in the log, as a download; null until the money arrived and that is sealed.

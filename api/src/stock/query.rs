@@ -9,7 +9,6 @@ use super::StockLevelNode;
 use crate::connection::{Connection, Edge, Page};
 use crate::errors::ApiError;
 use crate::event;
-use crate::product::SELLERS;
 use crate::reading::Reader;
 
 /// Queries of stock.
@@ -28,7 +27,7 @@ impl StockQuery {
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<StockLevelNode>, ApiError> {
         let reader = Reader::of(ctx)?;
-        let seller = reader.viewer.with_role(&SELLERS)?;
+        let seller = reader.viewer.person()?;
         let page = Page::new(first, after, last, before)?;
         let query = Query::new().eq("seller", seller).order_by("created_at", Direction::Desc);
         reader.page::<StockLevels, _>(query, &page, |_, row| StockLevelNode(row)).await

@@ -74,6 +74,7 @@ impl Endpoint {
         if let Some(hash) = new {
             self.documents.remember(hash, &prepared.source.query);
         }
+        crate::metrics::cost(prepared.cost.price);
         self.charge(&mut prepared.cost, viewer, meta)?;
         prepared.request = self.furnished(prepared.request, viewer, meta);
         Ok(prepared)

@@ -28,8 +28,10 @@ pub struct RequestMeta {
     pub consistency: Option<String>,
     /// The W3C trace context.
     pub traceparent: Option<String>,
-    /// The peer's address. Personal data: never in a log line outside of the sealed ones.
+    /// The client's address. Personal data: in a log line only as `ip`, for operators.
     pub remote: Option<IpAddr>,
+    /// Does it come over a WebSocket?
+    pub socket: bool,
 }
 
 impl RequestMeta {
@@ -42,6 +44,7 @@ impl RequestMeta {
             language: preferred_language(headers),
             consistency: text(headers, &CONSISTENCY_HEADER).map(str::to_owned),
             traceparent: text(headers, &HeaderName::from_static("traceparent")).filter(|t| is_traceparent(t)).map(str::to_owned),
+            socket: headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket")),
             remote: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip()),
         }
     }

@@ -9,6 +9,7 @@ use projections::views::{Direction, Query};
 use super::{Role, UserNode, UserStatus};
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
+use crate::event::{self, AsOf};
 use crate::reading::Reader;
 
 /// Which people; all of what is given must fit.
@@ -36,9 +37,17 @@ impl UserQuery {
     }
 
     /// Somebody, as you may know them.
-    async fn user(&self, ctx: &Context<'_>, #[graphql(desc = "Whom.")] id: ID) -> Result<Option<UserNode>, ApiError> {
+    async fn user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom.")] id: ID,
+        #[graphql(desc = "As of a moment of the past.")] as_of: Option<AsOf>,
+    ) -> Result<Option<UserNode>, ApiError> {
         let Ok(id) = id.parse::<UserId>() else { return Ok(None) };
-        UserNode::find(ctx, id).await
+        match as_of {
+            None => UserNode::find(ctx, id).await,
+            Some(as_of) => Ok(event::row_as_of::<Users>(&Reader::of(ctx)?, &id.to_string(), &as_of).await?.map(UserNode::new)),
+        }
     }
 
     /// Everybody, newest first; for administrators.

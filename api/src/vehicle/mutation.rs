@@ -7,7 +7,6 @@ use commands::vehicle::{self, ActivateVehicle, AttachVehiclePhoto, RegisterVehic
 use commands::{Caller, ExecuteError};
 use domain::cancellation::CancellationPolicy as Policy;
 use domain::ids::VehicleId;
-use domain::user::Role;
 use domain::vehcal::WindowInput;
 
 use super::{FuelType, Transmission, VehicleNode};
@@ -67,7 +66,7 @@ impl VehicleMutation {
         #[graphql(desc = "What is to be done.")] input: RegisterVehicleInput,
     ) -> Result<VehiclePayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(input.idempotency_key.clone(), &[Role::Host]);
+        let caller = reader.caller(input.idempotency_key.clone());
         let act = async |caller: Caller| vehicle::register_vehicle(&reader.app.ctx, &caller, &input.command()?).await;
         reader.mutate(caller, input.client_mutation_id.clone(), act).await
     }

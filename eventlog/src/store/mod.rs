@@ -19,6 +19,7 @@ use crate::config::{Config, StoreUrl};
 use crate::error::LogError;
 use crate::filter::{Query, Value};
 use crate::memory::Memory;
+use crate::migrations;
 use crate::outcome::{Append, Head, Outcome, StoredReceipt};
 use crate::plan::{Plan, plan};
 use crate::recorded::{EVENT_COLUMNS, EventRow, Recorded, signed, unsigned};
@@ -149,6 +150,14 @@ impl Store {
         match self {
             Self::Sqlite(store) => store.append(batch, memory).await,
             Self::Postgres(store) => store.append(batch, memory).await,
+        }
+    }
+
+    /// Is the schema still this program's?
+    pub(crate) async fn check_schema(&self) -> Result<(), LogError> {
+        match self {
+            Self::Sqlite(store) => migrations::current_sqlite(&mut *store.readers.acquire().await?).await,
+            Self::Postgres(store) => migrations::current_postgres(&mut *store.readers.acquire().await?).await,
         }
     }
 

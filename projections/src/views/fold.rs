@@ -1,6 +1,6 @@
 //! From events to writes: pure, in memory, one batch at a time.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use eventlog::Recorded;
@@ -11,6 +11,9 @@ use crate::views::definition::{Definition, Folded};
 use crate::views::error::ViewError;
 use crate::views::left_out::LeftOut;
 use crate::views::sql::Upsert;
+
+/// Traces that one batch names.
+const MAX_TRACES: usize = 32;
 
 /// Events by the keys that they touch.
 pub(crate) struct Batch<E> {
@@ -67,6 +70,13 @@ impl<E> Batch<E> {
             batch.upto = position;
         }
         batch
+    }
+
+    /// The traces of the commands that the events came from, as `traceparent`s with commas between them; some of many.
+    pub(crate) fn traces(&self) -> String {
+        let events = self.keys.values().flatten();
+        let traces: BTreeSet<&str> = events.filter_map(|event| event.recorded.traceparent.as_deref()).take(MAX_TRACES).collect();
+        traces.into_iter().collect::<Vec<_>>().join(",")
     }
 
     /// The keys touched with their events, in order.

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::backoff::Backoff;
+use crate::metrics;
 use crate::model::ReadModel;
 use crate::tail::PAGE;
 use crate::tasks::{stopped, supervise};
@@ -156,17 +158,29 @@ impl<E: Send + Sync + 'static> Projector<E> {
         self.was_denied = true;
     }
 
-    async fn apply(&mut self, mut batch: Batch<E>) -> Result<Step, ViewError> {
+    /// In a span that links to the commands behind the events, for whoever collects spans (OBS-06).
+    async fn apply(&mut self, batch: Batch<E>) -> Result<Step, ViewError> {
+        let projection = self.model.definition.name;
+        let span = tracing::trace_span!(target: "daybook::trace", "project", projection, links = tracing::field::Empty);
+        if !span.is_disabled() {
+            span.record("links", batch.traces());
+        }
+        self.write(batch).instrument(span).await
+    }
+
+    async fn write(&mut self, mut batch: Batch<E>) -> Result<Step, ViewError> {
         let (db, definition) = (self.views.db(), &self.model.definition);
         let Some(lead) = self.lead.as_mut() else { return Ok(Step::Denied) };
         let docs = stored(&self.views, &self.model, lead.generation, &batch.keys()).await?;
         let changes = batch.fold(definition, &docs, &lead.parked)?;
         for poison in changes.parked.iter().filter(|parked| parked.is_poison()) {
+            metrics::failed();
             count(&self.model.counts.parked);
             tracing::error!(projection = definition.name, key = poison.key, position = poison.position, reason = poison.reason, "parked");
         }
         let (upto, halt) = (batch.upto, batch.halt.take());
         if let Some(halt) = &halt {
+            metrics::failed();
             count(&self.model.counts.parked);
             tracing::error!(projection = definition.name, position = halt.position, reason = halt.reason, "halted");
         }
@@ -230,6 +244,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
                     continue;
                 }
                 Err(error) => {
+                    metrics::failed();
                     count(&self.model.counts.failed);
                     tracing::warn!(projection = self.model.definition.name, %error, "a step failed, trying again");
                     backoff.next()

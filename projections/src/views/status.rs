@@ -80,6 +80,12 @@ impl<E: Send + Sync + 'static> Views<E> {
         Ok(all)
     }
 
+    /// Connections to the database that are in use, and that wait to be.
+    #[must_use]
+    pub fn connections(&self) -> (u32, u32) {
+        self.db().connections()
+    }
+
     /// Up to where a model has applied the log, whichever process moves it.
     ///
     /// # Errors

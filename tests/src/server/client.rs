@@ -148,17 +148,26 @@ impl Client {
     /// Sends an operation to a server that may die of it.
     #[must_use]
     pub fn try_send(&self, query: &str, variables: &Value) -> Option<Answer> {
-        self.post(query, variables, None)
+        self.post(query, variables, &[])
     }
 
-    fn post(&self, query: &str, variables: &Value, consistency: Option<&str>) -> Option<Answer> {
+    /// Sends an operation with headers of its own.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    #[must_use]
+    pub fn send_with(&self, headers: &[(&str, String)], query: &str, variables: &Value) -> Answer {
+        self.post(query, variables, headers).expect("the server answers")
+    }
+
+    fn post(&self, query: &str, variables: &Value, headers: &[(&str, String)]) -> Option<Answer> {
         let mut request = self.agent.post(format!("{}/graphql", self.url));
         request = request.header("content-type", "application/json").header("accept-language", "en");
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        if let Some(position) = consistency {
-            request = request.header("daybook-consistency", position);
+        for (name, value) in headers {
+            request = request.header(*name, value);
         }
         let mut response = request.send(json!({ "query": query, "variables": variables }).to_string()).ok()?;
         let body = response.body_mut().read_to_string().ok()?;
@@ -172,7 +181,8 @@ impl Client {
     #[must_use]
     pub fn query(&self, query: &str, variables: Value) -> Value {
         let consistency = self.horizon.lock().unwrap_or_else(PoisonError::into_inner).1.clone();
-        self.post(query, &variables, consistency.as_deref()).expect("the server answers").data()
+        let headers: Vec<_> = consistency.into_iter().map(|token| ("daybook-consistency", token)).collect();
+        self.post(query, &variables, &headers).expect("the server answers").data()
     }
 
     /// Sends one mutation that follows the conventions (one `input`, a payload with `userErrors` and `receipt`).

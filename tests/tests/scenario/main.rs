@@ -2,12 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod authorisation;
 mod bad_input;
 mod cast;
+mod cli;
 mod closing;
 mod contention;
+mod contract;
 mod crash;
 mod dev;
+mod door;
+mod drain;
 mod endings;
 mod examples;
 mod finance;
@@ -21,5 +26,6 @@ mod refunds;
 mod schema;
 mod sealing;
 mod shop;
+mod signals;
 mod subscriptions;
 mod transfers;

@@ -1,0 +1,75 @@
+//! What of the configuration is about the network: limits, proxies, origins, TLS, and where traces go.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::{ConfigError, Settings};
+use crate::edge::{Allowance, EdgeSettings, Network, Origin};
+
+/// How the server meets the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Door {
+    /// Are callers limited and browsers told what to obey?
+    pub limits: bool,
+    /// How much somebody may call.
+    pub allowance: Allowance,
+    /// Whose word about addresses counts.
+    pub trusted: Vec<Network>,
+    /// Whose web pages may call.
+    pub origins: Vec<Origin>,
+    /// Certificate and key, for TLS without a proxy.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Where plain HTTP is sent to HTTPS.
+    pub redirect_listen: Option<SocketAddr>,
+    /// Where traces go.
+    pub otlp_endpoint: Option<String>,
+}
+
+impl Door {
+    pub(super) fn read(settings: &Settings) -> Result<Self, ConfigError> {
+        let tls = match (settings.optional("tls_cert")?, settings.optional("tls_key")?) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            (Some(_), None) => return Err(half(settings, "tls_cert", "tls_key")),
+            (None, Some(_)) => return Err(half(settings, "tls_key", "tls_cert")),
+        };
+        let allowance = Allowance {
+            address_per_minute: settings.required("limit_address_per_minute")?,
+            user_per_hour: settings.required("limit_user_per_hour")?,
+        };
+        Ok(Self {
+            limits: settings.switch("limits")?,
+            allowance,
+            trusted: list(settings, "trusted_proxies")?,
+            origins: list(settings, "cors_origins")?,
+            tls,
+            redirect_listen: settings.optional("redirect_listen")?,
+            otlp_endpoint: settings.optional("otlp_endpoint")?,
+        })
+    }
+
+    /// What the edge is set to, for clients that know us by this address.
+    #[must_use]
+    pub fn edge(&self, public_url: &str) -> EdgeSettings {
+        EdgeSettings {
+            guarded: self.limits,
+            trusted: self.trusted.clone(),
+            origins: self.origins.clone(),
+            public_url: public_url.trim_end_matches('/').to_owned(),
+            https_only: self.limits && public_url.starts_with("https://"),
+        }
+    }
+}
+
+fn half(settings: &Settings, given: &'static str, missing: &str) -> ConfigError {
+    ConfigError::Invalid { key: given, source_name: settings.source_name(given), reason: format!("`{missing}` must be set, too") }
+}
+
+/// Several values with commas between them.
+fn list<T: FromStr<Err: fmt::Display>>(settings: &Settings, name: &'static str) -> Result<Vec<T>, ConfigError> {
+    let text: String = settings.optional(name)?.unwrap_or_default();
+    let invalid = |error: T::Err| ConfigError::Invalid { key: name, source_name: settings.source_name(name), reason: error.to_string() };
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(|item| item.parse().map_err(invalid)).collect()
+}

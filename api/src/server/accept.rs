@@ -1,0 +1,133 @@
+//! Connections: accepted up to a number, over TLS where it is configured, with a clock on whatever a client may drag out.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
+
+use crate::edge::OverTls;
+
+/// Connections at once; the next ones wait in the listener's queue.
+const MAX_CONNECTIONS: usize = 20_000;
+/// A TLS handshake takes no longer than this.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// The headers of a request arrive within this time, and a connection without requests ends after it.
+const HEADERS: Duration = Duration::from_secs(30);
+/// Bytes of a request's headers.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// An HTTP/2 connection is asked this often whether it is still there.
+const ARE_YOU_THERE: Duration = Duration::from_secs(30);
+/// After an error of the listener (no more file handles), so long before the next try.
+const RECOVER: Duration = Duration::from_millis(50);
+
+/// Serves routes until draining begins, and then until each connection has answered what it was asked.
+pub(super) async fn serve(listener: TcpListener, routes: Router, tls: Option<TlsAcceptor>, mut draining: watch::Receiver<bool>) {
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let (open, mut all_closed) = tokio::sync::mpsc::channel::<()>(1);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = begun(&mut draining) => break,
+            accepted = next(&listener, &room) => accepted,
+        };
+        let Some((stream, peer, place)) = accepted else { continue };
+        let (routes, tls, draining, open) = (routes.clone(), tls.clone(), draining.clone(), open.clone());
+        tokio::spawn(async move {
+            match tls {
+                None if speaks(&stream).await => connection(stream, routes, (peer, OverTls(false)), builder(), draining).await,
+                None => {}
+                Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => {
+                        let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                        let builder = if two { builder().http2_only() } else { builder().http1_only() };
+                        connection(stream, routes, (peer, OverTls(true)), builder, draining).await;
+                    }
+                    // A client that does not speak TLS, or not in time: nobody of ours.
+                    Ok(Err(_)) | Err(_) => {}
+                },
+            }
+            drop((place, open));
+        });
+    }
+    // Whoever connects from now on is refused at once.
+    drop((listener, open));
+    // Ends when the last connection has dropped its sender.
+    let _ = all_closed.recv().await;
+}
+
+/// Completes when draining begins, or when nobody can begin it any more.
+async fn begun(draining: &mut watch::Receiver<bool>) {
+    let _ = draining.wait_for(|draining| *draining).await;
+}
+
+async fn next(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(room).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => {
+            // Answers are written whole: waiting for more would only delay them.
+            let _ = stream.set_nodelay(true);
+            Some((stream, peer, place))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a connection could not be accepted");
+            tokio::time::sleep(RECOVER).await;
+            None
+        }
+    }
+}
+
+/// Does the client say anything, in time? Which version of HTTP it speaks is read without a clock.
+async fn speaks(stream: &TcpStream) -> bool {
+    matches!(tokio::time::timeout(HEADERS, stream.peek(&mut [0])).await, Ok(Ok(1..)))
+}
+
+/// HTTP/1.1 and HTTP/2 with our limits.
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(MAX_HEADER_BYTES);
+    let max_header_list = u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(ARE_YOU_THERE).max_header_list_size(max_header_list);
+    builder
+}
+
+async fn connection<S>(
+    stream: S,
+    routes: Router,
+    (peer, over): (SocketAddr, OverTls),
+    builder: Builder<TokioExecutor>,
+    mut draining: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let answer = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(over);
+        routes.clone().oneshot(request)
+    });
+    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), answer));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = begun(&mut draining) => {
+            // What was asked is answered; nothing more is read.
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended badly");
+    }
+}

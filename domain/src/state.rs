@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::settlement::guard;
 use crate::{
-    booking, claim, deadletter, payable, payment, payout, pending, product, session, settlement, shop_order, stock, upload, user, vehcal,
-    vehicle,
+    adjustment, admins, api_key, booking, claim, corporate, deadletter, exchange_key, export, payable, payment, payout, pending, period,
+    product, recon, session, settlement, shop_order, statement, stock, transfers, upload, user, vehcal, vehicle,
 };
 
 /// A stored event, as far as its state needs it.
@@ -45,6 +45,16 @@ pub fn of(kind: &str, events: &[Stored<'_>]) -> Result<Option<Value>, Unreadable
         guard::SettlementGuard::KIND => fold::<guard::SettlementGuard>(events),
         payout::Payout::KIND => fold::<payout::Payout>(events),
         deadletter::DeadLetter::KIND => fold::<deadletter::DeadLetter>(events),
+        admins::Admins::KIND => fold::<admins::Admins>(events),
+        corporate::Corporate::KIND => fold::<corporate::Corporate>(events),
+        api_key::ApiKey::KIND => fold::<api_key::ApiKey>(events),
+        exchange_key::ExchangeKey::KIND => fold::<exchange_key::ExchangeKey>(events),
+        adjustment::Adjustment::KIND => fold::<adjustment::Adjustment>(events),
+        period::AccountingPeriod::KIND => fold::<period::AccountingPeriod>(events),
+        recon::Recon::KIND => fold::<recon::Recon>(events),
+        statement::Statement::KIND => fold::<statement::Statement>(events),
+        export::Export::KIND => fold::<export::Export>(events),
+        transfers::TransferLedger::KIND => fold::<transfers::TransferLedger>(events),
         _ => Ok(None),
     }
 }

@@ -68,7 +68,8 @@ impl Sdl {
     /// When the schema names a type that it does not have.
     #[must_use]
     pub fn value(&self, name: &str, ty: &Type, known: &dyn Fn(&str) -> Option<Value>) -> Value {
-        if let Some(value) = known(name) {
+        let of_enum = matches!(self.get(named(ty)).map(|definition| &definition.kind), Some(TypeKind::Enum(_)));
+        if let Some(value) = known(name).filter(|value| !of_enum || value.is_string()) {
             return value;
         }
         match &ty.base {
@@ -111,7 +112,7 @@ fn scalar(name: &str) -> Value {
         "Boolean" => json!(true),
         "ID" => json!("vehicle-0193a0a0-0000-7000-8000-000000000000"),
         "DateTime" => json!("2031-03-01T10:00:00Z"),
-        "Decimal" | "BigInt" => json!("1000"),
+        "Decimal" | "BigInt" | "UInt128" => json!("1000"),
         "CurrencyCode" => json!("KRW"),
         "LocalTime" => json!("09:00"),
         _ => json!("text"),

@@ -62,11 +62,11 @@ impl Meter {
         let address = data::<RequestMeta>(request).and_then(|meta| meta.remote);
         let now_ms = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0);
         let by_address = async {
-            let Some(address) = address else { return None };
+            let address = address?;
             self.window(&format!("rl:ip:{}", prefix(address)), weight, self.allowance.address_per_minute, MINUTE, now_ms).await
         };
         let by_user = async {
-            let Some(user) = user else { return None };
+            let user = user?;
             self.window(&format!("rl:user:{user}"), weight, self.allowance.user_per_hour, HOUR, now_ms).await
         };
         let (address, user) = tokio::join!(by_address, by_user);

@@ -49,15 +49,14 @@ pub(super) async fn serve(listener: TcpListener, routes: Router, tls: Option<Tls
             match tls {
                 None if speaks(&stream).await => connection(stream, routes, (peer, OverTls(false)), builder(), draining).await,
                 None => {}
-                Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => {
+                // A client that does not speak TLS, or not in time, is nobody of ours.
+                Some(tls) => {
+                    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
                         let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                         let builder = if two { builder().http2_only() } else { builder().http1_only() };
                         connection(stream, routes, (peer, OverTls(true)), builder, draining).await;
                     }
-                    // A client that does not speak TLS, or not in time: nobody of ours.
-                    Ok(Err(_)) | Err(_) => {}
-                },
+                }
             }
             drop((place, open));
         });

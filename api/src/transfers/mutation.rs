@@ -20,7 +20,7 @@ pub struct CreateAccountsInput {
     idempotency_key: Option<String>,
     /// In which book: a name of your choice, `main` when left out.
     book: Option<String>,
-    /// 1 to 500 accounts.
+    /// The accounts: 1 to 500.
     accounts: Vec<TransferAccountInput>,
     /// Echoed in the answer.
     client_mutation_id: Option<String>,
@@ -33,7 +33,7 @@ pub struct CreateTransfersInput {
     idempotency_key: String,
     /// In which book: `main` when left out.
     book: Option<String>,
-    /// 1 to 500 transfers; larger batches go to `POST /ledger/transfers`.
+    /// The transfers: 1 to 500; larger batches go to `POST /ledger/transfers`.
     transfers: Vec<TransferInput>,
     /// Echoed in the answer.
     client_mutation_id: Option<String>,

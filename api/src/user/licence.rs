@@ -73,7 +73,7 @@ impl DriverLicence {
 pub struct SubmitDriverLicenceInput {
     /// Makes retries harmless.
     idempotency_key: Option<String>,
-    /// 8 to 20 letters and digits; hyphens and spaces are left out.
+    /// Its number: 8 to 20 letters and digits; hyphens and spaces are left out.
     number: String,
     /// When it expires.
     expires_at: DateTime,

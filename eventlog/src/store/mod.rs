@@ -141,7 +141,9 @@ impl Store {
             Self::Sqlite(store) => store.call(plan).await,
             Self::Postgres(store) => store.call(plan).await,
         };
-        fail_point!("append::after_call", |what: Option<String>| Err(crate::failpoint::failed(what.as_deref())));
+        if matches!(written, Ok(Written::All)) {
+            fail_point!("append::after_call", |what: Option<String>| Err(crate::failpoint::failed(what.as_deref())));
+        }
         written
     }
 

@@ -152,7 +152,7 @@ pub async fn limits_are_refused(book: &Book) {
     let log = book.open().await;
     let long = execute(&log, &command().keyed("k".repeat(1_025), ""), "a", Command::Add(1)).await;
     assert!(matches!(long, Err(ExecuteError::Log(LogError::Limit { .. }))));
-    let big = execute(&log, &command(), "a", Command::Note("x".repeat(5 << 20))).await;
+    let big = execute(&log, &command(), "a", Command::Note("x".repeat(9 << 20))).await;
     assert!(matches!(big, Err(ExecuteError::Log(LogError::Limit { .. }))));
     let name = execute(&log, &command(), "not a name", Command::Add(1)).await;
     assert!(matches!(name, Err(ExecuteError::Log(LogError::Stream(_)))));

@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 use crate::properties::dice::Dice;
 
 /// What is never asked for: moving the clock makes every other answer slow, signing out every other answer the same.
-const LEFT_OUT: [&str; 7] =
-    ["advanceClock", "changePassword", "deactivateUser", "eraseUser", "logout", "revokeSession", "suspendUser"];
+const LEFT_OUT: [&str; 7] = ["advanceClock", "changePassword", "deactivateUser", "eraseUser", "logout", "revokeSession", "suspendUser"];
 /// Fields inside fields.
 const DEPTH: usize = 6;
 const INTS: [&str; 8] = ["0", "1", "-1", "25", "100", "101", "2147483647", "-2147483648"];

@@ -76,6 +76,9 @@ pub fn asked() -> Option<Consistency> {
 #[derive(Debug, Default)]
 pub struct Consistent<T>(T);
 
+/// Fields whose arguments Relay's compiler prescribes to the last; there the header does it.
+const FIXED: [&str; 2] = ["node", "nodes"];
+
 impl<T: ObjectType> OutputType for Consistent<T> {
     fn type_name() -> Cow<'static, str> {
         T::type_name()
@@ -84,7 +87,7 @@ impl<T: ObjectType> OutputType for Consistent<T> {
     fn create_type_info(registry: &mut Registry) -> String {
         let name = T::create_type_info(registry);
         if let Some(MetaType::Object { fields, .. }) = registry.types.get_mut(T::type_name().as_ref()) {
-            for field in fields.values_mut() {
+            for (_, field) in fields.iter_mut().filter(|(name, _)| !FIXED.contains(&name.as_str())) {
                 field.args.insert(ARGUMENT.to_owned(), argument());
             }
         }

@@ -69,7 +69,8 @@ impl Sdl {
     #[must_use]
     pub fn value(&self, name: &str, ty: &Type, known: &dyn Fn(&str) -> Option<Value>) -> Value {
         let of_enum = matches!(self.get(named(ty)).map(|definition| &definition.kind), Some(TypeKind::Enum(_)));
-        if let Some(value) = known(name).filter(|value| !of_enum || value.is_string()) {
+        // What is known by its name are ids and the like: neither choices nor the numbers that name a transfer.
+        if let Some(value) = known(name).filter(|value| named(ty) != "UInt128" && (!of_enum || value.is_string())) {
             return value;
         }
         match &ty.base {

@@ -13,6 +13,7 @@ pub mod export;
 pub mod payment;
 pub mod period;
 pub mod product;
+pub mod projection;
 pub mod purchase;
 pub mod recon;
 pub mod session;

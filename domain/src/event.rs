@@ -6,7 +6,7 @@ use kernel::{Decider, Fact, JournalEntry, Unbalanced};
 use crate::settlement::guard;
 use crate::{
     adjustment, admins, api_key, booking, claim, corporate, deadletter, exchange_key, export, payable, payment, payout, pending, period,
-    product, recon, session, settlement, shop_order, statement, stock, transfers, upload, user, vehcal, vehicle,
+    product, projection, recon, session, settlement, shop_order, statement, stock, transfers, upload, user, vehcal, vehicle,
 };
 
 /// An event of some module; one variant per kind of stream.
@@ -64,6 +64,8 @@ pub enum Event {
     Statement(statement::Event),
     /// `export-…`
     Export(export::Event),
+    /// `projection-…`
+    Projection(projection::Event),
     /// `transferledger-…`
     Transfers(transfers::Event),
 }
@@ -115,6 +117,7 @@ impl Event {
             recon::Recon::KIND => from.event()?.map(Self::Recon),
             statement::Statement::KIND => from.event()?.map(Self::Statement),
             export::Export::KIND => from.event()?.map(Self::Export),
+            projection::Projection::KIND => from.event()?.map(Self::Projection),
             transfers::TransferLedger::KIND => from.event()?.map(Self::Transfers),
             _ => return Ok(None),
         }))
@@ -152,6 +155,7 @@ impl Event {
             Self::Recon(event) => event.entry(),
             Self::Statement(event) => event.entry(),
             Self::Export(event) => event.entry(),
+            Self::Projection(event) => event.entry(),
             Self::Transfers(event) => event.entry(),
         }
     }

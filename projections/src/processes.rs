@@ -3,6 +3,8 @@
 mod booking;
 mod desk;
 mod erasing;
+mod read_side;
+mod rebuilding;
 mod settlement;
 mod shop_order;
 mod transfers;
@@ -18,6 +20,7 @@ use crate::process::Reaction;
 
 pub use booking::{BookingDeadlines, ProviderCalls};
 pub use desk::{Desk, Outside};
+pub use read_side::Rebuilds;
 pub use settlement::Settlements;
 pub use shop_order::ShopOrderDeadlines;
 pub use transfers::TransferDeadlines;

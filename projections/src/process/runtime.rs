@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::backoff::Backoff;
 use crate::known::Event;
+use crate::metrics::{self, LeaseOutcome, Leased};
 use crate::process::effects::{CONCURRENCY, Effects};
 use crate::process::error::ProcessError;
 use crate::process::figures::Tally;
@@ -261,6 +262,7 @@ async fn fire_round<W: Work>(timers: &Timers<W>, holder: &str, held: &mut Option
         *held = Lease::take(db, "timers", holder).await?.map(|lease| (lease, Instant::now()));
     }
     if held.is_none() {
+        metrics::lease(Leased::Process, "timers", LeaseOutcome::Denied);
         return Ok(DENIED);
     }
     timers.perform_again(TIMER_ROUND).await?;

@@ -88,6 +88,7 @@ enum Task {
         /// Events to prove.
         #[arg(long, default_value_t = 2_000)]
         proofs: u64,
+    },
     /// Transfers between accounts: batches of 8,000, and one a call.
     Transfers {
         #[command(flatten)]

@@ -1,4 +1,4 @@
-//! Behind a transaction-pooling proxy: the product shares a few connections, keeps nothing on them, and listens past it.
+//! Behind a pooling proxy: the product shares a few connections, keeps nothing on them, and listens past it.
 //! `tests/pooling/run` starts the proxy and runs this.
 
 use daybook_tests::server::Variant;

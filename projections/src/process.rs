@@ -137,6 +137,11 @@ pub trait Work: Send + Sync + 'static {
         CALL_TIMEOUT
     }
 
+    /// May the call be broken off when this node stops? It is then made again under the same id by whoever is there.
+    fn breaks_off(_call: &Self::Call) -> bool {
+        false
+    }
+
     /// Makes an outside call and reports its result as a command. `attempt` counts from 1.
     ///
     /// # Errors

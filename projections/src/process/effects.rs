@@ -44,6 +44,11 @@ impl<W: Work> Effects<W> {
         Ok(self.store.claim(which, limit as u64).await?)
     }
 
+    /// May it be broken off when this node stops?
+    pub(crate) fn breaks_off(effect: &Claimed) -> bool {
+        serde_json::from_str::<W::Call>(&effect.call).is_ok_and(|call| W::breaks_off(&call))
+    }
+
     /// Renews the lease of an effect for as long as it is polled.
     async fn keep_leased(&self, effect: &Claimed) -> std::convert::Infallible {
         loop {

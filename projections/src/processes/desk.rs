@@ -247,6 +247,14 @@ impl Work for Desk {
         }
     }
 
+    fn breaks_off(call: &Call) -> bool {
+        match call {
+            Call::Capture { .. } | Call::Refund { .. } | Call::Payout { .. } | Call::Geocode { .. } => false,
+            // What was built so far is kept, and nothing outside has heard of it.
+            Call::Rebuild { .. } => true,
+        }
+    }
+
     async fn call(&self, call: Call, id: ReactionId, attempt: u32) -> Result<(), WorkError> {
         let (by, ask) = (caller(&id, false), attempt > 1);
         match call {

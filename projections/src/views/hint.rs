@@ -31,7 +31,7 @@ pub(crate) fn start<E: Send + Sync + 'static>(inner: &Arc<Inner<E>>) {
     tokio::spawn(hear(Arc::downgrade(inner), listening(pool, inner.tail.log().listen_url())));
 }
 
-/// Where to listen: past a transaction-pooling proxy if there is one, since such a connection must stay ours.
+/// Where to listen: past a pooling proxy if there is one, since such a connection must stay ours.
 fn listening(pool: &PgPool, address: Option<&str>) -> PgPool {
     let direct = address.and_then(|address| PgConnectOptions::from_str(address).ok());
     let one =

@@ -38,7 +38,7 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 pub struct Options {
     /// Where the log and the read models are.
     pub store: StoreUrl,
-    /// The same database past a transaction-pooling proxy, for LISTEN.
+    /// The same database past a pooling proxy, for LISTEN.
     pub listen: Option<String>,
     /// What every key is derived from.
     pub secret: [u8; 32],

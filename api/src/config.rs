@@ -130,7 +130,7 @@ pub struct Config {
     pub database_url: Option<SecretUrl>,
     /// The database's owner, for migrations on PostgreSQL.
     pub owner_database_url: Option<SecretUrl>,
-    /// The same database past a transaction-pooling proxy, for LISTEN.
+    /// The same database past a pooling proxy, for LISTEN.
     pub listen_database_url: Option<SecretUrl>,
     /// Hot models; without it they are kept in process.
     pub redis_url: Option<SecretUrl>,

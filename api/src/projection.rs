@@ -60,7 +60,7 @@ pub struct ProjectionStatus {
     pub pause: Option<OperatorWord>,
     /// The last rebuild that somebody asked for here.
     pub rebuild: Option<ProjectionRebuild>,
-    /// Up to where a new one is built beside it, while one is, whoever has it built.
+    /// Up to where a new one stands beside it, while one is built or kept, whoever has it built.
     pub built_beside: Option<BigInt>,
 }
 

@@ -20,7 +20,7 @@ const PACE: Duration = Duration::from_millis(5);
 /// Time between two attempts to listen.
 const RECONNECT: Duration = Duration::from_secs(2);
 
-/// Starts both tasks. To listen takes a connection that stays ours: past a transaction-pooling proxy, whose address is given then.
+/// Starts both tasks. To listen takes a connection that stays ours: past a pooling proxy, whose address is given then.
 pub(crate) fn start(pool: &PgPool, listen: Option<&str>, head: &Arc<watch::Sender<u64>>) -> Result<Vec<AbortHandle>, sqlx::Error> {
     let heard = Arc::new(AtomicU64::new(0));
     let direct = match listen {
@@ -43,7 +43,8 @@ async fn tell(pool: PgPool, mut head: watch::Receiver<u64>, heard: Arc<AtomicU64
             continue;
         }
         // Its commit need not reach the disk; and both are done within the statement's own database transaction.
-        let notify = sqlx::query("select pg_notify($1, $2), set_config('synchronous_commit', 'off', true)").bind(CHANNEL).bind(position.to_string());
+        let notify =
+            sqlx::query("select pg_notify($1, $2), set_config('synchronous_commit', 'off', true)").bind(CHANNEL).bind(position.to_string());
         if let Err(error) = notify.execute(&pool).await {
             tracing::debug!(%error, "hint not sent");
         }

@@ -66,7 +66,7 @@ impl Log {
         Self::open_listening(config, None).await
     }
 
-    /// The same where a transaction-pooling proxy stands before PostgreSQL: `listen` is the address of the same database past the
+    /// The same where a pooling proxy stands before PostgreSQL: `listen` is the address of the same database past the
     /// proxy, for LISTEN, which such a proxy cannot do. Nothing is then set for a session either.
     ///
     /// # Errors

@@ -46,7 +46,7 @@ pub const KEYS: &[Key] = &[
             "listen_database_url",
             "DAYBOOK_LISTEN_DATABASE_URL",
             None,
-            "the same database past a transaction-pooling proxy, for LISTEN: postgres://… (without it, database_url)",
+            "the same database past a pooling proxy, for LISTEN: postgres://… (without it, database_url)",
         ),
         Sensitivity::Url,
     ),

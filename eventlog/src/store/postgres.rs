@@ -42,7 +42,7 @@ pub(crate) struct Postgres {
     pub(super) readers: PgPool,
 }
 
-/// Behind a transaction-pooling proxy: what one sets there the next one finds. The proxy or the role has the settings (docs/pooling.md).
+/// Behind a pooling proxy: what one sets there the next one finds. The proxy or the role has the settings (docs/pooling.md).
 const NO_SETTINGS: &str = "select 1";
 
 impl Postgres {

@@ -25,6 +25,7 @@ mod paying;
 mod pooling;
 mod production;
 mod proofs;
+mod redis;
 mod refunds;
 mod schema;
 mod sealing;

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::cast::{BOOKING, Cast, text};
 
-const MODEL: &str = "projection { name state lagEvents pause { by reason } rebuild { number state dryRun differences rows error asked { by reason } } }";
+const MODEL: &str =
+    "projection { name state lagEvents pause { by reason } rebuild { number state dryRun differences rows error asked { by reason } } }";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Asks again and again until it holds.
@@ -71,7 +72,11 @@ fn play(cast: &Cast) {
         Some(model(&admin, "bookings")).filter(|model| model["rebuild"]["state"] != "RUNNING")
     });
     let rebuild = &rebuilt["rebuild"];
-    assert_eq!((&rebuild["state"], &rebuild["differences"], &rebuild["asked"]["reason"]), (&json!("SWITCHED"), &json!("0"), &json!("점검")), "{rebuilt}");
+    assert_eq!(
+        (&rebuild["state"], &rebuild["differences"], &rebuild["asked"]["reason"]),
+        (&json!("SWITCHED"), &json!("0"), &json!("점검")),
+        "{rebuilt}"
+    );
     let dry = json!({ "name": "payments", "reason": "비교만", "dryRun": true });
     let _ = admin.command("rebuildProjection", MODEL, dry).done();
     eventually("a comparison", || (model(&admin, "payments")["rebuild"]["state"] == "SAME").then_some(()));
@@ -138,7 +143,9 @@ fn every_worker_is_told_and_tells_how_it_is() {
     assert_eq!(there.get("/livez").unwrap().0, 200);
     let denied = "daybook_leases_total{kind=\"projection\",name=\"bookings\",outcome=\"denied\"}";
     let metrics = eventually("a denied lease", || there.get("/metrics").map(|(_, text)| text).filter(|text| text.contains(denied)));
-    for name in ["daybook_effects_queue{state=\"pending\"}", "daybook_process_position", "daybook_projection_lag_events", "daybook_timers_pending"] {
+    for name in
+        ["daybook_effects_queue{state=\"pending\"}", "daybook_process_position", "daybook_projection_lag_events", "daybook_timers_pending"]
+    {
         assert!(metrics.contains(name), "{name} is not in\n{metrics}");
     }
     assert_eq!(there.get("/graphql").unwrap().0, 404);

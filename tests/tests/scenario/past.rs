@@ -9,7 +9,8 @@ const WAS: &str = "query($id: ID!, $asOf: AsOf!) { nodeAsOf(id: $id, asOf: $asOf
 
 /// Positions of the events that made a thing, by its query.
 fn made(cast: &Cast, query: &str, id: &Value) -> Vec<u64> {
-    let document = format!("query($id: ID!) {{ {query}(id: $id) {{ history(first: 100) {{ nodes {{ position actor type recordedAt }} }} }} }}");
+    let document =
+        format!("query($id: ID!) {{ {query}(id: $id) {{ history(first: 100) {{ nodes {{ position actor type recordedAt }} }} }} }}");
     let nodes = cast.auditor.query(&document, json!({ "id": id }))[query]["history"]["nodes"].clone();
     nodes.as_array().unwrap().iter().map(|event| text(&event["position"]).parse().unwrap()).collect()
 }

@@ -94,13 +94,14 @@ impl<E: Send + Sync + 'static> Views<E> {
     }
 }
 
-/// Does the model stand still because an operator wants it to?
-pub(crate) async fn is_paused(log: &Log, name: &str) -> Result<bool, LogError> {
-    let Ok(stream) = projection::stream(name) else { return Ok(false) };
+/// Position of the event after which the model stands still; `None` when no operator wants it to.
+pub(crate) async fn paused_at(log: &Log, name: &str) -> Result<Option<u64>, LogError> {
+    let Ok(stream) = projection::stream(name) else { return Ok(None) };
     let types = [PAUSED, RESUMED].map(str::to_owned).to_vec();
     let filter = EventFilter { types, stream: Some(stream), ..EventFilter::default() };
     let newest = EventPage { after: None, before: None, order: Order::Descending, limit: 1 };
-    Ok(log.search(&filter, newest).await?.first().is_some_and(|event| event.event_type == PAUSED))
+    let newest = log.search(&filter, newest).await?.pop();
+    Ok(newest.filter(|event| event.event_type == PAUSED).map(|event| event.position))
 }
 
 /// Ends a stretch with the event that pauses the model, if it is there; says whether it was.

@@ -59,7 +59,8 @@ pub struct Projector<E = crate::Event> {
     was_denied: bool,
     renewed: Instant,
     halted: bool,
-    paused: bool,
+    /// Where it stands still because an operator wants it to.
+    stands_at: Option<u64>,
 }
 
 impl<E: Send + Sync + 'static> Projector<E> {
@@ -82,7 +83,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
             was_denied: false,
             renewed: Instant::now(),
             halted: false,
-            paused: false,
+            stands_at: None,
         }
     }
 
@@ -105,16 +106,18 @@ impl<E: Send + Sync + 'static> Projector<E> {
             return Ok(Step::Halted);
         }
         let name = self.model.definition.name;
-        if self.paused && control::is_paused(self.views.log(), name).await? {
+        if let Some(stands_at) = self.stands_at
+            && control::paused_at(self.views.log(), name).await?.is_some_and(|at| at <= stands_at)
+        {
             return Ok(Step::Paused);
         }
-        self.paused = false;
+        self.stands_at = None;
         let takes = self.lead.is_none();
         let Some(lead) = self.hold().await? else { return Ok(Step::Denied) };
         let (position, ready) = (lead.position, lead.ready);
         // Paused before it was taken over: no event on the way would tell.
-        if takes && control::is_paused(self.views.log(), name).await? {
-            return self.stand_paused().await;
+        if takes && control::paused_at(self.views.log(), name).await?.is_some_and(|at| at <= position) {
+            return self.stand_still_at(position).await;
         }
         let mut stretch = self.views.tail().read(position, limit.clamp(1, PAGE)).await?;
         let paused = control::cut(&mut stretch, name);
@@ -129,13 +132,16 @@ impl<E: Send + Sync + 'static> Projector<E> {
         if caught_up && !ready && matches!(step, Step::Idle | Step::Advanced(_)) {
             self.let_readers_in().await?;
         }
-        if paused && matches!(step, Step::Advanced(_)) { self.stand_paused().await } else { Ok(step) }
+        match step {
+            Step::Advanced(upto) if paused => self.stand_still_at(upto).await,
+            step => Ok(step),
+        }
     }
 
     /// Stands still from here on, and keeps nobody from taking over what stands still.
-    async fn stand_paused(&mut self) -> Result<Step, ViewError> {
-        tracing::info!(projection = self.model.definition.name, "paused by an operator");
-        self.paused = true;
+    async fn stand_still_at(&mut self, position: u64) -> Result<Step, ViewError> {
+        tracing::info!(projection = self.model.definition.name, position, "paused by an operator");
+        self.stands_at = Some(position);
         self.let_go().await?;
         Ok(Step::Paused)
     }

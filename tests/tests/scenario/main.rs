@@ -25,6 +25,7 @@ mod proofs;
 mod refunds;
 mod schema;
 mod sealing;
+mod settling;
 mod shop;
 mod signals;
 mod subscriptions;

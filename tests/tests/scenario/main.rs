@@ -13,6 +13,7 @@ mod crash;
 mod dev;
 mod door;
 mod drain;
+mod drill;
 mod endings;
 mod examples;
 mod finance;

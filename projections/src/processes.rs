@@ -3,6 +3,7 @@
 mod booking;
 mod desk;
 mod erasing;
+mod fee_invoice;
 mod settlement;
 mod shop_order;
 mod transfers;
@@ -18,6 +19,7 @@ use crate::process::Reaction;
 
 pub use booking::{BookingDeadlines, ProviderCalls};
 pub use desk::{Desk, Outside};
+pub use fee_invoice::FeeInvoices;
 pub use settlement::Settlements;
 pub use shop_order::ShopOrderDeadlines;
 pub use transfers::TransferDeadlines;

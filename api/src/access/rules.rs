@@ -174,6 +174,11 @@ pub const RULES: &[Rule] = &[
     mutation("approveSettlement", Who::Holders(FINANCE)).weighs(MONEY),
     mutation("cancelSettlement", Who::Holders(FINANCE)).weighs(MONEY),
     // a host sees the own lines of a batch
+    mutation("setPayoutHold", Who::Holders(FINANCE)).weighs(MONEY),
+    mutation("releasePayoutHold", Who::Holders(FINANCE)).weighs(MONEY),
+    query("payoutHolds", Who::Holders(&BOOKS)),
+    query("feeInvoice", Who::SignedIn),
+    query("feeInvoices", Who::SignedIn),
     query("settlement", Who::SignedIn),
     query("settlements", Who::Holders(&BOOKS)),
     // the books and the log

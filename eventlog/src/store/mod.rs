@@ -80,14 +80,15 @@ impl From<sqlx::Error> for AppendFailure {
 /// By what a batch is found again.
 #[derive(Clone, Copy, Debug)]
 enum Mark {
-    Event(Uuid),
+    /// Its first event, where it was to be.
+    Event(u64, Uuid),
     Receipt(Uuid),
 }
 
 impl Mark {
     /// The mark of a plan; none where writing it again changes nothing.
     fn of(plan: &Plan<'_>) -> Option<Self> {
-        let event = plan.events.first().map(|event| Self::Event(event.event_id));
+        let event = plan.events.first().map(|event| Self::Event(event.position, event.event_id));
         event.or_else(|| plan.receipts.first().map(|receipt| Self::Receipt(receipt.draft.key)))
     }
 }
@@ -218,8 +219,9 @@ impl Store {
         let query = Query::new(format!("select {EVENT_COLUMNS} from events e"))
             .bind(" where e.stream = ", Value::Text(stream.to_string()))
             .bind(" and e.version > ", Value::Integer(signed(after)))
-            .bind(" and e.version <= ", Value::Integer(signed(up_to)))
-            .bind(" order by e.version limit ", Value::Integer(signed(limit as u64)));
+            // Versions are dense: a range is a page.
+            .bind(" and e.version <= ", Value::Integer(signed(up_to.min(after.saturating_add(limit as u64)))))
+            .text(" order by e.version");
         self.events(query).await
     }
 
@@ -259,7 +261,9 @@ impl Store {
         let query = Query::new("select version, event_type, schema_version, payload from events")
             .bind(" where stream = ", Value::Text(stream.to_string()))
             .bind(" and version > ", Value::Integer(signed(after)))
-            .bind(" order by version limit ", Value::Integer(signed(limit)));
+            // Versions are dense. Without an end the planner may fetch and sort all that the stream has.
+            .bind(" and version <= ", Value::Integer(signed(after.saturating_add(limit))))
+            .text(" order by version");
         Ok(self.fetch(query).await?)
     }
 

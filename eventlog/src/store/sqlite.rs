@@ -22,15 +22,20 @@ use crate::memory::Memory;
 use crate::migrations;
 use crate::outcome::{Append, Found, Outcome, Secret};
 use crate::plan::{Plan, plan};
+use crate::recorded::signed;
 
 /// How long a writer waits for another process's write, in milliseconds.
 const BUSY_TIMEOUT_MS: u64 = 10_000;
 /// Pages that the writer keeps, as SQLite says kibibytes: the upper levels of all indexes, or each row would read them again.
 const WRITER_CACHE: &str = "-32768";
+/// Pages of the WAL before they are moved to the file, 64 MiB: a page that many batches write is moved once.
+const CHECKPOINT: &str = "16384";
 /// Reading connections.
 const READERS: u32 = 4;
 /// Values of one `in` list.
 const LIST: usize = 500;
+/// Rows that SQLite's thread may be ahead of who reads them: a page, or the two would wake each other for every few rows.
+const ROWS_AHEAD: usize = 1_024;
 /// Prepared statements kept: one for each size of a batch.
 const STATEMENTS: usize = 100;
 
@@ -52,7 +57,8 @@ impl Sqlite {
         let options = SqliteConnectOptions::new()
             .filename(file)
             .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))
-            .statement_cache_capacity(STATEMENTS);
+            .statement_cache_capacity(STATEMENTS)
+            .row_buffer_size(ROWS_AHEAD);
         let writing = options
             .clone()
             .create_if_missing(migrate)
@@ -60,7 +66,8 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             // Without it `insert or replace` would delete rows behind the back of the triggers.
             .pragma("recursive_triggers", "on")
-            .pragma("cache_size", WRITER_CACHE);
+            .pragma("cache_size", WRITER_CACHE)
+            .pragma("wal_autocheckpoint", CHECKPOINT);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .test_before_acquire(false)
@@ -141,7 +148,9 @@ impl Sqlite {
     async fn holds(&self, mark: Mark) -> Result<bool, sqlx::Error> {
         let mut db = self.writer.begin_with("begin immediate").await?;
         let found: Option<i64> = match mark {
-            Mark::Event(id) => sqlx::query_scalar("select position from events where event_id = $1").bind(id),
+            Mark::Event(position, id) => {
+                sqlx::query_scalar("select position from events where position = $1 and event_id = $2").bind(signed(position)).bind(id)
+            }
             Mark::Receipt(key) => sqlx::query_scalar("select events from receipts where key = $1").bind(key),
         }
         .fetch_optional(&mut *db)

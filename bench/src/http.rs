@@ -176,9 +176,8 @@ pub async fn measure(args: &HttpArgs) -> Result<bool, Failure> {
     let book = format!("b{:.20}", Uuid::new_v4().simple().to_string());
     let mut connection = Connection::open(args).await?;
     for first in (1..=args.accounts).step_by(usize::try_from(CHUNK).unwrap_or(1)) {
-        let accounts: Vec<_> = (first..=args.accounts.min(first + CHUNK - 1))
-            .map(|id| json!({ "id": id.to_string(), "ledger": "700", "code": 1 }))
-            .collect();
+        let accounts: Vec<_> =
+            (first..=args.accounts.min(first + CHUNK - 1)).map(|id| json!({ "id": id.to_string(), "ledger": "700", "code": 1 })).collect();
         let query = "mutation($input: CreateAccountsInput!) { createAccounts(input: $input) { userErrors { message } } }";
         let input = json!({ "idempotencyKey": Uuid::new_v4().to_string(), "book": book, "accounts": accounts });
         let body = json!({ "query": query, "variables": { "input": input } }).to_string();

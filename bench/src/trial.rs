@@ -78,7 +78,8 @@ async fn times(views: &Views, printer: Printer, events: u64, positions: u64) -> 
         times.sort_by(f64::total_cmp);
         let quantile = |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or_default();
         let worst = times.last().copied().unwrap_or_default();
-        printer.figures(name, &[("balances", times.len() as f64), ("p50_ms", quantile(50)), ("p99_ms", quantile(99)), ("worst_ms", worst)])?;
+        printer
+            .figures(name, &[("balances", times.len() as f64), ("p50_ms", quantile(50)), ("p99_ms", quantile(99)), ("worst_ms", worst)])?;
     }
     Ok(())
 }

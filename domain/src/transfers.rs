@@ -22,8 +22,8 @@ mod record;
 mod rows;
 mod rules;
 mod shared;
-mod transfer_outcome;
 mod text;
+mod transfer_outcome;
 mod trie;
 
 pub use account_outcome::AccountOutcome;

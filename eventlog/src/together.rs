@@ -86,7 +86,7 @@ impl Log {
             return self.replay_if_same(&command, key, stored).await;
         }
         let (answer, verdict) = oneshot::channel();
-        let member = Member { command: command.clone(), key, asked: asked.clone(), answer };
+        let member = Member { command: command.clone(), key, asked: asked.clone(), conflicts: 0, answer };
         let room = self.inner.lanes.room().await;
         self.inner.lanes.join(self, &stream, member);
         // A group that is gone leaves it open whether it went in.

@@ -217,7 +217,10 @@ impl Money {
     /// # Errors
     /// [`MoneyError::Overflow`] when the result has more digits than money may have, or the denominator is not positive.
     pub fn ratio(self, numerator: i128, denominator: i128) -> Result<Self, MoneyError> {
-        ratio_half_up(self.minor, numerator, denominator).filter(|m| m.abs() <= MAX_MINOR).map(|m| self.with_minor(m)).ok_or(MoneyError::Overflow)
+        ratio_half_up(self.minor, numerator, denominator)
+            .filter(|m| m.abs() <= MAX_MINOR)
+            .map(|m| self.with_minor(m))
+            .ok_or(MoneyError::Overflow)
     }
 
     /// `self × numerator / denominator`, rounded up to the next minor unit.

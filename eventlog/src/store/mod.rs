@@ -272,7 +272,8 @@ impl Store {
         let query = Query::new("select cast(octet_length(payload) as bigint) from events")
             .bind(" where stream = ", Value::Text(stream.to_string()))
             .bind(" and version > ", Value::Integer(signed(after)))
-            .bind(" order by version limit ", Value::Integer(signed(FOLD_PAGE)));
+            .bind(" and version <= ", Value::Integer(signed(after.saturating_add(FOLD_PAGE))))
+            .text(" order by version");
         Ok(self.fetch::<(i64,)>(query).await?.into_iter().map(|(size,)| size.unsigned_abs()).collect())
     }
 

@@ -20,6 +20,8 @@ use crate::snapshot::{self, Due};
 use crate::states::{AnyState, Basis, Fate, Known, Overtaken};
 use crate::turns::Turn;
 
+/// Times that a command waits for another group because somebody else was quicker.
+const MAX_CONFLICTS: u32 = 8;
 /// Times that a group is decided again on what this node's other commands have decided.
 const MAX_OVERTAKEN: usize = 60;
 
@@ -33,7 +35,15 @@ struct Ready<T> {
     due: Due,
 }
 
-type Answer = oneshot::Receiver<Result<Outcome, LogError>>;
+/// A group on its way.
+struct Left<T> {
+    answer: oneshot::Receiver<Result<Outcome, LogError>>,
+    /// Of each member, with its events among those of the group.
+    answers: Vec<(Decided<T>, Range<usize>)>,
+    /// The command ahead that it stands and falls with.
+    rests_on: Option<Arc<Fate>>,
+    due: Due,
+}
 
 /// Why a group has not left.
 enum Stay {
@@ -53,12 +63,9 @@ impl Log {
     /// Decides a group and hands it to the appender; returns then. Its answers come when it is durable.
     pub(super) async fn send_group<J: Joint>(&self, stream: &StreamName, group: Vec<Member<J>>, way: OnTheirWay<J>) {
         match self.leave(stream, &group).await {
-            Ok((answer, answers, due)) => {
+            Ok(left) => {
                 let (log, stream) = (self.clone(), stream.clone());
-                tokio::spawn(async move {
-                    log.settle_group(&stream, group, answers, due, answer).await;
-                    drop(way);
-                });
+                tokio::spawn(async move { log.settle_group(&stream, group, left, &way).await });
             }
             Err(Stay::Apart) => group.into_iter().for_each(|member| member.hear(Verdict::Alone(None))),
             Err(Stay::Failed(error)) => {
@@ -68,24 +75,20 @@ impl Log {
     }
 
     /// Decides the group on the newest state until nobody of this node is quicker.
-    async fn leave<J: Joint>(
-        &self,
-        stream: &StreamName,
-        group: &[Member<J>],
-    ) -> Result<(Answer, Vec<(Decided<J::Answer>, Range<usize>)>, Due), Stay> {
+    async fn leave<J: Joint>(&self, stream: &StreamName, group: &[Member<J>]) -> Result<Left<J::Answer>, Stay> {
         let mut turn = None::<Turn<'_>>;
         for _ in 0..MAX_OVERTAKEN {
             let Ready { append, basis, written, answers, due } = self.decide_group(stream, group).await?;
             check(&append)?;
-            fail_point!("append::decided");
+            fail_point!("append::group_decided");
             let place = self.inner.appender.reserve().await?;
-            let mut answer = None;
+            let (mut answer, rests_on) = (None, basis.rests_on());
             let published = match self.inner.turns.yields_to_others(std::iter::once(stream), turn.as_ref()) {
                 true => Err(Overtaken),
                 false => self.inner.states.publish(&[basis], written, || answer = Some(place.hand_over(append))),
             };
             if let Some(answer) = answer.filter(|_| published.is_ok()) {
-                return Ok((answer, answers, due));
+                return Ok(Left { answer, answers, rests_on, due });
             }
             if turn.is_none() {
                 turn = Some(self.inner.turns.take(BTreeSet::from([stream.clone()])).await);
@@ -143,15 +146,10 @@ impl Log {
         Ok(self.inner.keyring.encode_sealed(command.command_id, encode).await?)
     }
 
-    /// Waits until the group is durable and answers each of its commands; where it did not go through, they are executed alone.
-    async fn settle_group<J: Joint>(
-        &self,
-        stream: &StreamName,
-        group: Vec<Member<J>>,
-        answers: Vec<(Decided<J::Answer>, Range<usize>)>,
-        due: Due,
-        answer: Answer,
-    ) {
+    /// Waits until the group is durable and answers each of its commands. Where others were quicker its commands wait for the next group:
+    /// so the stream is read once for all of them. Where it did not go through otherwise they are executed alone.
+    async fn settle_group<J: Joint>(&self, stream: &StreamName, group: Vec<Member<J>>, left: Left<J::Answer>, way: &OnTheirWay<J>) {
+        let Left { answer, answers, rests_on, due } = left;
         let doubt = match answer.await.unwrap_or_else(|_| Err(LogError::Unknown(Arc::new(sqlx::Error::WorkerCrashed)))) {
             Ok(Outcome::Appended(placed)) => {
                 snapshot::renew_all(&self.inner.store, due);
@@ -162,8 +160,14 @@ impl Log {
                 return;
             }
             Ok(Outcome::Conflict) => {
-                self.inner.states.forget(std::iter::once(stream));
-                None
+                // What it was decided on is wrong, unless it is only the group ahead that has not gone through.
+                if !rests_on.is_some_and(|fate| fate.has_failed()) {
+                    self.inner.states.forget(std::iter::once(stream));
+                }
+                let (again, tired) = group.into_iter().partition::<Vec<_>, _>(|member| member.conflicts < MAX_CONFLICTS);
+                way.put_back(again);
+                tired.into_iter().for_each(|member| member.hear(Verdict::Alone(None)));
+                return;
             }
             // One of its keys was used before: which, each of them finds out.
             Ok(Outcome::Replayed(_) | Outcome::KeyReused) => None,

@@ -28,6 +28,8 @@ pub(super) struct Member<J: Joint> {
     pub command: Arc<CommandMeta>,
     pub key: Option<Key>,
     pub asked: Arc<J>,
+    /// Groups that it was in, and that somebody else was quicker than.
+    pub conflicts: u32,
     pub answer: oneshot::Sender<Verdict<J::Answer>>,
 }
 
@@ -120,6 +122,16 @@ pub(super) struct OnTheirWay<J: Joint> {
     lane: Arc<Lane<J>>,
     commands: usize,
     _place: OwnedSemaphorePermit,
+}
+
+impl<J: Joint> OnTheirWay<J> {
+    /// Commands that have to go again, before all that came after them.
+    pub(super) fn put_back(&self, members: Vec<Member<J>>) {
+        let mut waiting = self.lane.waiting();
+        for member in members.into_iter().rev() {
+            waiting.push_front(Member { conflicts: member.conflicts + 1, ..member });
+        }
+    }
 }
 
 impl<J: Joint> Drop for OnTheirWay<J> {

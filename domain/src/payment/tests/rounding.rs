@@ -80,8 +80,7 @@ impl Books {
 
 fn captured(amount: Money, fee: Money) -> Books {
     let mut books = Books { payment: Payment::default(), accounts: BTreeMap::new(), refunds: 0 };
-    let order =
-        Order { purpose: BOOKING, payer: PAYER, host: HOST, order_id: ORDER_ID.to_owned(), amount, fee, due_at: at(120) };
+    let order = Order { purpose: BOOKING, payer: PAYER, host: HOST, order_id: ORDER_ID.to_owned(), amount, fee, due_at: at(120) };
     books.run(Command::Request(Box::new(order))).unwrap();
     books.run(confirm(|(_, _, asked)| *asked = amount)).unwrap();
     books.run(capture(None)).unwrap();

@@ -125,7 +125,8 @@ impl MoneyAudit {
             P::PaymentConfirmStarted { .. } => known.open = true,
             P::PaymentOutcomeUnknown { since, escalated, .. } => {
                 let overdue = at - since.as_microsecond() >= UNKNOWN_FOR;
-                findings.hold(Property::L8, *escalated == overdue, || format!("{id} is unknown since {since}, an operator knows: {escalated}"));
+                findings
+                    .hold(Property::L8, *escalated == overdue, || format!("{id} is unknown since {since}, an operator knows: {escalated}"));
                 (known.open, known.unknown) = (true, true);
             }
             P::PaymentFailed { .. } => (known.open, known.unknown) = (false, false),

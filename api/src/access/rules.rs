@@ -117,6 +117,7 @@ pub const RULES: &[Rule] = &[
     mutation("deactivateExchangeKey", Who::Holders(&[Role::Trader])),
     query("myExchangeKeys", Who::SignedIn),
     // anything by its id: nobody sees more than the thing's own query would show
+    query("nodeAsOf", Who::Everybody),
     query("node", Who::Everybody),
     query("nodes", Who::Everybody),
     // vehicles and their calendars
@@ -185,6 +186,7 @@ pub const RULES: &[Rule] = &[
     query("feeInvoice", Who::SignedIn),
     query("feeInvoices", Who::SignedIn),
     query("settlement", Who::SignedIn),
+    query("payout", Who::SignedIn),
     query("settlements", Who::Holders(&BOOKS)),
     // the books and the log
     query("journal", Who::Holders(&BOOKS)),
@@ -217,6 +219,9 @@ pub const RULES: &[Rule] = &[
     // a signed head is made to be shown to everybody
     query("logHead", Who::Everybody),
     query("projections", Who::Holders(&WATCHERS)),
+    mutation("rebuildProjection", Who::Holders(&OPERATORS)),
+    mutation("pauseProjection", Who::Holders(&OPERATORS)),
+    mutation("resumeProjection", Who::Holders(&OPERATORS)),
     query("deadLetters", Who::Holders(&WATCHERS)),
     mutation("retryDeadLetter", Who::Holders(&OPERATORS)),
     mutation("skipDeadLetter", Who::Holders(&OPERATORS)),

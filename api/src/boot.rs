@@ -17,7 +17,8 @@ use projections::hot::{BadUrl, Hot, HotWorkers, Memory, Redis};
 use projections::models;
 use projections::process::{BusinessClock, Runtime};
 use projections::processes::{
-    Accounts, BookingDeadlines, Desk, Geocoding, Outside, ProviderCalls, Rebuilds, Settlements, ShopOrderDeadlines, TransferDeadlines,
+    Accounts, BookingDeadlines, Desk, FeeInvoices, Geocoding, Outside, ProviderCalls, Rebuilds, Settlements, ShopOrderDeadlines,
+    TransferDeadlines,
 };
 use projections::views::{Views, Workers};
 use sha2::{Digest as _, Sha256};
@@ -62,6 +63,8 @@ pub struct Options {
     pub endless_tokens: bool,
     /// Where new ids come from.
     pub ids: Ids,
+    /// Fees, windows and limits.
+    pub settings: Settings,
     /// How the log is sealed, where the workers run.
     pub sealing: Option<Sealing>,
 }
@@ -188,6 +191,7 @@ pub fn processes(views: &Views, desk: Desk, clock: impl BusinessClock) -> projec
         .process::<ShopOrderDeadlines>()
         .process::<ProviderCalls>()
         .process::<Settlements>()
+        .process::<FeeInvoices>()
         .process::<Geocoding>()
         .process::<Accounts>()
         .process::<TransferDeadlines>()
@@ -212,7 +216,7 @@ impl Book {
             log,
             clock: clock.clone(),
             ids: options.ids.clone(),
-            settings: Arc::new(Settings::default()),
+            settings: Arc::new(options.settings.clone()),
             keys: Keys::new(options.secret),
         };
         let movable = MovableClock::new(clock.clone());

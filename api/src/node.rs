@@ -12,6 +12,7 @@ use crate::corporate::CorporateProfileNode;
 use crate::errors::ApiError;
 use crate::event::{AsOf, EventNode, LOG_READERS, row_as_of};
 use crate::exchange_key::ExchangeKeyNode;
+use crate::fee_invoice::FeeInvoiceNode;
 use crate::ledger::{AccountBalanceNode, JournalEntryNode};
 use crate::payment::PaymentNode;
 use crate::product::ProductNode;
@@ -60,6 +61,8 @@ pub enum Node {
     SettlementLine(SettlementLineNode),
     /// A payout.
     Payout(PayoutNode),
+    /// An invoice for the platform's fees.
+    FeeInvoice(FeeInvoiceNode),
     /// A journal entry.
     JournalEntry(JournalEntryNode),
     /// An account's balance.
@@ -153,6 +156,7 @@ async fn find(reader: &Reader<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
         "shoporder" => ShopOrderNode::find(reader, id).await?.map(Node::ShopOrder),
         "settlement" => SettlementNode::find(reader, id).await?.map(Node::Settlement),
         "payout" => PayoutNode::find(reader, id).await?.map(Node::Payout),
+        "feeinvoice" => FeeInvoiceNode::find(reader, id).await?.map(Node::FeeInvoice),
         "line" => SettlementLineNode::find(reader, id).await?.map(Node::SettlementLine),
         "entry" => JournalEntryNode::find(reader, id).await?.map(Node::JournalEntry),
         "balance" => AccountBalanceNode::find(reader, id).await?.map(Node::AccountBalance),

@@ -19,6 +19,7 @@ use crate::edge::{self, Meter};
 use crate::errors::ApiError;
 use crate::event::{EventQuery, EventSubscription};
 use crate::exchange_key::{ExchangeKeyMutation, ExchangeKeyQuery};
+use crate::fee_invoice::FeeInvoiceQuery;
 use crate::ledger::{ExplainQuery, LedgerQuery, StatementQuery};
 use crate::metrics::{self, Subscribed, Transport};
 use crate::node::{Node, NodeQuery};
@@ -31,7 +32,7 @@ use crate::reading::{Reader, Sight};
 use crate::recon::{ReconMutation, ReconQuery};
 use crate::scalars::DateTime;
 use crate::session::{SessionMutation, SessionQuery, SessionSubscription};
-use crate::settlement::{SettlementMutation, SettlementQuery};
+use crate::settlement::{PayoutHoldMutation, PayoutHoldQuery, SettlementMutation, SettlementQuery};
 use crate::shop_order::{ShopOrderMutation, ShopOrderQuery, ShopOrderSubscription};
 use crate::stock::{StockMutation, StockQuery, StockSubscription};
 use crate::transfers::{TransferMutation, TransferQuery};
@@ -71,6 +72,8 @@ pub struct Queries(
     ShopOrderQuery,
     PaymentQuery,
     SettlementQuery,
+    PayoutHoldQuery,
+    FeeInvoiceQuery,
     LedgerQuery,
     AdjustmentQuery,
     ExplainQuery,
@@ -98,6 +101,7 @@ pub struct Mutation(
     ShopOrderMutation,
     PaymentMutation,
     SettlementMutation,
+    PayoutHoldMutation,
     AdjustmentMutation,
     DeadLetterMutation,
     ProjectionMutation,

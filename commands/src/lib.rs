@@ -10,6 +10,7 @@ pub mod deadletter;
 pub mod escrow;
 pub mod exchange_key;
 pub mod export;
+pub mod fee_invoice;
 pub mod payment;
 pub mod period;
 pub mod product;

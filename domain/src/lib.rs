@@ -15,6 +15,7 @@ pub mod deadletter;
 pub mod event;
 pub mod exchange_key;
 pub mod export;
+pub mod fee_invoice;
 pub mod geo;
 pub mod ids;
 pub mod ledger;

@@ -18,6 +18,7 @@ use crate::recorded::Recorded;
 use crate::seal::Keyring;
 use crate::states::States;
 use crate::store::Store;
+use crate::together::Lanes;
 use crate::turns::Turns;
 
 /// Most events that one call reads.
@@ -36,6 +37,7 @@ pub(crate) struct Inner {
     pub memory: Arc<Memory>,
     pub states: Arc<States>,
     pub turns: Turns,
+    pub lanes: Lanes,
     pub keyring: Keyring,
     url: StoreUrl,
     listen: Option<String>,
@@ -82,8 +84,8 @@ impl Log {
         };
         let (memory, states) = (Arc::new(Memory::default()), Arc::new(States::default()));
         let appender = Appender::start(store.clone(), memory.clone(), states.clone(), head.clone());
-        let (secret, url, turns) = (config.secret, config.url, Turns::default());
-        Ok(Self { inner: Arc::new(Inner { store, secret, appender, memory, states, turns, keyring, url, listen, head, hints }) })
+        let (secret, url, turns, lanes) = (config.secret, config.url, Turns::default(), Lanes::default());
+        Ok(Self { inner: Arc::new(Inner { store, secret, appender, memory, states, turns, lanes, keyring, url, listen, head, hints }) })
     }
 
     /// The address for LISTEN, where it is another one than the book's.

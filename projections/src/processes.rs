@@ -3,6 +3,7 @@
 mod booking;
 mod desk;
 mod erasing;
+mod fee_invoice;
 mod read_side;
 mod rebuilding;
 mod settlement;
@@ -20,6 +21,7 @@ use crate::process::Reaction;
 
 pub use booking::{BookingDeadlines, ProviderCalls};
 pub use desk::{Desk, Outside};
+pub use fee_invoice::FeeInvoices;
 pub use read_side::Rebuilds;
 pub use settlement::Settlements;
 pub use shop_order::ShopOrderDeadlines;

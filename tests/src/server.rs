@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use binary::{binary, daybook};
+pub use binary::{binary, daybook, replay_tools};
 pub use client::{Answer, Client, Outcome, codes, texts};
 pub use database::Database;
 pub use process::Process;

@@ -105,6 +105,16 @@ pub const KEYS: &[Key] = &[
         None,
         "the folder of the last signed head, outside of the database and its backups (heads in the data folder)",
     ),
+    key(
+        "provider_fee_bps",
+        "DAYBOOK_PROVIDER_FEE_BPS",
+        None,
+        "what the payment provider charges by contract, in basis points, VAT included",
+    ),
+    key("supplier_registration_number", "DAYBOOK_SUPPLIER_REGISTRATION_NUMBER", None, "the business registration number on fee invoices"),
+    key("supplier_name", "DAYBOOK_SUPPLIER_NAME", None, "the company's name on fee invoices"),
+    key("supplier_representative", "DAYBOOK_SUPPLIER_REPRESENTATIVE", None, "who represents it, on fee invoices"),
+    key("supplier_address", "DAYBOOK_SUPPLIER_ADDRESS", None, "its address, on fee invoices"),
     key("seal_every_ms", "DAYBOOK_SEAL_EVERY_MS", Some("1000"), "milliseconds between two signed tree heads"),
     key("seal_events", "DAYBOOK_SEAL_EVENTS", Some("10000"), "so many new events are sealed without waiting"),
 ];

@@ -49,6 +49,11 @@ fn options(config: &Config, workers: bool) -> Result<Options, Failed> {
         advance_clock: config.advance_clock,
         endless_tokens: false,
         ids: Ids::time_ordered(),
+        settings: domain::settings::Settings {
+            provider_fee_bps: config.provider_fee_bps,
+            supplier: config.supplier.clone(),
+            ..Default::default()
+        },
     })
 }
 

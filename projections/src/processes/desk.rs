@@ -215,6 +215,7 @@ impl Work for Desk {
             Intent::AskRefund { payment, refund } => self.refund(&answer, payment, refund, true).await,
             Intent::AskPayout { payout } => self.payout(&answer, payout, true).await,
             Intent::PayHost { settlement, host } => done(commands::settlement::pay_host(ctx, &keyed, settlement, host).await),
+            Intent::IssueFeeInvoice { host, month } => done(commands::fee_invoice::issue_fee_invoice(ctx, &keyed, host, month).await),
             Intent::SettlePayment { payment, settlement, payout } => {
                 done(commands::payment::settle_payment(ctx, &keyed, payment, settlement, payout).await)
             }

@@ -1,5 +1,6 @@
 //! What processes may ask for: commands of our own and calls to the outside.
 
+use domain::calendar::Month;
 use domain::ids::{BookingId, PaymentId, PayoutId, RefundId, SettlementId, ShopOrderId, UserId};
 use domain::transfers::LedgerName;
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,13 @@ pub enum Intent {
         settlement: SettlementId,
         /// Whom.
         host: UserId,
+    },
+    /// The month of a host is to be invoiced.
+    IssueFeeInvoice {
+        /// Whose fees.
+        host: UserId,
+        /// Of which month.
+        month: Month,
     },
     /// A payment was paid out to its host.
     SettlePayment {

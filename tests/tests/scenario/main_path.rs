@@ -113,6 +113,7 @@ fn settle(cast: &Cast, trip: &Trip) {
     let future = now.checked_add(SignedDuration::from_hours(1)).unwrap();
     assert_eq!(cast.finance.command("openSettlement", SETTLEMENT, until(future)).refused(), "SETTLE001");
     cast.advance(SignedDuration::from_hours(8 * 24));
+    cast.banks_open();
     let opened = cast.finance.command("openSettlement", SETTLEMENT, until(cast.now())).done()["settlement"].clone();
     let lines = opened["lines"]["nodes"].as_array().unwrap();
     assert_eq!((opened["status"].as_str(), won(&opened["total"]), lines.len()), (Some("OPEN"), 34_000, 1), "{opened}");

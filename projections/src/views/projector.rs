@@ -132,10 +132,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
         if caught_up && !ready && matches!(step, Step::Idle | Step::Advanced(_)) {
             self.let_readers_in().await?;
         }
-        match step {
-            Step::Advanced(upto) if paused => self.stand_still_at(upto).await,
-            step => Ok(step),
-        }
+        if let (Step::Advanced(upto), true) = (step, paused) { self.stand_still_at(upto).await } else { Ok(step) }
     }
 
     /// Stands still from here on, and keeps nobody from taking over what stands still.

@@ -67,8 +67,8 @@ impl Hot for Redis {
         Box::pin(async move {
             let name = self.key("session", session);
             let shared = self.link.ask(async |mut c| redis::cmd("GET").arg(&name).query_async::<Option<String>>(&mut c).await).await;
-            // What another node has kept is newer than what this one remembers; either is held against the log.
-            shared.flatten().or_else(|| self.memory.kept_session_now(session))
+            // What this process remembers counts only while Redis is silent: one that was emptied is filled again.
+            shared.unwrap_or_else(|| self.memory.kept_session_now(session))
         })
     }
 

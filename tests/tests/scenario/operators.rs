@@ -35,7 +35,7 @@ fn model(client: &Client, name: &str) -> Value {
 fn operator(cast: &Cast) -> Client {
     match cast.book.variant() {
         Variant::Embedded => cast.book.demo("admin"),
-        Variant::Server => cast.book.staff("operator", "ADMIN"),
+        Variant::Server => cast.book.staff("operator", "admin"),
     }
 }
 
@@ -105,7 +105,7 @@ fn play(cast: &Cast) {
     let status = cast.host.query("query($id: ID!) { booking(id: $id) { status } }", json!({ "id": trip.id }));
     assert_eq!(status["booking"]["status"], "APPROVED");
 
-    let worker = "system:rebuilds".to_owned();
+    let worker = "system-rebuilds".to_owned();
     let record = record(cast);
     let expected = [
         ("ProjectionRebuildRequested", &me),

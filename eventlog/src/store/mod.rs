@@ -78,14 +78,15 @@ impl From<sqlx::Error> for AppendFailure {
 /// By what a batch is found again.
 #[derive(Clone, Copy, Debug)]
 enum Mark {
-    Event(Uuid),
+    /// Its first event, where it was to be.
+    Event(u64, Uuid),
     Receipt(Uuid),
 }
 
 impl Mark {
     /// The mark of a plan; none where writing it again changes nothing.
     fn of(plan: &Plan<'_>) -> Option<Self> {
-        let event = plan.events.first().map(|event| Self::Event(event.event_id));
+        let event = plan.events.first().map(|event| Self::Event(event.position, event.event_id));
         event.or_else(|| plan.receipts.first().map(|receipt| Self::Receipt(receipt.draft.key)))
     }
 }

@@ -1,6 +1,7 @@
 //! The log in PostgreSQL 15 or newer: the head row's lock makes one writer at a time, whatever the number of nodes.
 
 mod at_once;
+mod row;
 
 use std::collections::{BTreeSet, HashMap};
 use std::str::FromStr;
@@ -20,6 +21,7 @@ use crate::memory::Memory;
 use crate::migrations;
 use crate::outcome::{Append, Found, Outcome, Secret};
 use crate::plan::{Plan, plan};
+use crate::recorded::signed;
 
 /// Reading connections.
 const READERS: u32 = 8;
@@ -115,7 +117,10 @@ impl Postgres {
         let mut db = self.writer.begin_with("begin isolation level read committed").await?;
         sqlx::query("select from log_head for update").execute(&mut *db).await?;
         let found = match mark {
-            Mark::Event(id) => sqlx::query("select from events where event_id = $1").bind(id).fetch_optional(&mut *db).await?,
+            Mark::Event(position, id) => {
+                let query = sqlx::query("select from events where position = $1 and event_id = $2");
+                query.bind(signed(position)).bind(id).fetch_optional(&mut *db).await?
+            }
             Mark::Receipt(key) => sqlx::query("select from receipts where key = $1").bind(key).fetch_optional(&mut *db).await?,
         };
         if found.is_none() {
@@ -182,9 +187,4 @@ async fn write_secrets(db: &mut PgConnection, secrets: &[&Secret]) -> Result<(),
         query.execute(&mut *db).await?;
     }
     Ok(())
-}
-
-/// One column of many rows.
-fn column<R, T>(rows: &[R], value: impl Fn(&R) -> T) -> Vec<T> {
-    rows.iter().map(value).collect()
 }

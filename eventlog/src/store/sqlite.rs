@@ -22,6 +22,7 @@ use crate::memory::Memory;
 use crate::migrations;
 use crate::outcome::{Append, Found, Outcome, Secret};
 use crate::plan::{Plan, plan};
+use crate::recorded::signed;
 
 /// How long a writer waits for another process's write, in milliseconds.
 const BUSY_TIMEOUT_MS: u64 = 10_000;
@@ -141,7 +142,9 @@ impl Sqlite {
     async fn holds(&self, mark: Mark) -> Result<bool, sqlx::Error> {
         let mut db = self.writer.begin_with("begin immediate").await?;
         let found: Option<i64> = match mark {
-            Mark::Event(id) => sqlx::query_scalar("select position from events where event_id = $1").bind(id),
+            Mark::Event(position, id) => {
+                sqlx::query_scalar("select position from events where position = $1 and event_id = $2").bind(signed(position)).bind(id)
+            }
             Mark::Receipt(key) => sqlx::query_scalar("select events from receipts where key = $1").bind(key),
         }
         .fetch_optional(&mut *db)

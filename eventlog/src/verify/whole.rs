@@ -4,11 +4,9 @@ use super::source::{HeadRow, Source, damage};
 use super::{Fault, Halt, Wrong};
 use crate::recorded::{signed, unsigned};
 
-/// Is a column's uniqueness guarded by a valid index of it alone?
-const IDS_GUARDED_SQLITE: &str = "select count(*) from pragma_index_list('events') l where l.\"unique\" = 1 \
+/// Is the uniqueness of ids guarded by an index of them alone? In SQLite it is, unless somebody has dropped it.
+const IDS_GUARDED: &str = "select count(*) from pragma_index_list('events') l where l.\"unique\" = 1 \
      and (select group_concat(name) from pragma_index_info(l.name)) = 'event_id'";
-const IDS_GUARDED_POSTGRES: &str = "select count(*) from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] \
-     where i.indrelid = 'events'::regclass and i.indisunique and i.indisvalid and i.indnatts = 1 and a.attname = 'event_id'";
 
 /// Positions begin with 1.
 pub(super) async fn nothing_before(source: &mut Source) -> Result<(), Halt> {
@@ -63,10 +61,10 @@ pub(super) async fn end(source: &mut Source, head: HeadRow, recorded_at: i64) ->
 /// Ids are unique: an index sees to it, else they are sorted here.
 pub(super) async fn event_ids(source: &mut Source, from: u64, to: u64) -> Result<(), Halt> {
     let guarded = match source {
-        Source::Sqlite(_) => IDS_GUARDED_SQLITE,
-        Source::Postgres(_) => IDS_GUARDED_POSTGRES,
+        Source::Sqlite(_) => source.number(IDS_GUARDED).await?,
+        Source::Postgres(_) => None,
     };
-    if source.number(guarded).await?.is_some_and(|guards| guards > 0) {
+    if guarded.is_some_and(|guards| guards > 0) {
         return Ok(());
     }
     let again = format!(

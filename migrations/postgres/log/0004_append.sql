@@ -5,14 +5,7 @@
 -- DB001 is raised. Either way nothing is written.
 create function append_batch(
     base_position bigint, base_recorded_at bigint, base_event_id uuid, top bigint, at bigint, top_event_id uuid,
-    receipt_key uuid[], receipt_fingerprint uuid[], receipt_command uuid[], receipt_first bigint[], receipt_events integer[],
-    receipt_refused boolean[], receipt_answer text[],
-    empty_key uuid[], empty_fingerprint uuid[], empty_first bigint[], empty_refused boolean[], empty_command uuid[],
-    empty_correlation uuid[], empty_answer text[],
-    checked_stream text[], checked_version bigint[],
-    event_stream text[], event_version bigint[], event_id uuid[], event_type text[], event_schema integer[], event_occurred bigint[],
-    event_actor text[], event_correlation uuid[], event_causation uuid[], event_command uuid[], event_traceparent text[],
-    event_digest bytea[], event_leaf bytea[], event_payload text[],
+    receipt_rows receipt_row[], event_rows event_row[], checked_stream text[], checked_version bigint[],
     out fits boolean, out "position" bigint, out recorded_at bigint, out last_event_id uuid
 ) language plpgsql
     -- One plan for all batches; tables that were small when they were analysed are large by now.
@@ -37,24 +30,16 @@ begin
             raise exception 'a version that was read does not hold' using errcode = 'DB001';
         end if;
     end if;
-    if cardinality(receipt_key) > 0 then
-        insert into receipts (key, fingerprint, command_id, first_position, events, refused, answer)
-            select * from unnest(receipt_key, receipt_fingerprint, receipt_command, receipt_first, receipt_events, receipt_refused,
-                                 receipt_answer);
-    end if;
-    if cardinality(empty_key) > 0 then
-        insert into receipts (key, fingerprint, first_position, events, refused, command_id, correlation_id, recorded_at, answer)
-            select r.k, r.f, r.p, 0, r.x, r.c, r.o, at, r.a
-            from unnest(empty_key, empty_fingerprint, empty_first, empty_refused, empty_command, empty_correlation, empty_answer)
-                r(k, f, p, x, c, o, a);
+    if cardinality(receipt_rows) > 0 then
+        insert into receipts (key, fingerprint, command_id, first_position, recorded_at, events, refused, correlation_id, answer)
+            select * from unnest(receipt_rows);
     end if;
     if top > base_position then
-        insert into events (position, stream, version, event_id, event_type, schema_version, recorded_at, occurred_at, actor,
-                            correlation_id, causation_id, command_id, traceparent, digest, leaf, payload)
-            select base_position + e.nth, e.s, e.v, e.i, e.t, e.sv, at, e.o, e.a, e.co, e.ca, e.c, e.tp, e.d, e.l, e.j
-            from unnest(event_stream, event_version, event_id, event_type, event_schema, event_occurred, event_actor, event_correlation,
-                        event_causation, event_command, event_traceparent, event_digest, event_leaf, event_payload)
-                with ordinality e(s, v, i, t, sv, o, a, co, ca, c, tp, d, l, j, nth);
+        insert into events (position, version, recorded_at, occurred_at, event_id, correlation_id, command_id, causation_id,
+                            schema_version, digest, leaf, stream, event_type, actor, traceparent, payload)
+            select e.position, e.version, at, e.occurred_at, e.event_id, e.correlation_id, e.command_id, e.causation_id,
+                   e.schema_version, e.digest, e.leaf, e.stream, e.event_type, e.actor, e.traceparent, e.payload
+            from unnest(event_rows) e;
         update log_head set position = top, recorded_at = at, last_event_id = top_event_id;
     end if;
 end $$;

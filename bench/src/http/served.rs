@@ -37,7 +37,7 @@ impl Served {
         let (url, keys) = postgres(place)?;
         let folder = folder()?;
         let key = folder.join("tree.key");
-        let made = Command::new(&plan.binary).args(["tree", "new-key", "--origin", ORIGIN, "-o"]).arg(&key).output().await;
+        let made = clean(&plan.binary).args(["tree", "new-key", "--origin", ORIGIN, "-o"]).arg(&key).output().await;
         let made =
             made.map_err(|error| Failure::Usage(format!("{} cannot be run ({error}); --daybook-bin names it", plan.binary.display())))?;
         if !made.status.success() {
@@ -45,7 +45,7 @@ impl Served {
         }
         let secret: String = SECRET.iter().map(|byte| format!("{byte:02x}")).collect();
         let address = free_address()?;
-        let mut command = Command::new(&plan.binary);
+        let mut command = clean(&plan.binary);
         command
             .arg("serve")
             .current_dir(&folder)
@@ -58,8 +58,7 @@ impl Served {
             .env("DAYBOOK_TREE_KEY_FILE", &key)
             .env("DAYBOOK_LISTEN", address.to_string())
             .env("DAYBOOK_LIMITS", "off")
-            .env("DAYBOOK_COST_PER_MINUTE", "0")
-            .env_remove("REDIS_URL");
+            .env("DAYBOOK_COST_PER_MINUTE", "0");
         if let Some(redis) = &plan.redis_url {
             command.env("REDIS_URL", redis);
         }
@@ -112,6 +111,16 @@ impl Served {
             Err(_) => Err(Failure::Wrong(format!("a server did not end in time:\n{log}"))),
         }
     }
+}
+
+/// The product with nothing of our own environment that would configure it.
+fn clean(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
+    let names = std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("DAYBOOK_"));
+    for name in names.chain(["DATABASE_URL".into(), "REDIS_URL".into()]) {
+        command.env_remove(name);
+    }
+    command
 }
 
 fn postgres(place: &Place) -> Result<(&str, &Path), Failure> {

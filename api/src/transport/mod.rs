@@ -141,7 +141,7 @@ pub struct Endpoint {
     types: Arc<Types>,
     door: Arc<dyn Door>,
     limits: Arc<Limits>,
-    budget: Option<Arc<Budget>>,
+    budget: Option<Budget>,
     documents: Arc<Documents>,
     sockets: SocketLimits,
     introspection: bool,
@@ -177,7 +177,7 @@ impl Endpoint {
     /// What each caller may spend in a minute; without one, as much as they like.
     #[must_use]
     pub fn budget(mut self, budget: Option<Budget>) -> Self {
-        self.budget = budget.map(Arc::new);
+        self.budget = budget;
         self
     }
 

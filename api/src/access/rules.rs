@@ -26,6 +26,9 @@ const ADMIN: &[Role] = &[Role::Admin];
 /// Looks after orders.
 const OFFICE: &[Role] = &[Role::Support, Role::Admin];
 
+/// Who may read a copy of the books by `GET /exports/{kind}`.
+pub const EXPORTS: Who = Who::Holders(&BOOKS);
+
 /// Credentials are tried against it.
 const CREDENTIALS: u32 = 5;
 /// It moves money.
@@ -107,6 +110,7 @@ pub const RULES: &[Rule] = &[
     mutation("issueApiKey", Who::SignedIn).weighs(CREDENTIALS),
     mutation("revokeApiKey", Who::SignedIn),
     query("myApiKeys", Who::SignedIn),
+    mutation("requestSecondFactor", Who::SignedIn).weighs(CREDENTIALS),
     mutation("registerExchangeKey", Who::Holders(&[Role::Trader])).weighs(CREDENTIALS),
     mutation("rotateExchangeKey", Who::Holders(&[Role::Trader])).weighs(CREDENTIALS),
     mutation("deactivateExchangeKey", Who::Holders(&[Role::Trader])),

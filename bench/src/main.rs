@@ -39,6 +39,10 @@ const HOT_CLIENTS: usize = 256;
 /// Clients otherwise.
 const CLIENTS: usize = 64;
 
+/// The product's own allocator, for everybody.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(name = "bench", about = "Measures the log beside its peers, on one server, in one run")]
 struct Cli {

@@ -217,8 +217,9 @@ impl Store {
         let query = Query::new(format!("select {EVENT_COLUMNS} from events e"))
             .bind(" where e.stream = ", Value::Text(stream.to_string()))
             .bind(" and e.version > ", Value::Integer(signed(after)))
-            .bind(" and e.version <= ", Value::Integer(signed(up_to)))
-            .bind(" order by e.version limit ", Value::Integer(signed(limit as u64)));
+            // Versions are dense: a range is a page.
+            .bind(" and e.version <= ", Value::Integer(signed(up_to.min(after.saturating_add(limit as u64)))))
+            .text(" order by e.version");
         self.events(query).await
     }
 
@@ -257,7 +258,9 @@ impl Store {
         let query = Query::new("select version, event_type, schema_version, payload from events")
             .bind(" where stream = ", Value::Text(stream.to_string()))
             .bind(" and version > ", Value::Integer(signed(after)))
-            .bind(" order by version limit ", Value::Integer(signed(limit)));
+            // Versions are dense. Without an end the planner may fetch and sort all that the stream has.
+            .bind(" and version <= ", Value::Integer(signed(after.saturating_add(limit))))
+            .text(" order by version");
         Ok(self.fetch(query).await?)
     }
 

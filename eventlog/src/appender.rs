@@ -12,7 +12,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 
 use crate::error::{LogError, is_passing};
 use crate::memory::Memory;
-use crate::outcome::{Append, Outcome};
+use crate::outcome::{Append, Head, Outcome};
 use crate::states::States;
 use crate::store::{AppendFailure, Store, Written};
 
@@ -113,8 +113,15 @@ impl Batch {
     }
 }
 
-/// What is known of the batch before: whether all that it had left in the memory came true. An error says that its task died.
-type Before = Option<oneshot::Receiver<bool>>;
+/// The batch before, while it may be on its way.
+struct Previous {
+    /// The head that it will leave; none when that cannot be told before it has ended.
+    leaves: Option<Head>,
+    /// Whether all that it had left in the memory came true. An error says that its task died.
+    held: oneshot::Receiver<bool>,
+}
+
+type Before = Option<Previous>;
 
 /// A batch on its way, until it has landed, one way or the other.
 struct OnItsWay {
@@ -133,7 +140,7 @@ impl Drop for OnItsWay {
     fn drop(&mut self) {
         if std::thread::panicking() {
             // Nobody can tell what is in: nothing may build on it.
-            self.lane.memory.forget_all();
+            self.lane.memory.forget();
             self.appends.iter().filter(|append| append.fate.is_open()).for_each(|append| self.lane.settle(append, false));
         }
         self.lane.on_their_way.fetch_sub(self.appends.len(), Ordering::AcqRel);
@@ -175,7 +182,7 @@ impl Lane {
             fail_point!("append::gathered");
             let (planned, next) = oneshot::channel();
             let (ended, after) = oneshot::channel();
-            let (lane, previous) = (self.clone(), before.replace(after));
+            let (lane, previous) = (self.clone(), before.take());
             sent = Some(Instant::now());
             let way = OnItsWay::new(self.clone(), batch.appends);
             tokio::spawn(async move {
@@ -185,7 +192,7 @@ impl Lane {
                 drop((way, place));
             });
             // Until the memory holds what the batch will leave, or has left.
-            let _ = next.await;
+            before = Some(Previous { leaves: next.await.ok(), held: after });
         }
         // An error says that the semaphore is closed, which it never is.
         let _ = places.acquire_many(u32::try_from(BATCHES_ON_THEIR_WAY).unwrap_or(u32::MAX)).await;
@@ -217,7 +224,7 @@ impl Lane {
 
     /// Appends a batch and answers each of its commands; was it written as it was foreseen? When the database refuses the batch
     /// as a whole, each command is tried alone, so that what is wrong with one of them never fails its neighbours.
-    async fn commit(&self, appends: &[Append], answers: Vec<Answer>, before: Before, planned: oneshot::Sender<()>) -> bool {
+    async fn commit(&self, appends: &[Append], answers: Vec<Answer>, before: Before, planned: oneshot::Sender<Head>) -> bool {
         // Kept to the end, unless what the batch leaves can be told before.
         let mut planned = Some(planned);
         let foreseen = self.as_foreseen(appends, before, &mut planned).await;
@@ -236,7 +243,8 @@ impl Lane {
                     Err(failure) => self.fail(appends, answers, failure),
                 }
             }
-            Err(AppendFailure::Nothing(error)) if appends.len() > 1 && !is_passing(&error) => {
+            Err(failure) if appends.len() > 1 && failure.may_be_of_one() => {
+                let error = LogError::from(failure);
                 tracing::warn!(%error, commands = appends.len(), "batch refused, appending its commands one by one");
                 for (append, answer) in appends.iter().map(std::slice::from_ref).zip(answers) {
                     match self.attempt(append).await {
@@ -255,17 +263,30 @@ impl Lane {
         &self,
         batch: &[Append],
         before: Before,
-        planned: &mut Option<oneshot::Sender<()>>,
+        planned: &mut Option<oneshot::Sender<Head>>,
     ) -> Result<Option<Vec<Outcome>>, AppendFailure> {
+        // What the batch before has learned may be gone again, and half of it still there: then only its end tells.
+        let before = match before {
+            Some(previous) if previous.leaves.is_none() || previous.leaves != self.memory.head() => {
+                ended(Some(previous)).await;
+                None
+            }
+            before => before,
+        };
         let Some(plan) = self.store.foresee(batch, &self.memory).await? else {
             ended(before).await;
             return Ok(None);
         };
+        if before.as_ref().is_some_and(|previous| previous.leaves != Some(plan.base)) {
+            // It failed while this one was planned.
+            ended(before).await;
+            return Ok(None);
+        }
         self.memory.learn(&plan);
         // Without events the head does not tell whether it is in, so the next one waits for its end.
         if let Some(planned) = planned.take_if(|_| !plan.events.is_empty()) {
             // The lane waits for it, or has ended.
-            let _ = planned.send(());
+            let _ = planned.send(plan.head);
         }
         let mut written = self.store.call(&plan).await;
         let held = ended(before).await;
@@ -281,14 +302,14 @@ impl Lane {
                 Ok(Some(plan.outcomes))
             }
             Ok(written) => {
-                self.memory.forget(Some(&plan));
+                self.memory.forget();
                 if let Written::Nothing(Some(head)) = written {
                     self.memory.stands(head);
                 }
                 Ok(None)
             }
             Err(failure) => {
-                self.memory.forget(Some(&plan));
+                self.memory.forget();
                 Err(failure)
             }
         }
@@ -307,7 +328,7 @@ impl Lane {
         let done = self.store.append(batch, &self.memory).await;
         match &done {
             Ok(outcomes) => self.memory.doubt(batch, outcomes),
-            Err(_) => self.memory.forget(None),
+            Err(_) => self.memory.forget(),
         }
         done
     }
@@ -348,7 +369,7 @@ impl Lane {
 /// Waits for the batch before; did it end as it was foreseen?
 async fn ended(before: Before) -> bool {
     match before {
-        Some(before) => before.await.unwrap_or(false),
+        Some(before) => before.held.await.unwrap_or(false),
         None => true,
     }
 }
@@ -380,6 +401,17 @@ impl Append {
         let secrets = self.secrets.iter().map(|secret| secret.name.len() + secret.value.as_ref().map_or(0, String::len));
         let receipts = self.receipts.iter().map(|receipt| receipt.answer.len());
         events.chain(secrets).chain(receipts).sum()
+    }
+}
+
+impl AppendFailure {
+    /// Can one command be the reason, so that the others may well be appended without it?
+    fn may_be_of_one(&self) -> bool {
+        match self {
+            Self::Nothing(error) => !is_passing(error),
+            Self::Damaged(_) => true,
+            Self::Unknown(_) => false,
+        }
     }
 }
 

@@ -30,6 +30,8 @@ struct Remembered {
     ahead: HashMap<Uuid, StoredReceipt>,
     /// Those of the last batch that did not pass; what rests on them may be in the next one.
     dead: Vec<Arc<Fate>>,
+    /// The last position known to be committed.
+    highest: u64,
     /// Types that are listed under their kinds.
     types: HashMap<String, HashSet<String>>,
 }
@@ -37,7 +39,8 @@ struct Remembered {
 impl Default for Memory {
     fn default() -> Self {
         let (streams, receipts) = (Recent::new(STREAMS), Recent::new(RECEIPTS));
-        Self(Mutex::new(Remembered { head: None, streams, receipts, ahead: HashMap::new(), dead: Vec::new(), types: HashMap::new() }))
+        let (ahead, dead, types) = (HashMap::new(), Vec::new(), HashMap::new());
+        Self(Mutex::new(Remembered { head: None, streams, receipts, ahead, dead, highest: 0, types }))
     }
 }
 
@@ -54,7 +57,7 @@ impl Memory {
 
     /// What is remembered of a batch's keys and streams.
     pub(crate) fn recall(&self, batch: &[Append], head: Head) -> Found {
-        let mut found = Found { head, receipts: HashMap::new(), streams: HashMap::new() };
+        let mut found = Found::at(head);
         let mut remembered = self.remembered();
         for append in batch {
             for receipt in &append.receipts {
@@ -93,7 +96,8 @@ impl Memory {
     /// Learns what a batch on its way will leave: the next one is planned on it, and fails with it.
     pub(crate) fn learn(&self, plan: &Plan<'_>) {
         let mut remembered = self.remembered();
-        remembered.head = Some(plan.head);
+        // Without events the head stays as it is.
+        remembered.head = Some(if plan.events.is_empty() { plan.base } else { plan.head });
         remembered.dead.clone_from(&plan.dead);
         for (stream, version) in &plan.streams {
             remembered.streams.insert(stream.clone(), *version);
@@ -106,6 +110,7 @@ impl Memory {
     /// Learns that a batch is committed.
     pub(crate) fn committed(&self, plan: &Plan<'_>) {
         let mut remembered = self.remembered();
+        remembered.highest = remembered.highest.max(plan.head.position);
         for receipt in &plan.receipts {
             if let Some(stored) = remembered.ahead.remove(&receipt.draft.key) {
                 remembered.receipts.insert(receipt.draft.key, stored);
@@ -127,24 +132,24 @@ impl Memory {
 
     /// Forgets a batch that was not committed, and with it all that may be stale: somebody else has written, or nobody knows.
     /// Receipts of others, once committed, never change.
-    pub(crate) fn forget(&self, plan: Option<&Plan<'_>>) {
+    pub(crate) fn forget(&self) {
         let mut remembered = self.remembered();
         remembered.head = None;
         remembered.streams.clear();
-        for receipt in plan.iter().flat_map(|plan| &plan.receipts) {
-            remembered.ahead.remove(&receipt.draft.key);
-        }
+        // Whatever follows it was planned on it, and fails with it.
+        remembered.ahead.clear();
     }
 
-    /// Forgets whatever may rest on a batch of which nobody knows.
-    pub(crate) fn forget_all(&self) {
-        self.forget(None);
-        self.remembered().ahead.clear();
-    }
-
-    /// Learns where the head stands.
+    /// Learns where the head stands. Where it has fallen behind what was committed (another server took over, a backup was restored),
+    /// no receipt is to be trusted either.
     pub(crate) fn stands(&self, head: Head) {
-        self.remembered().head = Some(head);
+        let mut remembered = self.remembered();
+        if head.position < remembered.highest {
+            tracing::error!(head = head.position, committed = remembered.highest, "the log has lost events that were committed");
+            remembered.receipts = Recent::new(RECEIPTS);
+            remembered.highest = head.position;
+        }
+        remembered.head = Some(head);
     }
 
     /// Never held across an await; a panic leaves plain maps behind.

@@ -1,6 +1,6 @@
 //! A decided command on its way to the store, and what becomes of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -101,6 +101,15 @@ pub(crate) struct Found {
     pub receipts: HashMap<Uuid, StoredReceipt>,
     /// The versions of those that exist.
     pub streams: HashMap<StreamName, u64>,
+    /// Those whose version is only what a command expects: to be checked in the call, also where they are written.
+    pub assumed: HashSet<StreamName>,
+}
+
+impl Found {
+    /// Nothing but the head.
+    pub(crate) fn at(head: Head) -> Self {
+        Self { head, receipts: HashMap::new(), streams: HashMap::new(), assumed: HashSet::new() }
+    }
 }
 
 /// One command's own answer.

@@ -3,7 +3,7 @@
 //! It runs over the receipts and stream versions read under the lock of the head row, or remembered and then checked under
 //! it, and says what to write. A command passes, or it is answered without a trace; it never fails its neighbours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use kernel::StreamName;
@@ -43,6 +43,8 @@ pub(crate) struct Plan<'b> {
     pub streams: BTreeMap<StreamName, u64>,
     /// The versions before the batch that the plan builds on: of all streams that its passing commands wrote or read.
     pub bases: BTreeMap<StreamName, u64>,
+    /// Streams whose version before the batch nobody has looked at.
+    pub assumed: HashSet<StreamName>,
     pub secrets: Vec<&'b Secret>,
     /// The head that it was made on.
     pub base: Head,
@@ -68,9 +70,11 @@ impl Plan<'_> {
         self.events.iter().map(|event| (event.draft.stream.kind(), event.draft.event.event_type.as_str()))
     }
 
-    /// The streams that were only read, with the version that each must have; 0: it must not exist.
+    /// The streams that were only read, or of which nothing is known but what a command expects, with the version that each must have
+    /// before the batch; 0: it must not exist. What is written otherwise follows what this process has seen.
     pub(crate) fn checked(&self) -> impl Iterator<Item = (&StreamName, u64)> {
-        self.bases.iter().filter(|(stream, _)| !self.streams.contains_key(*stream)).map(|(stream, &version)| (stream, version))
+        let looked = |stream: &StreamName| !self.streams.contains_key(stream) || self.assumed.contains(stream);
+        self.bases.iter().filter(move |(stream, _)| looked(stream)).map(|(stream, &version)| (stream, version))
     }
 }
 
@@ -96,6 +100,7 @@ impl ReceiptInsert<'_> {
 /// `clock` is the store's clock in microseconds; `dead` are commands of the batch before that do not pass; `mint` gives UUIDv7s.
 pub(crate) fn plan<'b>(mut found: Found, clock: i64, batch: &'b [Append], dead: &[Arc<Fate>], mut mint: impl FnMut() -> Uuid) -> Plan<'b> {
     let mut plan = Plan::at(found.head, clock);
+    plan.assumed = std::mem::take(&mut found.assumed);
     for append in batch {
         let outcome = match rejected(&found, append, dead, &plan.dead) {
             Some(outcome) => {
@@ -129,7 +134,7 @@ impl<'b> Plan<'b> {
         let head = Head { recorded_at: clock.max(base.recorded_at), ..base };
         let (streams, bases) = (BTreeMap::new(), BTreeMap::new());
         let (outcomes, receipts, events, secrets, dead) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { outcomes, receipts, events, streams, bases, secrets, base, head, dead }
+        Self { outcomes, receipts, events, streams, bases, assumed: HashSet::new(), secrets, base, head, dead }
     }
 
     fn place(&mut self, found: &mut Found, append: &'b Append, mint: &mut impl FnMut() -> Uuid) -> Placed {
@@ -206,7 +211,7 @@ mod tests {
     /// Head at position 10 and time 100; `a` at version 3.
     fn found() -> Found {
         let head = Head { position: 10, recorded_at: 100, last_event: Some(Uuid::from_u128(1)) };
-        Found { head, receipts: HashMap::new(), streams: HashMap::from([(stream("a"), 3)]) }
+        Found { streams: HashMap::from([(stream("a"), 3)]), ..Found::at(head) }
     }
 
     fn planned(found: Found, clock: i64, batch: &[Append]) -> Plan<'_> {

@@ -160,6 +160,8 @@ struct Run {
     /// Reads heads and tiles meanwhile, at an earlier snapshot: what they cover was appended before.
     sealed: Sealed,
     head: source::HeadRow,
+    /// The head of the receipts' snapshot.
+    receipts_head: u64,
     from: u64,
     to: u64,
 }
@@ -169,9 +171,10 @@ impl Run {
         let sealed = Sealed::open(Source::open(url).await?, range.from.max(1), kept).await?;
         let mut events = Source::open(url).await?;
         let head = events.head().await?;
-        let receipts = Source::open(url).await?;
+        let mut receipts = Source::open(url).await?;
+        let receipts_head = receipts.head().await?.position;
         let to = range.to.map_or(head.position, |to| to.min(head.position));
-        Ok(Self { events, receipts, sealed, head, from: range.from.max(1), to })
+        Ok(Self { events, receipts, sealed, head, receipts_head, from: range.from.max(1), to })
     }
 
     /// Is the range all that there is?
@@ -184,7 +187,7 @@ impl Run {
         if from == 1 {
             whole::nothing_before(&mut self.events).await?;
         }
-        let mut keyed = Keyed::new(from, to, whole);
+        let mut keyed = Keyed::new(from, to, whole, self.receipts_head);
         let mut receipts = self.receipts.receipts(from);
         let mut checker = Checker::new(from, self.events.rows("select kind, event_type from event_types").await?);
         let mut beside = Beside { receipts: &mut receipts, keyed: &mut keyed, sealed: &mut self.sealed };
@@ -195,8 +198,15 @@ impl Run {
         if checker.lost_track() {
             whole::versions(&mut self.events, from, reached).await?;
         }
+        // An id that comes twice may lie before what stopped the scan too; a page that cannot be read would stop this one as well.
+        match &scanned {
+            Ok(_) => whole::event_ids(&mut self.events, from, to).await?,
+            Err(Halt::Fault(fault)) if !matches!(fault.wrong, Wrong::Unreadable(_)) => {
+                whole::event_ids(&mut self.events, from, reached).await?;
+            }
+            Err(Halt::Fault(_) | Halt::Store(_)) => {}
+        }
         scanned?;
-        whole::event_ids(&mut self.events, from, to).await?;
         if whole {
             self.sealed.end(head.position).await?;
             whole::end(&mut self.events, head, checker.recorded_at()).await?;

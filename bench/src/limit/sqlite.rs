@@ -38,6 +38,8 @@ struct Flow<'a> {
 
 pub(super) async fn copy(from: &Path, to: &Path) -> Result<Measured, Failure> {
     let options = SqliteConnectOptions::new().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    // As the log's own writer.
+    let options = options.pragma("cache_size", "-32768").pragma("wal_autocheckpoint", "16384");
     let reading = SqliteConnectOptions::new().filename(log_file(from));
     let mut target = SqliteConnection::connect_with(&options.filename(log_file(to))).await?;
     let mut source = SqliteConnection::connect_with(&reading).await?;

@@ -127,7 +127,13 @@ impl Store {
         let mut found = memory.recall(batch, head);
         if let Self::Sqlite(store) = self {
             let unknown = unknown(batch, &found);
-            found.streams.extend(store.versions(&unknown).await?);
+            let versions = store.versions(&unknown).await?;
+            for name in unknown {
+                let Ok(stream) = name.parse::<StreamName>() else { continue };
+                // Also of those that do not exist: what a command expects must not pass for what there is.
+                let version = versions.get(&stream).copied().unwrap_or(0);
+                found.streams.insert(stream, version);
+            }
         }
         assume(batch, &mut found);
         let plan = plan(found, clock(), batch, &memory.dead(), Uuid::now_v7);
@@ -223,7 +229,20 @@ impl Store {
             // Versions are dense: a range is a page.
             .bind(" and e.version <= ", Value::Integer(signed(up_to.min(after.saturating_add(limit as u64)))))
             .text(" order by e.version");
-        self.events(query).await
+        let page = self.events(query).await?;
+        let end = after.saturating_add(page.len() as u64);
+        if page.len() < limit && end < up_to {
+            let next = Query::new("select version from events")
+                .bind(" where stream = ", Value::Text(stream.to_string()))
+                .bind(" and version > ", Value::Integer(signed(end)))
+                .bind(" and version <= ", Value::Integer(signed(up_to)))
+                .text(" order by version limit 1");
+            // Appended meanwhile, or behind a gap.
+            if self.number(next).await? > end + 1 {
+                return Err(LogError::Damaged(format!("{stream} has no version {}", end + 1)));
+            }
+        }
+        Ok(page)
     }
 
     /// The state of a stream and its version; a long one from its snapshot on.
@@ -234,7 +253,8 @@ impl Store {
             let Some(limit) = pages.next(self, stream, version).await? else { return Ok((state, version)) };
             let page = self.history(stream, version, limit).await?;
             let full = page.len() as u64 == limit;
-            for (found, event_type, schema_version, payload) in page {
+            let end = page.last().map(|row| row.4);
+            for (found, event_type, schema_version, payload, _) in page {
                 if unsigned(found) != Some(version + 1) {
                     return Err(LogError::Damaged(format!("{stream} has no version {}", version + 1)));
                 }
@@ -244,8 +264,12 @@ impl Store {
                 state = events.as_slice().iter().fold(state, D::evolve);
                 version += 1;
             }
-            if !full {
-                return Ok((state, version));
+            match end {
+                Some(end) if !full && unsigned(end) != Some(version) => {
+                    return Err(LogError::Damaged(format!("{stream} has no version {}", version + 1)));
+                }
+                Some(_) if full => {}
+                Some(_) | None => return Ok((state, version)),
             }
             if version == FOLD_PAGE
                 && !D::BULKY
@@ -259,8 +283,9 @@ impl Store {
 
     /// What a fold needs of a stream's events after a version: a page of them.
     async fn history(&self, stream: &StreamName, after: u64, limit: u64) -> Result<Vec<HistoryRow>, LogError> {
-        let query = Query::new("select version, event_type, schema_version, payload from events")
+        let query = Query::new("select version, event_type, schema_version, payload, (select max(version) from events")
             .bind(" where stream = ", Value::Text(stream.to_string()))
+            .text(") from events where stream = $1")
             .bind(" and version > ", Value::Integer(signed(after)))
             // Versions are dense. Without an end the planner may fetch and sort all that the stream has.
             .bind(" and version <= ", Value::Integer(signed(after.saturating_add(limit))))
@@ -292,7 +317,8 @@ impl Store {
             .bind(", ", Value::Text(snapshot.state))
             .text(
                 ") on conflict (stream) do update set version = excluded.version, schema_hash = excluded.schema_hash, \
-                 checksum = excluded.checksum, state = excluded.state",
+                 checksum = excluded.checksum, state = excluded.state \
+                 where excluded.version > snapshots.version or excluded.schema_hash <> snapshots.schema_hash",
             );
         match self {
             Self::Sqlite(store) => store.write_beside(query).await,
@@ -354,8 +380,8 @@ where
     })
 }
 
-/// An event's row of a fold: version, type, schema version, payload.
-type HistoryRow = (i64, String, i32, String);
+/// An event's row of a fold: version, type, schema version, payload, and the stream's last version.
+type HistoryRow = (i64, String, i32, String, i64);
 
 /// The store's clock in microseconds.
 fn clock() -> i64 {

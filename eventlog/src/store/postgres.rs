@@ -3,7 +3,7 @@
 mod at_once;
 mod row;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 const SETTINGS: &str = "set enable_seqscan = off; set jit = off";
 /// What the appending connections set too: a dead node must not hold the head, and a live one must not wait for it forever.
 const WRITER_SETTINGS: &str =
-    "set enable_seqscan = off; set jit = off; set lock_timeout = '10s'; set idle_in_transaction_session_timeout = '10s'";
+    "set default_transaction_isolation = 'read committed'; set enable_seqscan = off; set jit = off; set lock_timeout = '10s'; set idle_in_transaction_session_timeout = '10s'";
 
 /// An opened database.
 #[derive(Clone)]
@@ -84,12 +84,13 @@ impl Postgres {
         let found = find(&mut db, batch).await?;
         fail_point!("append::locked", |what: Option<String>| Err(crate::failpoint::failed(what.as_deref())));
         if memory.head() != Some(found.head) {
-            memory.forget(None);
+            memory.forget();
+            memory.stands(found.head);
         }
         let plan = plan(found, clock(), batch, &[], Uuid::now_v7);
         if plan.is_empty() {
             db.rollback().await?;
-            memory.stands(plan.head);
+            memory.stands(plan.base);
             return Ok(plan.outcomes);
         }
         write(&mut db, &plan).await?;
@@ -148,7 +149,7 @@ fn pool(connections: u32, settings: &'static str) -> PgPoolOptions {
 /// The head's lock first, then everything else: locks taken in another order would meet in a deadlock.
 async fn find(db: &mut PgConnection, batch: &[Append]) -> Result<Found, AppendFailure> {
     let row: HeadRow = sqlx::query_as(AssertSqlSafe(format!("{HEAD} for update"))).fetch_one(&mut *db).await?;
-    let mut found = Found { head: head(row), receipts: HashMap::new(), streams: HashMap::new() };
+    let mut found = Found::at(head(row));
     let keys = keys(batch);
     if !keys.is_empty() {
         // One text whatever the number of keys, so that it stays prepared.

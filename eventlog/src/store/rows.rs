@@ -77,12 +77,13 @@ pub(super) fn keys(batch: &[Append]) -> Vec<Uuid> {
     keys
 }
 
-/// The distinct streams of a batch that are only read, and of which nothing is remembered.
+/// The distinct streams of a batch of which nothing is remembered, but for those that are to begin: these meet the unique versions.
 pub(super) fn unknown<'b>(batch: &'b [Append], found: &Found) -> Vec<&'b str> {
     let mut names = Vec::new();
     for append in batch {
         let written: HashSet<_> = append.events.iter().map(|draft| &draft.stream).collect();
-        let asked = |expected: &&Expected| !written.contains(&expected.stream) && !found.streams.contains_key(&expected.stream);
+        let begins = |expected: &Expected| expected.version == 0 && written.contains(&expected.stream);
+        let asked = |expected: &&Expected| !begins(expected) && !found.streams.contains_key(&expected.stream);
         names.extend(append.expected.iter().filter(asked).map(|expected| expected.stream.as_str()));
     }
     names.sort_unstable();
@@ -90,13 +91,13 @@ pub(super) fn unknown<'b>(batch: &'b [Append], found: &Found) -> Vec<&'b str> {
     names
 }
 
-/// Takes what a batch expects for what there is, where nothing is remembered and what it builds on is committed: what it writes
-/// meets the unique versions, what it only reads is checked by the call.
+/// Takes what a batch expects for what there is, where nothing is remembered and what it builds on is committed: the call checks it.
 pub(super) fn assume(batch: &[Append], found: &mut Found) {
     let lasting = |expected: &&Expected| expected.version > 0 && expected.rests_on.as_ref().is_none_or(|fate| fate.is_committed());
     for expected in batch.iter().flat_map(|append| &append.expected).filter(lasting) {
         if !found.streams.contains_key(&expected.stream) {
             found.streams.insert(expected.stream.clone(), expected.version);
+            found.assumed.insert(expected.stream.clone());
         }
     }
 }

@@ -113,12 +113,13 @@ impl Sqlite {
         let found = find(&mut db, batch).await?;
         fail_point!("append::locked", |what: Option<String>| Err(crate::failpoint::failed(what.as_deref())));
         if memory.head() != Some(found.head) {
-            memory.forget(None);
+            memory.forget();
+            memory.stands(found.head);
         }
         let plan = plan(found, clock(), batch, &[], Uuid::now_v7);
         if plan.is_empty() {
             db.rollback().await?;
-            memory.stands(plan.head);
+            memory.stands(plan.base);
             return Ok(plan.outcomes);
         }
         write(&mut db, &plan).await?;
@@ -162,7 +163,7 @@ impl Sqlite {
 
 async fn find(db: &mut SqliteConnection, batch: &[Append]) -> Result<Found, AppendFailure> {
     let row: HeadRow = sqlx::query_as(HEAD).fetch_one(&mut *db).await?;
-    let mut found = Found { head: head(row), receipts: HashMap::new(), streams: HashMap::new() };
+    let mut found = Found::at(head(row));
     for keys in keys(batch).chunks(LIST) {
         let query = receipts_query(keys);
         let rows: Vec<ReceiptRow> = bound(sqlx::query_as(AssertSqlSafe(query.sql)), query.values).fetch_all(&mut *db).await?;

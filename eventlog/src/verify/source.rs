@@ -28,10 +28,10 @@ const EVENTS: &str = "select position, stream, version, event_id, event_type, ca
      order by position";
 
 /// The receipts in the order of [`ReceiptRow`].
-const RECEIPTS: &str = "select first_position, events, command_id, refused from receipts where first_position >= $1 \
-     order by first_position, events";
+const RECEIPTS: &str = "select first_position, events, command_id, refused, correlation_id is not null, recorded_at is not null from receipts \
+     where first_position >= $1 order by first_position, events";
 
-type ReceiptRow = (i64, i32, Uuid, bool);
+type ReceiptRow = (i64, i32, Uuid, bool, bool, bool);
 
 /// One snapshot; read only, so that no mistake here can harm a log.
 const POSTGRES_BEGIN: &str = "begin isolation level repeatable read read only; set local statement_timeout = 0; \
@@ -97,8 +97,8 @@ where
     })
 }
 
-fn receipt((first_position, events, command_id, refused): ReceiptRow) -> StoredReceipt {
-    StoredReceipt { first_position, events: events.into(), command_id, refused }
+fn receipt((first_position, events, command_id, refused, correlation, time): ReceiptRow) -> StoredReceipt {
+    StoredReceipt { first_position, events: events.into(), command_id, refused, alone: correlation && time, torn: correlation != time }
 }
 
 impl Source {
@@ -169,9 +169,9 @@ impl Source {
         }
     }
 
-    /// Receipts by first position, from one on.
+    /// Receipts by first position, from one on; from the first position, all that there are.
     pub(super) fn receipts(&mut self, from: u64) -> ReceiptStream<'_> {
-        let from = signed(from);
+        let from = if from <= 1 { i64::MIN } else { signed(from) };
         match self {
             Self::Sqlite(db) => sqlx::query_as::<_, ReceiptRow>(RECEIPTS).bind(from).fetch(&mut **db).map_ok(receipt).boxed(),
             Self::Postgres(db) => sqlx::query_as::<_, ReceiptRow>(RECEIPTS).bind(from).fetch(&mut **db).map_ok(receipt).boxed(),

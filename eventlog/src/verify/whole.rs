@@ -52,13 +52,16 @@ pub(super) async fn end(source: &mut Source, head: HeadRow, recorded_at: i64) ->
     }
     let another = "select count(*) from log_head h join events e on e.position = h.position \
          where h.last_event_id is null or h.last_event_id <> e.event_id";
-    match source.number(another).await? {
-        Some(0) | None => Ok(()),
-        Some(_) => Err(Fault::at(head.position, Wrong::Number("the head row's last event")).into()),
+    let none = "select count(*) from log_head where position = 0 and last_event_id is not null";
+    for sql in [another, none] {
+        if source.number(sql).await?.is_some_and(|rows| rows > 0) {
+            return Err(Fault::at(head.position, Wrong::Number("the head row's last event")).into());
+        }
     }
+    Ok(())
 }
 
-/// Ids are unique: an index sees to it, else they are sorted here.
+/// Ids are unique: an index sees to it, else those of the range are sorted here.
 pub(super) async fn event_ids(source: &mut Source, from: u64, to: u64) -> Result<(), Halt> {
     let guarded = match source {
         Source::Sqlite(_) => source.number(IDS_GUARDED).await?,
@@ -68,8 +71,8 @@ pub(super) async fn event_ids(source: &mut Source, from: u64, to: u64) -> Result
         return Ok(());
     }
     let again = format!(
-        "select min(position) from (select position, row_number() over (partition by event_id order by position) as nth from events) ids
-         where nth > 1 and position >= {} and position <= {}",
+        "select min(position) from (select position, row_number() over (partition by event_id order by position) as nth from events
+             where position >= {} and position <= {}) ids where nth > 1",
         signed(from),
         signed(to)
     );

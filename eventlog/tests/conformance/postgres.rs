@@ -189,6 +189,11 @@ async fn alterations_are_found_where_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_lost_events_is_written_on_where_it_stands() {
+    on_postgres(verify::a_log_that_lost_events_is_written_on_where_it_stands).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_id_may_not_come_twice() {
     on_postgres(verify::an_id_may_not_come_twice).await;
 }

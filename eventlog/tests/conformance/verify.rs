@@ -189,6 +189,30 @@ pub async fn alterations_are_found_where_they_are(book: &Book) {
     }
 }
 
+/// Another server takes over that has not all that was committed, or a backup is restored, under a running node: it notices, writes on
+/// where the log stands, and answers no key with a receipt that is gone.
+pub async fn a_log_that_lost_events_is_written_on_where_it_stands(book: &Book) {
+    let log = book.open().await;
+    eight(&log).await;
+    execute(&log, &command().keyed("lost", ""), "b", Command::Add(1)).await.unwrap();
+    let mut raw = book.raw().await;
+    unguard(book, &mut raw).await;
+    raw.run("delete from receipts where first_position > 3 or events = 0; delete from events where position > 4").await.unwrap();
+    raw.run("update log_head set position = 4, last_event_id = (select event_id from events where position = 4)").await.unwrap();
+    for stream in ["a", "b", "c", "d"] {
+        add(&log, stream, 1).await;
+    }
+    let again = execute(&log, &command().keyed("lost", ""), "b", Command::Add(1)).await.unwrap();
+    assert!(!again.receipt.replayed, "a receipt that is gone was given as an answer");
+    let versions = raw.texts("select cast(version as text) from events where stream = 'tally-b' order by position").await;
+    assert_eq!(versions, ["1", "2", "3", "4"]);
+    log.close().await;
+    for table in TABLES {
+        raw.run(&format!("drop table kept_{table}")).await.unwrap();
+    }
+    holds(book).await;
+}
+
 /// Ids are compared here where no index does it; rows are copied with leaves of their own, so that nothing else is wrong.
 pub async fn an_id_may_not_come_twice(book: &Book) {
     let log = book.open().await;

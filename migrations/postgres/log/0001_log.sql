@@ -35,9 +35,9 @@ create table events (
 
 create index events_type on events (event_type, position);
 -- Correlations are random: a filter of each range of pages finds them, and costs an append next to nothing.
-create index events_correlation on events using brin (correlation_id uuid_bloom_ops);
+create index events_correlation on events using brin (correlation_id uuid_bloom_ops) with (autosummarize = on);
 -- Ids are made in the order of time, so a range of pages holds a range of them.
-create index events_event_id on events using brin (event_id);
+create index events_event_id on events using brin (event_id) with (autosummarize = on);
 
 -- Which types there are in the streams of a kind: a search by kind goes through the index of types.
 create table event_types (

@@ -21,6 +21,8 @@ mod requests;
 #[cfg(test)]
 mod tests;
 mod transfers;
+mod transfers_http;
+mod trial;
 mod views;
 
 use std::path::PathBuf;
@@ -111,6 +113,19 @@ enum Task {
         /// Seconds that count.
         #[arg(long, default_value_t = 6)]
         seconds: u64,
+    },
+    /// Transfers over HTTP, against a server that runs already.
+    TransfersHttp(transfers_http::HttpArgs),
+    /// The trial balance of a large ledger, now and as of positions of its past.
+    Trial {
+        #[command(flatten)]
+        common: Common,
+        /// Journal entries.
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+        entries: u64,
+        /// Positions of the past.
+        #[arg(long, default_value_t = 20)]
+        positions: u64,
     },
     /// Mutations of people who are signed in, over HTTP, against the same crates wired the usual way. PostgreSQL.
     Http {
@@ -296,6 +311,7 @@ async fn main() -> ExitCode {
 /// Is what was measured right?
 async fn run(task: Task) -> Result<bool, Failure> {
     let (common, server) = match &task {
+        Task::TransfersHttp(args) => return transfers_http::measure(args).await,
         Task::HttpPeer { database_url, listen } => return http::serve_peer(database_url, *listen).await.map(|()| true),
         Task::Log(LogArgs { common, .. })
         | Task::Load { common, .. }
@@ -303,6 +319,7 @@ async fn run(task: Task) -> Result<bool, Failure> {
         | Task::Proof { common, .. }
         | Task::Rebuild { common, .. }
         | Task::Transfers { common, .. }
+        | Task::Trial { common, .. }
         | Task::Http { common, .. }
         | Task::Point { common, .. }
         | Task::Sockets { common, .. }
@@ -333,6 +350,8 @@ async fn measure(server: &Server, printer: Printer, task: Task) -> Result<bool, 
             let plan = transfers::Plan { accounts: accounts.max(2), batch_clients, single_clients, warm_up, measured };
             return transfers::measure(server, printer, plan).await;
         }
+        Task::TransfersHttp(args) => return transfers_http::measure(&args).await,
+        Task::Trial { entries, positions, .. } => trial::trial(server, printer, entries, positions).await?,
         Task::Http { served, runs, .. } => {
             let (load, rate, profile) = (served.load(), served.rate, served.profile);
             return http::mutations(server, printer, &served.binary.plan(rate, profile)?, load, runs.max(1)).await;

@@ -38,8 +38,9 @@ async fn a_key_is_kept_encrypted_and_registered_once() {
 async fn what_could_do_harm_is_refused() {
     let book = book().await;
     let user = sign_up(&book, "minjun@example.com", Role::Guest).await.user;
-    let refused =
-        async |wish: RegisterExchangeKey| refusal(register_exchange_key(&book.ctx, &by(user), &wish, &pair("abcdefgh12345678"), false).await).0;
+    let refused = async |wish: RegisterExchangeKey| {
+        refusal(register_exchange_key(&book.ctx, &by(user), &wish, &pair("abcdefgh12345678"), false).await).0
+    };
     assert_eq!(refused(wish(true, &[Permission::Read, Permission::Withdraw])).await, "KEY002");
     assert_eq!(refused(wish(false, &[Permission::Read])).await, "KEY003");
     let live = register_exchange_key(&book.ctx, &by(user), &wish(false, &[Permission::Read]), &pair("live-key-12345678"), true).await;

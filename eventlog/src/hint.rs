@@ -35,7 +35,8 @@ async fn tell(pool: PgPool, mut head: watch::Receiver<u64>, heard: Arc<AtomicU64
             continue;
         }
         // Its commit need not reach the disk; and both are done within the statement's own database transaction.
-        let notify = sqlx::query("select pg_notify($1, $2), set_config('synchronous_commit', 'off', true)").bind(CHANNEL).bind(position.to_string());
+        let notify =
+            sqlx::query("select pg_notify($1, $2), set_config('synchronous_commit', 'off', true)").bind(CHANNEL).bind(position.to_string());
         if let Err(error) = notify.execute(&pool).await {
             tracing::debug!(%error, "hint not sent");
         }

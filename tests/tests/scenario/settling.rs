@@ -37,7 +37,9 @@ fn of(host: &str) -> Value {
 
 /// While payouts are held, a new batch leaves the host's lines out.
 fn hold(cast: &Cast, host: &str) {
-    assert_eq!(cast.auditor.command("setPayoutHold", HOLD, of(host)).refused(), "AUTH010");
+    let document = "mutation($input: SetPayoutHoldInput!) { setPayoutHold(input: $input) { userErrors { code } } }";
+    let input = json!({ "input": { "idempotencyKey": "hold", "hostId": host, "reason": "계좌 확인" } });
+    assert_eq!(cast.auditor.send(document, &input).code(), "AUTH010");
     assert_eq!(cast.finance.command("setPayoutHold", HOLD, of("user-00000000-0000-7000-8000-000000000001")).refused(), "SYS007");
     assert_eq!(cast.finance.command("setPayoutHold", HOLD, json!({ "hostId": host, "reason": "" })).refused(), "SYS003");
     assert_eq!(cast.finance.command("releasePayoutHold", HOLD, of(host)).refused(), "SETTLE005");

@@ -179,10 +179,10 @@ impl BookingNode {
         Ok(reader.get::<Bookings>(&id.to_string()).await?.and_then(|row| Self::visible(reader, row)))
     }
 
-    /// May the viewer see it: a party, an administrator, finance (domain.md §3.3)?
+    /// May the viewer see it: a party, an administrator, finance (domain.md §3.3), an auditor?
     #[must_use]
     pub fn is_visible(viewer: &Viewer, row: &BookingRow) -> bool {
-        viewer.user.is_some_and(|user| row.terms.is_party(user)) || viewer.is_any(&[Role::Admin, Role::Finance])
+        viewer.user.is_some_and(|user| row.terms.is_party(user)) || viewer.is_any(&READERS)
     }
 }
 
@@ -193,6 +193,9 @@ impl Shown for BookingNode {
         Ok(reader.fresh::<Bookings>(&id.to_string(), position).await?.and_then(|row| Self::visible(reader, row)))
     }
 }
+
+/// Who reads bookings of others.
+pub(crate) const READERS: [Role; 3] = [Role::Admin, Role::Finance, Role::Auditor];
 
 /// One rental, from request to return.
 #[Object(name = "Booking")]

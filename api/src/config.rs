@@ -132,10 +132,14 @@ pub struct Config {
     pub database_url: Option<SecretUrl>,
     /// The database's owner, for migrations on PostgreSQL.
     pub owner_database_url: Option<SecretUrl>,
+    /// The same database past a pooling proxy, for LISTEN.
+    pub listen_database_url: Option<SecretUrl>,
     /// Hot models; without it they are kept in process.
     pub redis_url: Option<SecretUrl>,
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where a worker tells how it is.
+    pub worker_listen: Option<SocketAddr>,
     /// What every token key is derived from.
     pub secret: Option<Secret>,
     /// Uploads and, with SQLite, the databases.
@@ -190,8 +194,10 @@ impl Config {
         let config = Self {
             database_url: url("database_url")?,
             owner_database_url: url("owner_database_url")?,
+            listen_database_url: url("listen_database_url")?,
             redis_url: url("redis_url")?,
             listen,
+            worker_listen: settings.optional("worker_listen")?,
             secret: settings.optional("secret")?,
             keys_dir: settings.optional("keys_dir")?,
             provider_book: settings.optional("provider_book")?.unwrap_or_else(|| data.join("provider.ndjson")),

@@ -73,6 +73,18 @@ impl Moment {
 #[derive(Clone, Debug)]
 pub struct EventNode(pub Recorded);
 
+impl EventNode {
+    /// The event at a position that something else names.
+    ///
+    /// # Errors
+    /// When there is no such event, or the log cannot be read.
+    pub(crate) async fn at(reader: &Reader<'_>, position: u64) -> Result<Self, ApiError> {
+        let found = reader.app.ctx.log.read(position.saturating_sub(1), 1).await.map_err(ApiError::internal)?;
+        let named = found.into_iter().find(|event| event.position == position);
+        named.map(Self).ok_or_else(|| ApiError::internal(format!("position {position} is named, and has no event")))
+    }
+}
+
 /// Something that happened, exactly as it is stored: immutable, at its place in the one order.
 #[Object(name = "Event")]
 impl EventNode {

@@ -149,10 +149,7 @@ impl JournalEntryNode {
 
     /// The event that posted it.
     async fn event(&self, ctx: &Context<'_>) -> Result<EventNode, ApiError> {
-        let (log, position) = (&Reader::of(ctx)?.app.ctx.log, self.0.position);
-        let found = log.read(position.saturating_sub(1), 1).await.map_err(ApiError::internal)?;
-        let posted = found.into_iter().find(|event| event.position == position);
-        posted.map(EventNode).ok_or_else(|| ApiError::internal(format!("an entry of position {position}, and no such event")))
+        EventNode::at(&Reader::of(ctx)?, self.0.position).await
     }
 
     /// The entry that it takes back: the last one before it under the same reference. Null when it takes nothing back.

@@ -26,7 +26,7 @@ use crate::node::{Node, NodeQuery};
 use crate::payment::{PaymentMutation, PaymentQuery};
 use crate::period::{PeriodMutation, PeriodQuery};
 use crate::product::{ProductMutation, ProductQuery};
-use crate::projection::ProjectionQuery;
+use crate::projection::{ProjectionMutation, ProjectionQuery};
 use crate::proof::ProofQuery;
 use crate::reading::{Reader, Sight};
 use crate::recon::{ReconMutation, ReconQuery};
@@ -104,6 +104,7 @@ pub struct Mutation(
     PayoutHoldMutation,
     AdjustmentMutation,
     DeadLetterMutation,
+    ProjectionMutation,
     PeriodMutation,
     ReconMutation,
     TransferMutation,

@@ -73,6 +73,16 @@ pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup,
     let _ = tokio::time::timeout(LAST_CALL, server).await;
 }
 
+/// Health and metrics of a process that serves nothing else, until `stop` completes.
+pub async fn operate(listener: TcpListener, app: App, stop: impl Future<Output = ()>) {
+    let (drain, draining) = watch::channel(false);
+    let routes = side::operating(Arc::new(app), draining.clone()).fallback(side::not_found).method_not_allowed_fallback(side::wrong_method);
+    let server = tokio::spawn(accept::serve(listener, routes, None, draining));
+    stop.await;
+    drain.send_replace(true);
+    let _ = tokio::time::timeout(LAST_CALL, server).await;
+}
+
 /// Sends whatever comes over plain HTTP to the same address over HTTPS (SEC-08), as long as it is polled.
 pub async fn redirect(listener: TcpListener, public_url: &str, stop: watch::Receiver<bool>) {
     let base = public_url.to_owned();

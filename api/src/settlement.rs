@@ -103,7 +103,10 @@ impl SettlementNode {
     }
 
     /// The settlement, as far as the viewer may see it.
-    async fn visible(reader: &Reader<'_>, row: SettlementRow) -> Result<Option<Self>, ApiError> {
+    ///
+    /// # Errors
+    /// PROJECTION_LAGGING, or the database's.
+    pub async fn visible(reader: &Reader<'_>, row: SettlementRow) -> Result<Option<Self>, ApiError> {
         if reader.viewer.is_any(&READERS) {
             return Ok(Some(Self { row, scope: Scope::Whole }));
         }

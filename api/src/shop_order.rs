@@ -21,7 +21,7 @@ pub use parts::{ShopCutShort, ShopParcel, ShopReturn};
 pub use query::{ShopOrderQuery, ShopOrderSubscription};
 
 /// Who sees the orders of others.
-const READERS: [Role; 3] = [Role::Admin, Role::Finance, Role::Support];
+pub(crate) const READERS: [Role; 4] = [Role::Admin, Role::Finance, Role::Support, Role::Auditor];
 
 /// Where a shop order stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]

@@ -16,6 +16,7 @@ mod outcome;
 mod query;
 
 use crate::errors::ApiError;
+use crate::event::EventNode;
 use crate::reading::Reader;
 use crate::scalars::{BigInt, UInt128};
 pub use flags::{AccountFlag, TransferFlag};
@@ -235,6 +236,11 @@ impl TransferNode {
     /// The place in the log of the event that recorded it.
     async fn position(&self) -> BigInt {
         self.0.position.into()
+    }
+
+    /// The event that recorded it: with the command that it came from, who sent that, and its proof.
+    async fn event(&self, ctx: &Context<'_>) -> Result<EventNode, ApiError> {
+        EventNode::at(&Reader::of(ctx)?, self.0.position).await
     }
 
     /// What became of it, where it was created pending.

@@ -7,6 +7,7 @@ mod cpu;
 mod daybook;
 mod error;
 mod fill;
+mod http;
 mod limit;
 mod peer;
 mod place;
@@ -20,6 +21,7 @@ mod requests;
 #[cfg(test)]
 mod tests;
 mod transfers;
+mod trial;
 mod views;
 
 use std::process::ExitCode;
@@ -109,6 +111,19 @@ enum Task {
         /// Seconds that count.
         #[arg(long, default_value_t = 6)]
         seconds: u64,
+    },
+    /// Transfers over HTTP, against a server that runs already.
+    Http(http::HttpArgs),
+    /// The trial balance of a large ledger, now and as of positions of its past.
+    Trial {
+        #[command(flatten)]
+        common: Common,
+        /// Journal entries.
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+        entries: u64,
+        /// Positions of the past.
+        #[arg(long, default_value_t = 20)]
+        positions: u64,
     },
     /// The first command on a long stream after a restart.
     Snapshot {
@@ -211,12 +226,14 @@ async fn main() -> ExitCode {
 /// Is what was measured right?
 async fn run(task: Task) -> Result<bool, Failure> {
     let (common, server) = match &task {
+        Task::Http(args) => return http::measure(args).await,
         Task::Log(LogArgs { common, .. })
         | Task::Load { common, .. }
         | Task::Open { common, .. }
         | Task::Proof { common, .. }
         | Task::Rebuild { common, .. }
         | Task::Transfers { common, .. }
+        | Task::Trial { common, .. }
         | Task::Snapshot { common, .. }
         | Task::Lag { common, .. }
         | Task::Query { common, .. }
@@ -244,6 +261,8 @@ async fn measure(server: &Server, printer: Printer, task: Task) -> Result<bool, 
             let plan = transfers::Plan { accounts: accounts.max(2), batch_clients, single_clients, warm_up, measured };
             return transfers::measure(server, printer, plan).await;
         }
+        Task::Http(args) => return http::measure(&args).await,
+        Task::Trial { entries, positions, .. } => trial::trial(server, printer, entries, positions).await?,
         Task::Snapshot { events, .. } => reading::snapshot(server, printer, events).await?,
         Task::Lag { seconds, from, .. } => views::lag(server, printer, seconds, from).await?,
         Task::Query { rows, seconds, .. } => views::query(server, printer, rows, seconds).await?,

@@ -129,6 +129,12 @@ fn story(number: u64) -> Result<(Vec<booking::Event>, Vec<payment::Event>), Fail
     Ok((ridden, paid))
 }
 
+/// What moves the money of a booking: its capture and the release of its escrow, two journal entries.
+pub fn paid(number: u64) -> Result<(PaymentId, Vec<payment::Event>), Failure> {
+    let (_, mut events) = story(number)?;
+    Ok((id(number, 4), events.split_off(events.len() - 2)))
+}
+
 async fn fill(log: &Log, bookings: u64) -> Result<(), Failure> {
     let mut writers = JoinSet::new();
     let share = (bookings / BATCH).div_ceil(WRITERS) * BATCH;
@@ -169,7 +175,7 @@ struct Ridden;
 
 /// A payment's stream that takes any story.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Paid;
+pub struct Paid;
 
 /// Never happens.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -11,6 +11,7 @@ use crate::place::Server;
 use crate::reading;
 use crate::report::{Line, Printer};
 use crate::transfers::{self, Plan};
+use crate::trial;
 
 const PRINTER: Printer = Printer { json: true };
 
@@ -32,6 +33,7 @@ async fn everything(server: &Server) -> Vec<String> {
     reading::snapshot(server, PRINTER, 50).await.unwrap();
     let plan = Plan { accounts: 10, batch_clients: 2, single_clients: 4, warm_up: Duration::ZERO, measured: Duration::from_millis(300) };
     assert!(transfers::measure(server, PRINTER, plan).await.unwrap());
+    trial::trial(server, PRINTER, 500, 5).await.unwrap();
     server.clean_up().await.unwrap();
     peers
 }

@@ -14,6 +14,7 @@ pub mod fee_invoice;
 pub mod payment;
 pub mod period;
 pub mod product;
+pub mod projection;
 pub mod purchase;
 pub mod recon;
 pub mod session;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use domain::transfers::{Account, AccountOutcome, Answers, Command, LedgerName, Transfer, TransferLedger, TransferOutcome};
 use domain::user::Role;
-use eventlog::{ExecuteError, Executed};
+use eventlog::{CommandMeta, Decision, ExecuteError, Executed, Joint, LogError, Stop};
+use kernel::{Decider, StreamName};
 use serde::{Serialize, Serializer};
 
 use crate::access::{Denied, person};
@@ -49,14 +50,30 @@ pub async fn create_accounts(
     ctx.execute("createAccounts", caller, input, |s| async move {
         allowed(caller)?;
         let mut ledger = s.load::<TransferLedger>(&input.book).await?;
-        let (answers, events) = ledger.create_accounts(s.now(), &input.accounts)?;
-        s.append(&mut ledger, &events)?;
+        let mut state = ledger.state.clone();
+        let (answers, events) = state.create_accounts(s.now(), &input.accounts)?;
+        s.append(&mut ledger, &events, state)?;
         Ok(answers)
     })
     .await
 }
 
-/// Records transfers: one answer for each, in order, whatever becomes of the others (linked ones apart).
+/// Batches that wait for the same book are decided together, in the order in which they came, each as if it had come alone.
+impl Joint for CreateTransfers {
+    type State = TransferLedger;
+    type Answer = Answers<TransferOutcome>;
+
+    fn weight(&self) -> usize {
+        self.transfers.len()
+    }
+
+    fn decide(&self, command: &CommandMeta, state: &mut TransferLedger) -> Result<Decision<Self>, Stop> {
+        Ok(state.create_transfers(command.now, &self.transfers)?)
+    }
+}
+
+/// Records transfers: one answer for each, in order, whatever becomes of the others (linked ones apart). Calls for one book that come
+/// at the same time are decided and appended together.
 ///
 /// # Errors
 /// AUTH002, AUTH010, SYS003, TRANSFER001.
@@ -65,14 +82,12 @@ pub async fn create_transfers(
     caller: &Caller,
     input: &CreateTransfers,
 ) -> Result<Executed<Answers<TransferOutcome>>, ExecuteError> {
-    ctx.execute("createTransfers", caller, input, |s| async move {
-        allowed(caller)?;
-        let mut ledger = s.load::<TransferLedger>(&input.book).await?;
-        let (answers, events) = ledger.create_transfers(s.now(), &input.transfers)?;
-        s.append(&mut ledger, &events)?;
-        Ok(answers)
-    })
-    .await
+    const NAME: &str = "createTransfers";
+    if let Err(denied) = allowed(caller) {
+        return ctx.execute(NAME, caller, input, |_| async move { Err(denied.into()) }).await;
+    }
+    let stream = StreamName::new(TransferLedger::KIND, &input.book).map_err(LogError::from)?;
+    ctx.log.execute_together(&ctx.meta(NAME, caller, input), stream, Arc::new(input.clone())).await
 }
 
 /// Releases the pending transfers of a book whose time is over; for its timer.

@@ -7,7 +7,8 @@ use crate::fee_invoice::number;
 use crate::settlement::guard;
 use crate::{
     adjustment, admins, api_key, booking, claim, corporate, deadletter, exchange_key, export, fee_invoice, payable, payment, payout,
-    pending, period, product, recon, session, settlement, shop_order, statement, stock, transfers, upload, user, vehcal, vehicle,
+    pending, period, product, projection, recon, session, settlement, shop_order, statement, stock, transfers, upload, user, vehcal,
+    vehicle,
 };
 
 /// An event of some module; one variant per kind of stream.
@@ -69,6 +70,8 @@ pub enum Event {
     FeeInvoice(fee_invoice::Event),
     /// `feenumbers-…`
     FeeNumbers(number::Event),
+    /// `projection-…`
+    Projection(projection::Event),
     /// `transferledger-…`
     Transfers(transfers::Event),
 }
@@ -122,6 +125,7 @@ impl Event {
             export::Export::KIND => from.event()?.map(Self::Export),
             fee_invoice::FeeBook::KIND => from.event()?.map(Self::FeeInvoice),
             number::FeeNumbers::KIND => from.event()?.map(Self::FeeNumbers),
+            projection::Projection::KIND => from.event()?.map(Self::Projection),
             transfers::TransferLedger::KIND => from.event()?.map(Self::Transfers),
             _ => return Ok(None),
         }))
@@ -161,6 +165,7 @@ impl Event {
             Self::Export(event) => event.entry(),
             Self::FeeInvoice(event) => event.entry(),
             Self::FeeNumbers(event) => event.entry(),
+            Self::Projection(event) => event.entry(),
             Self::Transfers(event) => event.entry(),
         }
     }

@@ -26,6 +26,7 @@ pub mod pending;
 pub mod period;
 pub mod pricing;
 pub mod product;
+pub mod projection;
 pub mod purpose;
 pub mod recon;
 pub mod sabotage;

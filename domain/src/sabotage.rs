@@ -33,6 +33,8 @@ pub enum Rule {
     Unsettle,
     /// Late money is accepted as a fact (L7).
     LateMoney,
+    /// A payment that is unknown for too long is an operator's business (L8).
+    UnknownAlert,
     /// No unit is promised twice (S1).
     Oversell,
     /// An order that ends unshipped gives its units back (S2).

@@ -22,6 +22,7 @@ mod record;
 mod rows;
 mod rules;
 mod shared;
+mod text;
 mod transfer_outcome;
 mod trie;
 
@@ -75,10 +76,16 @@ impl Holding {
 }
 
 /// What became of an id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Used {
-    /// A transfer was recorded under it.
-    Recorded(Shared<Movement>),
+    /// A transfer was recorded under it: at this row of this batch. Plain numbers, so that a copied leaf of the map costs no counting of
+    /// references.
+    Recorded {
+        /// Counted from 0.
+        batch: u32,
+        /// Counted from 0.
+        row: u32,
+    },
     /// It was refused for ever.
     Refused,
 }
@@ -97,6 +104,11 @@ enum Fate {
 pub struct TransferLedger {
     accounts: Trie<Shared<Holding>>,
     transfers: Trie<Used>,
+    /// The rows of the events that recorded transfers, shared with them.
+    batches: Trie<Rows<Movement>>,
+    /// The rows of a batch at work; empty when it is done. Not copied with a chain's way back, which is why it is no part of `batches`.
+    #[serde(skip)]
+    open: Vec<Movement>,
     /// What became of the transfers that were created pending.
     pending: Trie<Fate>,
     deadlines: Deadlines,
@@ -151,9 +163,14 @@ impl TransferLedger {
     #[must_use]
     pub fn transfer(&self, id: u128) -> Option<&Movement> {
         match self.transfers.get(id)? {
-            Used::Recorded(movement) => Some(movement),
+            Used::Recorded { batch, row } => self.row(*batch, *row),
             Used::Refused => None,
         }
+    }
+
+    fn row(&self, batch: u32, row: u32) -> Option<&Movement> {
+        let closed = self.batches.get(batch.into());
+        closed.map_or(&*self.open, Rows::as_slice).get(row as usize)
     }
 
     /// Every account.
@@ -174,8 +191,9 @@ impl TransferLedger {
         self.accounts.insert(account.id, Shared::new(Holding::new(account)));
     }
 
-    fn record(&mut self, movement: Arc<Movement>) {
-        let transfer = movement.transfer;
+    /// Takes a movement in as a row of a batch; the row itself is added by the caller.
+    fn record(&mut self, movement: &Movement, batch: usize, row: usize) {
+        let transfer = &movement.transfer;
         self.last = self.last.max(transfer.timestamp);
         self.move_both([transfer.debit_account_id, transfer.credit_account_id], &movement.effect());
         if movement.resolves.is_some() {
@@ -183,11 +201,18 @@ impl TransferLedger {
             self.resolve(transfer.pending_id, if voided { Fate::Voided } else { Fate::Posted });
         } else if transfer.flags.has(TransferFlags::PENDING) {
             self.pending.insert(transfer.id, Fate::Open);
-            if let Some(deadline) = deadline(&transfer) {
+            if let Some(deadline) = deadline(transfer) {
                 self.deadlines.insert(deadline);
             }
         }
-        self.transfers.insert(transfer.id, Used::Recorded(Shared(movement)));
+        self.transfers.insert(transfer.id, Used::Recorded { batch: place(batch), row: place(row) });
+    }
+
+    /// The rows of a batch that is done.
+    fn close(&mut self, rows: Rows<Movement>) {
+        if !rows.is_empty() {
+            self.batches.insert(self.batches.len() as u128, rows);
+        }
     }
 
     fn expire(&mut self, expiry: &Expiry) {
@@ -212,6 +237,11 @@ impl TransferLedger {
     }
 }
 
+/// A place in memory: there are at most [`MAX_TRANSFERS`] rows, and as many batches.
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
 fn deadline(transfer: &Transfer) -> Option<Deadline> {
     let expires_at = transfer.expires_at()?;
     Some(Deadline { expires_at, timestamp: transfer.timestamp, id: transfer.id })
@@ -226,18 +256,21 @@ impl Decider for TransferLedger {
 
     fn decide(&self, at: At<Command>) -> Result<Vec<Event>, Refusal> {
         match at.command {
-            Command::CreateAccounts(accounts) => self.create_accounts(at.now, &accounts).map(|(_, events)| events),
-            Command::CreateTransfers(transfers) => self.create_transfers(at.now, &transfers).map(|(_, events)| events),
-            Command::Expire => Ok(self.release(at.now)),
+            Command::CreateAccounts(accounts) => self.clone().create_accounts(at.now, &accounts).map(|(_, events)| events),
+            Command::CreateTransfers(transfers) => self.clone().create_transfers(at.now, &transfers).map(|(_, events)| events),
+            Command::Expire => Ok(self.clone().release(at.now)),
         }
     }
 
     /// Takes as long as the batch is large, not the ledger.
     fn evolve(mut self, event: &Event) -> Self {
         match event {
-            Event::AccountsCreated { accounts } => accounts.iter().for_each(|account| self.open_account(**account)),
+            Event::AccountsCreated { accounts } => accounts.iter().for_each(|account| self.open_account(*account)),
             Event::TransfersCreated { transfers, refused, .. } => {
-                transfers.iter().for_each(|movement| self.record(Arc::clone(movement)));
+                // Its rows first: one may resolve another.
+                let batch = self.batches.len();
+                self.close(transfers.clone());
+                transfers.iter().zip(0..).for_each(|(movement, row)| self.record(movement, batch, row));
                 refused.iter().for_each(|refused| self.transfers.insert(refused.id, Used::Refused));
             }
             Event::TransfersExpired { expired, .. } => expired.iter().for_each(|expiry| self.expire(expiry)),

@@ -378,8 +378,8 @@ impl Append {
     pub(crate) fn bytes(&self) -> usize {
         let events = self.events.iter().map(|draft| draft.event.payload.len());
         let secrets = self.secrets.iter().map(|secret| secret.name.len() + secret.value.as_ref().map_or(0, String::len));
-        let receipt = self.receipt.as_ref().map_or(0, |r| r.answer.len());
-        events.sum::<usize>() + secrets.sum::<usize>() + receipt
+        let receipts = self.receipts.iter().map(|receipt| receipt.answer.len());
+        events.chain(secrets).chain(receipts).sum()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,13 +44,20 @@ const MAX_TRACEPARENT_BYTES: usize = 128;
 
 /// A command's idempotency key.
 #[derive(Clone, Copy)]
-struct Key {
-    digest: Uuid,
-    fingerprint: Uuid,
+pub(crate) struct Key {
+    pub digest: Uuid,
+    pub fingerprint: Uuid,
+}
+
+impl Key {
+    /// Of a command that has one.
+    pub(crate) fn of(command: &CommandMeta, secret: &[u8; 32]) -> Option<Self> {
+        command.key_digest().map(|digest| Self { digest, fingerprint: command.fingerprint(secret) })
+    }
 }
 
 /// What a run of the command's function came to.
-enum Decided<T> {
+pub(crate) enum Decided<T> {
     Done(T),
     Refused(Refused),
 }
@@ -79,26 +87,39 @@ impl Log {
         Fut: Future<Output = Result<T, Stop>> + Send,
     {
         let begun = std::time::Instant::now();
-        let answer = self.until_answered(command, run).await;
+        let answer = self.decided_alone(command, run).await;
         metrics::command(command.name, &answer, begun.elapsed());
         answer
     }
 
-    async fn until_answered<T, F, Fut>(&self, command: &CommandMeta, run: F) -> Result<Executed<T>, ExecuteError>
+    async fn decided_alone<T, F, Fut>(&self, command: &CommandMeta, run: F) -> Result<Executed<T>, ExecuteError>
     where
         T: Serialize + DeserializeOwned + Send,
         F: Fn(Session) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T, Stop>> + Send,
     {
         within_limits(command)?;
-        // The log keeps microseconds; a finer clock would decide on what no replay sees.
-        let now = timestamp(command.now.as_microsecond())?;
-        let command = Arc::new(CommandMeta { now, ..command.clone() });
-        let key = command.key_digest().map(|digest| Key { digest, fingerprint: command.fingerprint(&self.inner.secret) });
-        let (mut doubt, mut doubts, mut turn) = (None, 0, None::<Turn<'_>>);
+        let command = at_business_time(command)?;
+        self.until_answered(&command, Key::of(&command, &self.inner.secret), None, run).await
+    }
+
+    /// Tries until there is an answer. `doubt`: nobody knows whether an attempt before went in.
+    pub(crate) async fn until_answered<T, F, Fut>(
+        &self,
+        command: &Arc<CommandMeta>,
+        key: Option<Key>,
+        mut doubt: Option<LogError>,
+        run: F,
+    ) -> Result<Executed<T>, ExecuteError>
+    where
+        T: Serialize + DeserializeOwned + Send,
+        F: Fn(Session) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, Stop>> + Send,
+    {
+        let (mut doubts, mut turn) = (0, None::<Turn<'_>>);
         let (mut conflicts, mut overtaken) = (0, 0);
         while conflicts < MAX_CONFLICTS && overtaken < MAX_OVERTAKEN {
-            let attempt = self.attempt(&command, key, conflicts > 0, &mut turn, &run).await;
+            let attempt = self.attempt(command, key, conflicts > 0, &mut turn, &run).await;
             let streams = match attempt {
                 Ok(Attempt::Done(done)) => return Ok(done),
                 Ok(Attempt::Overtaken(streams)) => {
@@ -148,7 +169,7 @@ impl Log {
         if let Some(key) = &key
             && let Some(stored) = self.inner.memory.receipt(&key.digest)
         {
-            return self.replay_if_same(command, key, stored).await;
+            return self.replay_if_same(command, key, stored).await.map(Attempt::Done);
         }
         let session = Session::new(self.inner.store.clone(), self.inner.states.clone(), command.clone(), again);
         let decided = match run(session.clone()).await {
@@ -186,16 +207,16 @@ impl Log {
         }
     }
 
-    async fn replay_if_same<T: DeserializeOwned>(
+    pub(crate) async fn replay_if_same<T: DeserializeOwned>(
         &self,
         command: &CommandMeta,
         key: &Key,
         stored: StoredReceipt,
-    ) -> Result<Attempt<T>, ExecuteError> {
+    ) -> Result<Executed<T>, ExecuteError> {
         if stored.fingerprint != key.fingerprint {
             return Err(ExecuteError::KeyReused);
         }
-        self.replay(command, stored).await.map(Attempt::Done)
+        self.replay(command, stored).await
     }
 
     async fn replay<T: DeserializeOwned>(&self, command: &CommandMeta, stored: StoredReceipt) -> Result<Executed<T>, ExecuteError> {
@@ -243,40 +264,50 @@ fn ready<T: Serialize>(
     let (bases, written) = work.bases(&fate);
     let append = Append {
         command: command.clone(),
-        receipt: receipt(key, decided)?,
+        receipts: receipt(None, key, decided, 0..events.len())?.into_iter().collect(),
         expected: bases.iter().map(Expected::of).collect(),
         events,
         secrets: work.secrets,
         fate,
     };
     let secret_fits = |s: &crate::outcome::Secret| s.name.len() + s.value.as_ref().map_or(0, String::len) <= MAX_SECRET_BYTES;
-    at_most("events", append.events.len(), MAX_EVENTS)?;
-    at_most("streams", append.expected.len(), MAX_STREAMS)?;
-    at_most("bytes", append.bytes(), MAX_BYTES)?;
+    check(&append)?;
     match append.secrets.iter().all(secret_fits) {
         true => Ok((append, bases, written)),
         false => Err(LogError::Limit { of: "bytes in a secret", limit: MAX_SECRET_BYTES }),
     }
 }
 
+/// Is an append within the limits of one command?
+pub(crate) fn check(append: &Append) -> Result<(), LogError> {
+    at_most("events", append.events.len(), MAX_EVENTS)?;
+    at_most("streams", append.expected.len(), MAX_STREAMS)?;
+    at_most("bytes", append.bytes(), MAX_BYTES)
+}
+
 impl Expected {
-    fn of(basis: &Basis) -> Self {
+    pub(crate) fn of(basis: &Basis) -> Self {
         Self { stream: basis.stream.clone(), version: basis.version, rests_on: basis.rests_on() }
     }
 }
 
 /// The receipt of a keyed command; a malformed input leaves none, so that it can be mended under the same key.
-fn receipt<T: Serialize>(key: Option<Key>, decided: &Decided<T>) -> Result<Option<ReceiptDraft>, LogError> {
+pub(crate) fn receipt<T: Serialize>(
+    command: Option<&Arc<CommandMeta>>,
+    key: Option<Key>,
+    decided: &Decided<T>,
+    events: Range<usize>,
+) -> Result<Option<ReceiptDraft>, LogError> {
     let unkept = matches!(decided, Decided::Refused(refused) if refused.is_malformed());
     let Some(key) = key.filter(|_| !unkept) else { return Ok(None) };
     let (refused, answer) = match decided {
         Decided::Done(value) => (false, json(value)?),
         Decided::Refused(refused) => (true, json(refused)?),
     };
-    Ok(Some(ReceiptDraft { key: key.digest, fingerprint: key.fingerprint, refused, answer }))
+    Ok(Some(ReceiptDraft { key: key.digest, fingerprint: key.fingerprint, refused, answer, command: command.cloned(), events }))
 }
 
-fn answered<T>(command: &CommandMeta, decided: Decided<T>, placed: Placed) -> Result<Executed<T>, ExecuteError> {
+pub(crate) fn answered<T>(command: &CommandMeta, decided: Decided<T>, placed: Placed) -> Result<Executed<T>, ExecuteError> {
     let value = match decided {
         Decided::Done(value) => value,
         Decided::Refused(refused) => return Err(ExecuteError::Refused { refused, replayed: false }),
@@ -292,7 +323,12 @@ fn answered<T>(command: &CommandMeta, decided: Decided<T>, placed: Placed) -> Re
     Ok(Executed { receipt, value })
 }
 
-fn within_limits(command: &CommandMeta) -> Result<(), LogError> {
+/// A command with its business clock as the log keeps it: in microseconds; a finer one would decide on what no replay sees.
+pub(crate) fn at_business_time(command: &CommandMeta) -> Result<Arc<CommandMeta>, LogError> {
+    Ok(Arc::new(CommandMeta { now: timestamp(command.now.as_microsecond())?, ..command.clone() }))
+}
+
+pub(crate) fn within_limits(command: &CommandMeta) -> Result<(), LogError> {
     at_most("bytes in an actor", command.actor.to_string().len(), kernel::actor::MAX_ACTOR_BYTES)?;
     at_most("bytes in a key", command.key.as_ref().map_or(0, String::len), MAX_KEY_BYTES)?;
     at_most("bytes in a trace context", command.traceparent.as_ref().map_or(0, String::len), MAX_TRACEPARENT_BYTES)

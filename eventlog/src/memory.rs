@@ -57,10 +57,10 @@ impl Memory {
         let mut found = Found { head, receipts: HashMap::new(), streams: HashMap::new() };
         let mut remembered = self.remembered();
         for append in batch {
-            if let Some(receipt) = &append.receipt
-                && let Some(stored) = remembered.receipts.get(&receipt.key).or_else(|| remembered.ahead.get(&receipt.key).cloned())
-            {
-                found.receipts.insert(receipt.key, stored);
+            for receipt in &append.receipts {
+                if let Some(stored) = remembered.receipts.get(&receipt.key).or_else(|| remembered.ahead.get(&receipt.key).cloned()) {
+                    found.receipts.insert(receipt.key, stored);
+                }
             }
             for expected in &append.expected {
                 if let Some(version) = remembered.streams.get(&expected.stream) {

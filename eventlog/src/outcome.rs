@@ -1,6 +1,7 @@
 //! A decided command on its way to the store, and what becomes of it.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use kernel::StreamName;
@@ -14,8 +15,8 @@ use crate::states::Fate;
 #[derive(Debug)]
 pub(crate) struct Append {
     pub command: Arc<CommandMeta>,
-    /// Kept when the command has a key.
-    pub receipt: Option<ReceiptDraft>,
+    /// One when the command has a key; where several commands were decided together, one for each that has.
+    pub receipts: Vec<ReceiptDraft>,
     /// The versions that must hold, written or not; each stream once, and each stream of `events` among them.
     pub expected: Vec<Expected>,
     pub events: Vec<Draft>,
@@ -58,6 +59,10 @@ pub(crate) struct ReceiptDraft {
     pub refused: bool,
     /// JSON.
     pub answer: String,
+    /// Its command, where that is not the append's.
+    pub command: Option<Arc<CommandMeta>>,
+    /// Which of the append's events are its command's.
+    pub events: Range<usize>,
 }
 
 /// A receipt as it stands in the log.

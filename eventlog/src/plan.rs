@@ -112,11 +112,11 @@ pub(crate) fn plan<'b>(mut found: Found, clock: i64, batch: &'b [Append], dead: 
 /// Receipts come first: a retry must find its own first answer, not collide with its own events. A command that builds on
 /// one that did not pass is decided again, also where somebody else's events have made the versions fit.
 fn rejected(found: &Found, append: &Append, before: &[Arc<Fate>], dead: &[Arc<Fate>]) -> Option<Outcome> {
-    if let Some(receipt) = &append.receipt
-        && let Some(stored) = found.receipts.get(&receipt.key)
-    {
-        let same = stored.fingerprint == receipt.fingerprint;
-        return Some(if same { Outcome::Replayed(stored.clone()) } else { Outcome::KeyReused });
+    for receipt in &append.receipts {
+        if let Some(stored) = found.receipts.get(&receipt.key) {
+            let same = stored.fingerprint == receipt.fingerprint;
+            return Some(if same { Outcome::Replayed(stored.clone()) } else { Outcome::KeyReused });
+        }
     }
     let failed = |fate: &Arc<Fate>| fate.has_failed() || before.iter().chain(dead).any(|dead| Arc::ptr_eq(dead, fate));
     let holds = |expected: &Expected| found.streams.get(&expected.stream).copied().unwrap_or_default() == expected.version;
@@ -156,8 +156,11 @@ impl<'b> Plan<'b> {
             });
         }
         self.secrets.extend(&append.secrets);
-        if let Some(draft) = &append.receipt {
-            let receipt = ReceiptInsert { draft, command: &append.command, first_position, event_ids: event_ids.clone() };
+        for draft in &append.receipts {
+            let command = draft.command.as_deref().unwrap_or(&append.command);
+            let first_position = first_position + draft.events.start as u64;
+            let event_ids = event_ids.get(draft.events.clone()).unwrap_or_default().to_vec();
+            let receipt = ReceiptInsert { draft, command, first_position, event_ids };
             found.receipts.insert(draft.key, receipt.stored(self.head.recorded_at));
             self.receipts.push(receipt);
         }
@@ -169,6 +172,7 @@ impl<'b> Plan<'b> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
     use std::collections::HashMap;
+    use std::ops::Range;
 
     use kernel::{Actor, Timestamp};
 
@@ -184,7 +188,7 @@ mod tests {
         let event = Encoded { event_type: "Added".into(), schema_version: 1, payload: "{}".into(), digest: [0; 32] };
         Append {
             command: Arc::new(CommandMeta::new("test", Actor::Anonymous, Timestamp::UNIX_EPOCH)),
-            receipt: None,
+            receipts: Vec::new(),
             expected: expected.iter().map(|&(id, version)| Expected { stream: stream(id), version, rests_on: None }).collect(),
             events: writes.iter().map(|id| Draft { stream: stream(id), event: event.clone(), command: None }).collect(),
             secrets: Vec::new(),
@@ -194,7 +198,8 @@ mod tests {
 
     fn keyed(mut append: Append, key: u128, fingerprint: u128) -> Append {
         let (key, fingerprint) = (Uuid::from_u128(key), Uuid::from_u128(fingerprint));
-        append.receipt = Some(ReceiptDraft { key, fingerprint, refused: false, answer: "1".into() });
+        let events = 0..append.events.len();
+        append.receipts.push(ReceiptDraft { key, fingerprint, refused: false, answer: "1".into(), command: None, events });
         append
     }
 
@@ -252,6 +257,31 @@ mod tests {
         assert_eq!(words(&plan), ["at 11", "replayed 11+1", "reused", "conflict", "at 11"]);
         let receipts: Vec<_> = plan.receipts.iter().map(|r| (r.draft.key.as_u128(), r.first_position, r.event_ids.len())).collect();
         assert_eq!(receipts, [(1, 11, 1), (2, 12, 0)]);
+    }
+
+    /// Commands that were decided together: each receipt names its own events, in order; a known key keeps all of them out.
+    #[test]
+    fn several_commands_of_one_append_have_receipts_of_their_own() {
+        let own = |key: u128, events: Range<usize>| ReceiptDraft {
+            key: Uuid::from_u128(key),
+            fingerprint: Uuid::nil(),
+            refused: events.is_empty(),
+            answer: "1".into(),
+            command: Some(Arc::new(CommandMeta::new("test", Actor::Anonymous, Timestamp::UNIX_EPOCH))),
+            events,
+        };
+        let mut together = append(&[("a", 3)], &["a", "a", "a"]);
+        together.receipts = vec![own(1, 0..1), own(2, 1..1), own(3, 1..3)];
+        let mut late = append(&[("a", 6)], &["a"]);
+        late.receipts = vec![own(4, 0..1), own(3, 1..1)];
+        let batch = [together, late];
+        let plan = planned(found(), 200, &batch);
+        assert_eq!(words(&plan), ["at 13", "replayed 12+2"]);
+        let receipts: Vec<_> = plan.receipts.iter().map(|r| (r.first_position, r.event_ids.clone(), r.command.command_id)).collect();
+        let ids: Vec<_> = plan.events.iter().map(|event| event.event_id).collect();
+        let commands: Vec<_> = batch[0].receipts.iter().filter_map(|receipt| Some(receipt.command.as_ref()?.command_id)).collect();
+        let expected = [(11, &ids[..1], commands[0]), (12, &ids[1..1], commands[1]), (12, &ids[1..], commands[2])];
+        assert_eq!(receipts, expected.map(|(first, ids, command)| (first, ids.to_vec(), command)));
     }
 
     #[test]

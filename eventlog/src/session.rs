@@ -178,22 +178,23 @@ impl Session {
         D::Refusal: Refusal,
     {
         let events = loaded.state.decide(At { now: self.now(), actor: self.actor().clone(), command })?;
-        self.append(loaded, &events)?;
+        let state = events.iter().fold(loaded.state.clone(), D::evolve);
+        self.append(loaded, &events, state)?;
         Ok(events)
     }
 
-    /// Records events that a pure function of a loaded state has decided, and moves the state on: for deciders whose answer says more
-    /// than their events do.
+    /// Records events that a pure function of a loaded state has decided, with the state that they make of it: for deciders whose answer
+    /// says more than their events do, or that have that state already.
     ///
     /// # Errors
     /// [`Stop::Unbalanced`] when an event posts an entry that does not balance (L1); [`Stop::Log`] when the state is not this session's
     /// newest of its stream.
-    pub fn append<D: Decider>(&self, loaded: &mut Loaded<D>, events: &[D::Event]) -> Result<(), Stop> {
+    pub fn append<D: Decider>(&self, loaded: &mut Loaded<D>, events: &[D::Event], state: D) -> Result<(), Stop> {
         for event in events {
             event.entry().map_err(Stop::Unbalanced)?;
         }
         if !events.is_empty() {
-            loaded.state = events.iter().fold(std::mem::take(&mut loaded.state), D::evolve);
+            loaded.state = state;
             self.record(&loaded.stream, loaded.version, events, Arc::new(loaded.state.clone()))?;
             loaded.version += events.len() as u64;
         }

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+mod wide;
+
 /// A currency or asset, with the number of decimals that its minor unit has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Currency {
@@ -213,28 +215,29 @@ impl Money {
     /// `self × numerator / denominator`, rounded half up (away from zero for a half).
     ///
     /// # Errors
-    /// [`MoneyError::Overflow`] when the product leaves 128 bits or the denominator is zero.
+    /// [`MoneyError::Overflow`] when the result has more digits than money may have, or the denominator is not positive.
     pub fn ratio(self, numerator: i128, denominator: i128) -> Result<Self, MoneyError> {
-        ratio_half_up(self.minor, numerator, denominator).map(|m| self.with_minor(m)).ok_or(MoneyError::Overflow)
+        ratio_half_up(self.minor, numerator, denominator)
+            .filter(|m| m.abs() <= MAX_MINOR)
+            .map(|m| self.with_minor(m))
+            .ok_or(MoneyError::Overflow)
     }
 
     /// `self × numerator / denominator`, rounded up to the next minor unit.
     ///
     /// # Errors
-    /// [`MoneyError::Overflow`] when the product leaves 128 bits or the denominator is not positive.
+    /// [`MoneyError::Overflow`] when the result has more digits than money may have, or the denominator is not positive.
     pub fn ratio_up(self, numerator: i128, denominator: i128) -> Result<Self, MoneyError> {
-        if denominator <= 0 {
-            return Err(MoneyError::Overflow);
-        }
-        let product = self.minor.checked_mul(numerator).ok_or(MoneyError::Overflow)?;
-        let floor = product.div_euclid(denominator);
-        Ok(self.with_minor(floor + i128::from(product.rem_euclid(denominator) != 0)))
+        let (negative, whole, rest, _) = divided(self.minor, numerator, denominator).ok_or(MoneyError::Overflow)?;
+        // Up is towards zero where the amount is negative.
+        let minor = if negative { -whole } else { whole + i128::from(rest != 0) };
+        if minor.abs() <= MAX_MINOR { Ok(self.with_minor(minor)) } else { Err(MoneyError::Overflow) }
     }
 
     /// A share in basis points (1500 = 15 %), rounded half up.
     ///
     /// # Errors
-    /// [`MoneyError::Overflow`] when the product leaves 128 bits.
+    /// [`MoneyError::Overflow`] when the result leaves 128 bits.
     pub fn basis_points(self, bps: u32) -> Result<Self, MoneyError> {
         self.ratio(i128::from(bps), 10_000)
     }
@@ -243,13 +246,19 @@ impl Money {
 /// `amount × numerator / denominator` rounded half up; `None` on overflow or a denominator that is not positive.
 #[must_use]
 pub fn ratio_half_up(amount: i128, numerator: i128, denominator: i128) -> Option<i128> {
-    if denominator <= 0 {
-        return None;
-    }
-    let product = amount.checked_mul(numerator)?;
-    let twice = product.unsigned_abs().checked_mul(2)?.checked_add(denominator.unsigned_abs())?;
-    let rounded = i128::try_from(twice / denominator.unsigned_abs().checked_mul(2)?).ok()?;
-    Some(if product < 0 { -rounded } else { rounded })
+    let (negative, whole, rest, denominator) = divided(amount, numerator, denominator)?;
+    let rounded = whole.checked_add(i128::from(rest >= denominator - rest))?;
+    Some(if negative { -rounded } else { rounded })
+}
+
+/// `amount × numerator / denominator`: is it negative, its whole part and its rest without sign, and the denominator again. The product
+/// itself may leave 128 bits.
+fn divided(amount: i128, numerator: i128, denominator: i128) -> Option<(bool, i128, u128, u128)> {
+    let denominator = u128::try_from(denominator).ok()?;
+    let (whole, rest) = wide::mul_div(amount.unsigned_abs(), numerator.unsigned_abs(), denominator)?;
+    // Half of the range, so that one more fits.
+    let whole = i128::try_from(whole).ok().filter(|whole| *whole < i128::MAX)?;
+    Some(((amount < 0) != (numerator < 0), whole, rest, denominator))
 }
 
 impl fmt::Display for Money {
@@ -318,6 +327,12 @@ mod tests {
         assert_eq!(won(100).ratio_up(1, 3), Ok(won(34)));
         assert_eq!(won(99).ratio_up(1, 3), Ok(won(33)));
         assert_eq!(won(1).ratio(1, 0), Err(MoneyError::Overflow));
+        assert_eq!((won(-100).ratio_up(1, 3), won(100).ratio_up(-1, 3)), (Ok(won(-33)), Ok(won(-33))));
+        let ether = |m| Money::new(m, Currency::Eth);
+        let (hundred, fifteen) = (100_000_000_000_000_000_000, 15_000_000_000_000_000_000);
+        assert_eq!(ether(fifteen).ratio(hundred / 3, hundred), Ok(ether(fifteen / 3)), "the product has 40 digits");
+        assert_eq!(ether(MAX_MINOR).ratio(MAX_MINOR, MAX_MINOR), Ok(ether(MAX_MINOR)));
+        assert_eq!((ether(MAX_MINOR).ratio(2, 1), ether(MAX_MINOR).ratio_up(2, 1)), (Err(MoneyError::Overflow), Err(MoneyError::Overflow)));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Property tests (domain.md §6: D1–D8, L1–L7, S1–S3, E1–E3): random commands of random people over a small world, clock jumps,
+//! Property tests (domain.md §6: D1–D8, L1–L8, S1–S3, E1–E3): random commands of random people over a small world, clock jumps,
 //! and a provider and a bank that answer late, twice, wrongly or never; held against a naive model and against auditors
 //! who read nothing but the log.
 

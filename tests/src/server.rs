@@ -136,6 +136,10 @@ impl Daybook {
             .env("DAYBOOK_TREE_KEY", TREE_KEY)
             .env("DAYBOOK_KEYS_DIR", self.folder.path().join("keys"))
             .env("DAYBOOK_DATA", self.folder.path());
+        // Where the tests go through a pooling proxy (tests/pooling/run).
+        if let Some(listen) = database.listen_url() {
+            command.env("DAYBOOK_LISTEN_DATABASE_URL", listen);
+        }
         command
     }
 

@@ -26,6 +26,11 @@ const ADMIN: &[Role] = &[Role::Admin];
 /// Looks after orders.
 const OFFICE: &[Role] = &[Role::Support, Role::Admin];
 
+/// Looks into bookings: whoever finds one behind an entry of the books may read it.
+const BOOKING_READERS: &[Role] = &crate::booking::READERS;
+/// Looks into orders.
+const ORDER_READERS: &[Role] = &crate::shop_order::READERS;
+
 /// Credentials are tried against it.
 const CREDENTIALS: u32 = 5;
 /// It moves money.
@@ -112,6 +117,7 @@ pub const RULES: &[Rule] = &[
     mutation("deactivateExchangeKey", Who::Holders(&[Role::Trader])),
     query("myExchangeKeys", Who::SignedIn),
     // anything by its id: nobody sees more than the thing's own query would show
+    query("nodeAsOf", Who::Everybody),
     query("node", Who::Everybody),
     query("nodes", Who::Everybody),
     // vehicles and their calendars
@@ -135,9 +141,9 @@ pub const RULES: &[Rule] = &[
     mutation("attachBookingPhoto", Who::SignedIn).of_a(Standing::Party),
     mutation("startTrip", Who::SignedIn).of_a(Standing::Party),
     mutation("endTrip", Who::SignedIn).of_a(Standing::Party),
-    query("booking", Who::SignedIn).also_for(Standing::Party, &[Role::Admin, Role::Finance]),
+    query("booking", Who::SignedIn).also_for(Standing::Party, BOOKING_READERS),
     query("myBookings", Who::SignedIn),
-    subscription("bookingUpdated", Who::SignedIn).also_for(Standing::Party, &[Role::Admin, Role::Finance]),
+    subscription("bookingUpdated", Who::SignedIn).also_for(Standing::Party, BOOKING_READERS),
     subscription("myBookingUpdates", Who::SignedIn),
     query("bookingStatus", Who::SignedIn),
     query("waitingForMe", Who::SignedIn),
@@ -161,9 +167,9 @@ pub const RULES: &[Rule] = &[
     mutation("approveReturn", Who::SignedIn).also_for(Standing::Seller, OFFICE).weighs(MONEY),
     mutation("declineReturn", Who::SignedIn).also_for(Standing::Seller, OFFICE),
     mutation("withdrawReturn", Who::SignedIn).of_a(Standing::Buyer),
-    query("shopOrder", Who::SignedIn).also_for(Standing::Party, &[Role::Admin, Role::Finance, Role::Support]),
+    query("shopOrder", Who::SignedIn).also_for(Standing::Party, ORDER_READERS),
     query("myShopOrders", Who::SignedIn),
-    subscription("shopOrderUpdated", Who::SignedIn).also_for(Standing::Party, &[Role::Admin, Role::Finance, Role::Support]),
+    subscription("shopOrderUpdated", Who::SignedIn).also_for(Standing::Party, ORDER_READERS),
     // payments and settlement
     mutation("confirmPayment", Who::SignedIn).of_a(Standing::Payer).weighs(MONEY),
     mutation("requestRefund", Who::Holders(REFUNDERS)).weighs(MONEY),
@@ -179,6 +185,7 @@ pub const RULES: &[Rule] = &[
     query("payoutHolds", Who::Holders(&BOOKS)),
     query("feeInvoices", Who::SignedIn),
     query("settlement", Who::SignedIn),
+    query("payout", Who::SignedIn),
     query("settlements", Who::Holders(&BOOKS)),
     // the books and the log
     query("journal", Who::Holders(&BOOKS)),
@@ -211,6 +218,9 @@ pub const RULES: &[Rule] = &[
     // a signed head is made to be shown to everybody
     query("logHead", Who::Everybody),
     query("projections", Who::Holders(&WATCHERS)),
+    mutation("rebuildProjection", Who::Holders(&OPERATORS)),
+    mutation("pauseProjection", Who::Holders(&OPERATORS)),
+    mutation("resumeProjection", Who::Holders(&OPERATORS)),
     query("deadLetters", Who::Holders(&WATCHERS)),
     mutation("retryDeadLetter", Who::Holders(&OPERATORS)),
     mutation("skipDeadLetter", Who::Holders(&OPERATORS)),
@@ -222,6 +232,26 @@ pub const RULES: &[Rule] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The auditor reads whatever the books are made of, and changes nothing but the own account.
+    #[test]
+    fn the_auditor_reads_everything_and_changes_nothing() {
+        let named = |rule: &Rule| match (rule.who, rule.over) {
+            (Who::Holders(roles), _) | (_, Over::Thing { offices: roles, .. }) => roles.contains(&Role::Auditor),
+            (Who::Everybody | Who::SignedIn, Over::Nothing) => false,
+        };
+        let of = |root| RULES.iter().filter(move |rule| rule.root == root);
+        assert_eq!(of(Root::Mutation).find(|rule| named(rule)), None);
+        for about in [FINANCE, ADMIN, OFFICE, REFUNDERS, &OPERATORS[..], &WRITERS[..]] {
+            assert!(!about.contains(&Role::Auditor), "{about:?} is of those who change something");
+        }
+        let finance = |rule: &&Rule| match (rule.who, rule.over) {
+            (Who::Holders(roles), _) | (_, Over::Thing { offices: roles, .. }) => roles.contains(&Role::Finance),
+            (Who::Everybody | Who::SignedIn, Over::Nothing) => false,
+        };
+        let unread: Vec<_> = of(Root::Query).chain(of(Root::Subscription)).filter(finance).filter(|rule| !named(rule)).collect();
+        assert!(unread.is_empty(), "finance reads these, auditors do not: {unread:?}");
+    }
 
     #[test]
     fn nobody_has_two_rules_and_none_is_free() {

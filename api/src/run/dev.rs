@@ -78,6 +78,7 @@ async fn options_for(data: &Path, url: &str, origin: &str) -> Result<Options, Fa
     let store = StoreUrl::Sqlite(data.to_path_buf());
     Ok(Options {
         keys: KeySource::beside(&store),
+        listen: None,
         store,
         secret: secret(&data.join("secret")).await?,
         data: data.to_path_buf(),

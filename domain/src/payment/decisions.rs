@@ -188,7 +188,7 @@ impl Known<'_> {
             Phase::Unknown { since, asked, .. } => (*since, asked + 1),
             _ => (now, 0),
         };
-        let escalated = now.duration_since(since) >= ALERT_AFTER;
+        let escalated = now.duration_since(since) >= ALERT_AFTER && !broken(Rule::UnknownAlert);
         vec![Event::PaymentOutcomeUnknown { attempt, since, asked, ask_again_at: ask_again_at(now, asked), escalated }]
     }
 

@@ -7,6 +7,7 @@ use crate::ids::BookingId;
 use crate::testing::{Given, given, moment};
 
 mod refunds;
+mod rounding;
 mod splits;
 
 const PAYER: UserId = UserId::new(Uuid::from_u128(1));

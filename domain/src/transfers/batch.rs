@@ -1,12 +1,10 @@
 //! A batch: its items one after the other, linked ones all or none, and what is due before it.
 
-use std::sync::Arc;
-
 use kernel::{Side, Timestamp};
 
 use super::answer::{Answer, Answers, Outcome};
 use super::event::{Event, RefusedId};
-use super::record::{After, Counters, Effect, Expiry, Movement};
+use super::record::{After, Counters, Effect, Expiry};
 use super::rows::Rows;
 use super::{
     Account, AccountFlags, AccountOutcome, MAX_ACCOUNTS, MAX_BATCH, MAX_EXPIRED, MAX_TRANSFERS, Refusal, Transfer, TransferFlags,
@@ -17,44 +15,44 @@ use super::{
 pub type Decided<O> = (Answers<O>, Vec<Event>);
 
 impl TransferLedger {
-    /// Creates accounts; one answer for each, in order. Linked ones are all created or none.
+    /// Creates accounts; one answer for each, in order. Linked ones are all created or none. The ledger is then as the events make it,
+    /// so that nothing is done twice.
     ///
     /// # Errors
-    /// [`Refusal`], for the whole batch.
-    pub fn create_accounts(&self, now: Timestamp, asked: &[Account]) -> Result<Decided<AccountOutcome>, Refusal> {
+    /// [`Refusal`], for the whole batch; the ledger is then as it was.
+    pub fn create_accounts(&mut self, now: Timestamp, asked: &[Account]) -> Result<Decided<AccountOutcome>, Refusal> {
         within("accounts", asked.len(), self.accounts.len(), MAX_ACCOUNTS)?;
-        let mut work = Work::new(self.clone(), self.next_timestamp(now));
+        let mut work = Work { first: self.next_timestamp(now), ledger: self, opened: Vec::new(), refused: Vec::new() };
         let answers = in_chains(&mut work, asked, |account| account.flags.has(AccountFlags::LINKED), Work::open, |_, _, _| {});
-        let created = (!work.created.is_empty()).then(|| Event::AccountsCreated { accounts: Rows::new(work.created) });
+        let created = (!work.opened.is_empty()).then(|| Event::AccountsCreated { accounts: Rows::new(work.opened) });
         Ok((answers, created.into_iter().collect()))
     }
 
-    /// Records transfers; one answer for each, in order. Linked ones are all recorded or none. What has expired is released first.
+    /// Records transfers; one answer for each, in order. Linked ones are all recorded or none. What has expired is released first. The
+    /// ledger is then as the events make it, so that nothing is done twice.
     ///
     /// # Errors
-    /// [`Refusal`], for the whole batch.
-    pub fn create_transfers(&self, now: Timestamp, asked: &[Transfer]) -> Result<Decided<TransferOutcome>, Refusal> {
+    /// [`Refusal`], for the whole batch; the ledger is then as it was.
+    pub fn create_transfers(&mut self, now: Timestamp, asked: &[Transfer]) -> Result<Decided<TransferOutcome>, Refusal> {
         within("transfers", asked.len(), self.transfers.len(), MAX_TRANSFERS)?;
-        let mut ledger = self.clone();
-        let mut events = ledger.release_due(now);
-        let before = ledger.look_again();
-        let first = ledger.next_timestamp(now);
-        let mut work = Work::new(ledger, first);
+        let mut events = self.release(now);
+        let before = self.look_again();
+        self.open.reserve_exact(asked.len());
+        let mut work = Work { first: self.next_timestamp(now), ledger: self, opened: Vec::new(), refused: Vec::new() };
         let linked = |transfer: &Transfer| transfer.flags.has(TransferFlags::LINKED);
         let answers = in_chains(&mut work, asked, linked, Work::transfer, Work::remember);
-        if !work.created.is_empty() || !work.refused.is_empty() {
-            let look_again = Some(work.ledger.look_again()).filter(|after| *after != before);
-            events.push(Event::TransfersCreated { transfers: Rows::new(work.created), refused: work.refused, look_again });
+        let refused = work.refused;
+        let transfers = Rows::new(std::mem::take(&mut self.open));
+        self.close(transfers.clone());
+        if !transfers.is_empty() || !refused.is_empty() {
+            let look_again = Some(self.look_again()).filter(|after| *after != before);
+            events.push(Event::TransfersCreated { transfers, refused, look_again });
         }
         Ok((answers, events))
     }
 
     /// Releases what has expired; nothing when nothing has.
-    pub(super) fn release(&self, now: Timestamp) -> Vec<Event> {
-        self.clone().release_due(now)
-    }
-
-    fn release_due(&mut self, now: Timestamp) -> Vec<Event> {
+    pub(super) fn release(&mut self, now: Timestamp) -> Vec<Event> {
         let first = self.next_timestamp(now);
         let due: Vec<_> = self.deadlines.iter().take_while(|deadline| deadline.expires_at <= first).take(MAX_EXPIRED).collect();
         let mut expired = Vec::with_capacity(due.len());
@@ -64,7 +62,7 @@ impl TransferLedger {
             let mut expiry = Expiry { id, debit_account_id, credit_account_id, amount, ledger, flags, timestamp, after: None };
             expiry.after = self.after([debit_account_id, credit_account_id], &expiry.effect());
             self.expire(&expiry);
-            expired.push(Arc::new(expiry));
+            expired.push(expiry);
         }
         let look_again = self.look_again();
         let released = (!expired.is_empty()).then(|| Event::TransfersExpired { expired: Rows::new(expired), look_again });
@@ -108,22 +106,16 @@ fn within(field: &'static str, asked: usize, known: usize, room: usize) -> Resul
     }
 }
 
-/// A batch at work on a state of its own.
-struct Work<T> {
-    ledger: TransferLedger,
+/// A batch at work.
+struct Work<'l> {
+    ledger: &'l mut TransferLedger,
     /// The timestamp of the first item; the others follow, refused ones included.
     first: u64,
-    created: Vec<Arc<T>>,
+    opened: Vec<Account>,
     refused: Vec<RefusedId>,
 }
 
-impl<T> Work<T> {
-    const fn new(ledger: TransferLedger, first: u64) -> Self {
-        Self { ledger, first, created: Vec::new(), refused: Vec::new() }
-    }
-}
-
-impl Work<Account> {
+impl Work<'_> {
     fn open(&mut self, place: usize, asked: &Account) -> Answer<AccountOutcome> {
         if let Err(answer) = self.ledger.judge_account(asked) {
             return answer;
@@ -131,12 +123,10 @@ impl Work<Account> {
         let timestamp = self.first.saturating_add(place as u64);
         let account = Account { timestamp, ..*asked };
         self.ledger.open_account(account);
-        self.created.push(Arc::new(account));
+        self.opened.push(account);
         Answer { outcome: AccountOutcome::Created, timestamp }
     }
-}
 
-impl Work<Movement> {
     fn transfer(&mut self, place: usize, asked: &Transfer) -> Answer<TransferOutcome> {
         let timestamp = self.first.saturating_add(place as u64);
         let mut movement = match self.ledger.judge_transfer(timestamp, asked) {
@@ -145,9 +135,8 @@ impl Work<Movement> {
         };
         let accounts = [movement.transfer.debit_account_id, movement.transfer.credit_account_id];
         movement.after = self.ledger.after(accounts, &movement.effect());
-        let movement = Arc::new(movement);
-        self.ledger.record(Arc::clone(&movement));
-        self.created.push(movement);
+        self.ledger.record(&movement, self.ledger.batches.len(), self.ledger.open.len());
+        self.ledger.open.push(movement);
         Answer { outcome: TransferOutcome::Created, timestamp }
     }
 
@@ -163,26 +152,46 @@ impl Work<Movement> {
 /// A chain of linked items, and what to go back to when one of them is refused.
 struct Chain {
     start: usize,
+    /// Without the rows of the batch, which are only ever added to.
     ledger: TransferLedger,
-    created: usize,
+    rows: usize,
+    opened: usize,
     broken: bool,
+}
+
+impl Chain {
+    fn begin(start: usize, work: &mut Work<'_>) -> Self {
+        let rows = std::mem::take(&mut work.ledger.open);
+        let ledger = work.ledger.clone();
+        work.ledger.open = rows;
+        Self { start, ledger, rows: work.ledger.open.len(), opened: work.opened.len(), broken: false }
+    }
+
+    fn undo(&mut self, work: &mut Work<'_>) {
+        self.broken = true;
+        let mut rows = std::mem::take(&mut work.ledger.open);
+        rows.truncate(self.rows);
+        work.ledger.clone_from(&self.ledger);
+        work.ledger.open = rows;
+        work.opened.truncate(self.opened);
+    }
 }
 
 /// Does one item after the other, the items of a chain all or none: of a broken one, the first that was refused says why, and the
 /// others that it stood and fell with them.
-fn in_chains<T, I, O: Outcome>(
-    work: &mut Work<T>,
+fn in_chains<'l, I, O: Outcome>(
+    work: &mut Work<'l>,
     asked: &[I],
     linked: impl Fn(&I) -> bool,
-    one: impl Fn(&mut Work<T>, usize, &I) -> Answer<O>,
-    remember: impl Fn(&mut Work<T>, &I, O),
+    one: impl Fn(&mut Work<'l>, usize, &I) -> Answer<O>,
+    remember: impl Fn(&mut Work<'l>, &I, O),
 ) -> Answers<O> {
     let refused = |outcome| Answer { outcome, timestamp: 0 };
     let (mut answers, mut chain) = (Vec::with_capacity(asked.len()), None::<Chain>);
     for (place, item) in asked.iter().enumerate() {
         let linked = linked(item);
         if linked && chain.is_none() {
-            chain = Some(Chain { start: place, ledger: work.ledger.clone(), created: work.created.len(), broken: false });
+            chain = Some(Chain::begin(place, work));
         }
         let broken = chain.as_ref().is_some_and(|chain| chain.broken);
         let answer = if linked && place + 1 == asked.len() {
@@ -194,9 +203,7 @@ fn in_chains<T, I, O: Outcome>(
         };
         if answer.outcome != O::CREATED && !broken {
             if let Some(chain) = &mut chain {
-                chain.broken = true;
-                work.ledger.clone_from(&chain.ledger);
-                work.created.truncate(chain.created);
+                chain.undo(work);
                 answers[chain.start..].fill(refused(O::CHAIN_FAILED));
             }
             remember(work, item, answer.outcome);

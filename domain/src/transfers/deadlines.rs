@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::decimal;
+
 /// Most entries of one chunk: what is copied when a clone is changed.
 const CHUNK: usize = 256;
 
@@ -15,6 +17,7 @@ pub(super) struct Deadline {
     /// When the transfer was created, in nanoseconds.
     pub timestamp: u64,
     /// Which.
+    #[serde(with = "decimal")]
     pub id: u128,
 }
 

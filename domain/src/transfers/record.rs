@@ -3,6 +3,7 @@
 use kernel::Side;
 use serde::{Deserialize, Serialize};
 
+use super::event::decimal;
 use super::flags::{AccountFlags, TransferFlags};
 
 /// Stands for "all of it" where a transfer posts a pending one, and for "as much as possible" where it balances.
@@ -87,12 +88,16 @@ impl Transfer {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Debits that are not decided yet.
+    #[serde(with = "decimal")]
     pub debits_pending: u128,
     /// Debits that happened.
+    #[serde(with = "decimal")]
     pub debits_posted: u128,
     /// Credits that are not decided yet.
+    #[serde(with = "decimal")]
     pub credits_pending: u128,
     /// Credits that happened.
+    #[serde(with = "decimal")]
     pub credits_posted: u128,
 }
 

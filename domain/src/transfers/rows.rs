@@ -8,11 +8,15 @@ use std::str::{FromStr, SplitAsciiWhitespace};
 use std::sync::{Arc, OnceLock};
 
 use serde::de::Error as _;
-use serde::ser::SerializeStruct;
+use serde::ser::{SerializeSeq, SerializeStruct};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::flags::{AccountFlags, TransferFlags};
 use super::record::{Account, After, Counters, Expiry, Movement, Resolved, Transfer};
+use super::text::{number, numbers};
+
+/// Bytes of an ordinary line.
+const LINE: usize = 64;
 
 /// What a row is of.
 pub trait Row: Sized + PartialEq + Send + Sync {
@@ -51,7 +55,7 @@ pub struct Rows<T>(Arc<Table<T>>);
 
 #[derive(Debug)]
 struct Table<T> {
-    list: Vec<Arc<T>>,
+    list: Vec<T>,
     /// (id, place), sorted; made when somebody first looks for one.
     by_id: OnceLock<Vec<(u128, usize)>>,
     /// (account, place), sorted; made when somebody first looks for one.
@@ -61,13 +65,19 @@ struct Table<T> {
 impl<T: Row> Rows<T> {
     /// Rows in the order of their timestamps.
     #[must_use]
-    pub fn new(list: Vec<Arc<T>>) -> Self {
+    pub fn new(list: Vec<T>) -> Self {
         Self(Arc::new(Table { list, by_id: OnceLock::new(), by_account: OnceLock::new() }))
     }
 
     /// All of them, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<T>> {
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.0.list.iter()
+    }
+
+    /// All of them, in order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[T] {
+        &self.0.list
     }
 
     /// How many there are.
@@ -120,7 +130,7 @@ impl<T: Row> Rows<T> {
 
     fn places<'r>(&'r self, index: &'r [(u128, usize)], key: u128) -> impl Iterator<Item = &'r T> {
         let from = index.partition_point(|(found, _)| *found < key);
-        index[from..].iter().take_while(move |(found, _)| *found == key).map(|(_, place)| &*self.0.list[*place])
+        index[from..].iter().take_while(move |(found, _)| *found == key).map(|(_, place)| &self.0.list[*place])
     }
 }
 
@@ -139,15 +149,29 @@ impl<T: PartialEq> PartialEq for Rows<T> {
 impl<T: Row> Serialize for Rows<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let from = self.0.list.first().map_or(0, |row| row.timestamp());
-        let line = |row: &Arc<T>| {
-            let mut line = row.timestamp().saturating_sub(from).to_string();
-            row.write(&mut line);
-            line
-        };
         let mut rows = serializer.serialize_struct("Rows", 2)?;
         rows.serialize_field("from", &from)?;
-        rows.serialize_field("rows", &self.0.list.iter().map(line).collect::<Vec<_>>())?;
+        rows.serialize_field("rows", &Lines { rows: &self.0.list, from })?;
         rows.end()
+    }
+}
+
+/// Rows as lines whose timestamps count from another.
+struct Lines<'r, T> {
+    rows: &'r [T],
+    from: u64,
+}
+
+impl<T: Row> Serialize for Lines<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (mut lines, mut line) = (serializer.serialize_seq(Some(self.rows.len()))?, String::new());
+        for row in self.rows {
+            line.clear();
+            number(&mut line, row.timestamp().saturating_sub(self.from).into());
+            row.write(&mut line);
+            lines.serialize_element(&line)?;
+        }
+        lines.end()
     }
 }
 
@@ -160,7 +184,7 @@ struct Stored {
 impl<'de, T: Row> Deserialize<'de> for Rows<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Stored { from, rows } = Stored::deserialize(deserializer)?;
-        let row = |line: &String| parse(line, from).map(Arc::new).ok_or_else(|| D::Error::custom(format!("no row: {line:?}")));
+        let row = |line: &String| parse(line, from).ok_or_else(|| D::Error::custom(format!("no row: {line:?}")));
         Ok(Self::new(rows.iter().map(row).collect::<Result<_, _>>()?))
     }
 }
@@ -217,7 +241,7 @@ impl Row for Account {
 
     fn write(&self, line: &mut String) {
         let Self { id, user_data_128, user_data_64, user_data_32, ledger, code, flags, .. } = *self;
-        let _ = write!(line, " {id} {ledger} {code} {}", flags.0);
+        numbers(line, [id, ledger.into(), code.into(), flags.0.into()]);
         named(line, &[("user_data_128", user_data_128), ("user_data_64", user_data_64.into()), ("user_data_32", user_data_32.into())]);
     }
 
@@ -293,7 +317,7 @@ impl Movement {
 impl Transfer {
     fn write(&self, line: &mut String) {
         let Self { id, debit_account_id, credit_account_id, amount, ledger, code, flags, .. } = *self;
-        let _ = write!(line, " {id} {debit_account_id} {credit_account_id} {amount} {ledger} {code} {}", flags.0);
+        numbers(line, [id, debit_account_id, credit_account_id, amount, ledger.into(), code.into(), flags.0.into()]);
         let data = [("user_data_128", self.user_data_128), ("user_data_64", self.user_data_64.into())];
         named(line, &[("pending_id", self.pending_id), ("timeout", self.timeout.into())]);
         named(line, &data);
@@ -315,8 +339,8 @@ impl Row for Expiry {
     }
 
     fn write(&self, line: &mut String) {
-        let Self { id, debit_account_id, credit_account_id, amount, ledger, flags, .. } = self;
-        let _ = write!(line, " {id} {debit_account_id} {credit_account_id} {amount} {ledger} {}", flags.0);
+        let Self { id, debit_account_id, credit_account_id, amount, ledger, flags, .. } = *self;
+        numbers(line, [id, debit_account_id, credit_account_id, amount, ledger.into(), flags.0.into()]);
         write_after(line, self.after.as_deref());
     }
 
@@ -340,7 +364,7 @@ impl Row for Expiry {
 /// What is asked for, as text: what tells one request from another.
 impl Serialize for Transfer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut line = String::new();
+        let mut line = String::with_capacity(LINE);
         self.write(&mut line);
         serializer.serialize_str(&line)
     }

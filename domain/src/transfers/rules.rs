@@ -23,9 +23,11 @@ impl TransferLedger {
             return Err(refused(O::IdMustNotBeIntMax));
         }
         match self.transfers.get(asked.id) {
-            Some(Used::Recorded(known)) => {
+            Some(Used::Recorded { batch, row }) => {
+                // The row is there: both are written in one step.
+                let known = self.row(*batch, *row).map_or(asked, |known| &known.transfer);
                 let outcome = self.differs(asked, known);
-                let timestamp = if outcome == O::Exists { known.transfer.timestamp } else { 0 };
+                let timestamp = if outcome == O::Exists { known.timestamp } else { 0 };
                 return Err(Answer { outcome, timestamp });
             }
             Some(Used::Refused) => return Err(refused(O::IdAlreadyFailed)),
@@ -98,8 +100,7 @@ impl TransferLedger {
     }
 
     /// The first field that differs from that of the transfer of the same id.
-    fn differs(&self, asked: &Transfer, known: &Movement) -> O {
-        let transfer = &known.transfer;
+    fn differs(&self, asked: &Transfer, transfer: &Transfer) -> O {
         let fields = [
             (asked.flags != transfer.flags, O::ExistsWithDifferentFlags),
             (asked.pending_id != transfer.pending_id, O::ExistsWithDifferentPendingId),

@@ -69,14 +69,18 @@ impl Book {
     }
 
     fn open(&mut self, now: Timestamp, accounts: &[Account]) -> Vec<AccountOutcome> {
-        let (answers, events) = self.ledger.create_accounts(now, accounts).unwrap();
+        let mut done = self.ledger.clone();
+        let (answers, events) = done.create_accounts(now, accounts).unwrap();
         self.take(events);
+        assert_eq!(self.ledger, done, "what was decided is what its events make");
         answers.0.iter().map(|answer| answer.outcome).collect()
     }
 
     fn run(&mut self, now: Timestamp, transfers: &[Transfer]) -> Vec<O> {
-        let (answers, events) = self.ledger.create_transfers(now, transfers).unwrap();
+        let mut done = self.ledger.clone();
+        let (answers, events) = done.create_transfers(now, transfers).unwrap();
         self.take(events);
+        assert_eq!(self.ledger, done, "what was decided is what its events make");
         for (asked, answer) in transfers.iter().zip(&answers.0) {
             let recorded = self.ledger.transfer(asked.id).map_or(0, |movement| movement.transfer.timestamp);
             assert!(answer.outcome != O::Created || answer.timestamp == recorded, "{asked:?}: {answer:?}");
@@ -90,7 +94,7 @@ impl Book {
     }
 
     fn expire(&mut self, now: Timestamp) -> usize {
-        let events = self.ledger.release(now);
+        let events = self.ledger.clone().release(now);
         let released = events.len();
         self.take(events);
         released

@@ -7,13 +7,19 @@ use std::array;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Children of a branch: four bits of the hash.
 const WIDTH: usize = 16;
 const BITS: u32 = WIDTH.ilog2();
 /// Most entries of a leaf, unless their whole hashes are the same.
-const LEAF: usize = 16;
+const LEAF: usize = 32;
+/// Keys that differ only in so many low bits have the same hash: neighbours lie in one leaf, so that a batch of ids that were counted up
+/// copies few leaves.
+const NEIGHBOURS: u32 = 4;
+/// Room that a copied leaf has for more entries.
+const ROOM: usize = 4;
 
 /// A persistent map from numbers.
 #[derive(Clone)]
@@ -22,14 +28,28 @@ pub(super) struct Trie<V> {
     len: usize,
 }
 
-#[derive(Clone)]
 enum Node<V> {
     Leaf(Vec<(u128, V)>),
     Branch(Box<[Arc<Node<V>>; WIDTH]>),
 }
 
+impl<V: Clone> Clone for Node<V> {
+    /// A leaf is copied to be added to: room for that is got at once.
+    fn clone(&self) -> Self {
+        match self {
+            Self::Leaf(entries) => {
+                let mut copy = Vec::with_capacity(entries.len() + ROOM);
+                copy.extend_from_slice(entries);
+                Self::Leaf(copy)
+            }
+            Self::Branch(children) => Self::Branch(children.clone()),
+        }
+    }
+}
+
 /// Spreads the bits of a key: both halves are multiplied by odd constants, and folded.
 fn spread(key: u128) -> u64 {
+    let key = key >> NEIGHBOURS;
     let [low, high] = [key as u64, (key >> 64) as u64];
     let mixed = (u128::from(low ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93)
         ^ (u128::from(high ^ 0xc2b2_ae3d_27d4_eb4f) * 0xa076_1d64_78bd_642f);
@@ -145,15 +165,15 @@ impl<V: fmt::Debug> fmt::Debug for Trie<V> {
 
 impl<V: Serialize> Serialize for Trie<V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter())
+        serializer.collect_seq(self.iter().map(|(key, value)| (key.to_string(), value)))
     }
 }
 
 impl<'de, V: Clone + Deserialize<'de>> Deserialize<'de> for Trie<V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut trie = Self::default();
-        for (key, value) in Vec::<(u128, V)>::deserialize(deserializer)? {
-            trie.insert(key, value);
+        for (key, value) in Vec::<(String, V)>::deserialize(deserializer)? {
+            trie.insert(key.parse().map_err(D::Error::custom)?, value);
         }
         Ok(trie)
     }
@@ -201,7 +221,7 @@ mod tests {
     #[test]
     fn counted_keys_are_spread_evenly() {
         let mut buckets = [0_u32; 256];
-        (1..=25_600_u128).for_each(|key| buckets[spread(key) as usize % 256] += 1);
+        (1..=25_600_u128).for_each(|key| buckets[spread(key << NEIGHBOURS) as usize % 256] += 1);
         assert!(buckets.iter().all(|found| (50..150).contains(found)), "{buckets:?}");
     }
 }

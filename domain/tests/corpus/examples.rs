@@ -74,6 +74,7 @@ pub fn stored(event: &Event) -> (&'static str, String, u32, String) {
         Event::Export(event) => ("export", encoded(event)),
         Event::FeeInvoice(event) => ("feebook", encoded(event)),
         Event::FeeNumbers(event) => ("feenumbers", encoded(event)),
+        Event::Projection(event) => ("projection", encoded(event)),
         Event::Transfers(event) => ("transferledger", encoded(event)),
     };
     (kind, event_type, version, payload)

@@ -1,5 +1,6 @@
 //! The two stores behind one face: reads are written once for both, a batch is written by each in its own best way.
 
+mod pages;
 mod postgres;
 mod rows;
 mod sqlite;
@@ -25,6 +26,7 @@ use crate::plan::{Plan, plan};
 use crate::recorded::{EVENT_COLUMNS, EventRow, Recorded, signed, unsigned};
 use crate::snapshot::{self, Snapshot, SnapshotRow};
 
+use pages::Pages;
 use rows::{assume, unknown, versions, versions_query};
 
 pub(crate) use postgres::Postgres;
@@ -32,8 +34,8 @@ pub(crate) use sqlite::Sqlite;
 
 /// Events that a fold reads at a time.
 const FOLD_PAGE: u64 = snapshot::EVERY;
-/// The same, of a stream whose events are large.
-const BULKY_PAGE: u64 = 8;
+/// Bytes of payload that a fold reads at a time of a stream whose events may be large, unless one event alone has more.
+const FOLD_BYTES: u64 = 4 << 20;
 /// Most events that one call writes; a text of SQLite binds at most 32,766 values a statement.
 const MAX_EVENTS_AT_ONCE: usize = 1_024;
 /// Most stream names in one page.
@@ -111,10 +113,11 @@ where
 }
 
 impl Store {
-    pub(crate) async fn open(config: &Config) -> Result<Self, LogError> {
+    /// `proxied`: connections are not ours alone, so that nothing may be set on them.
+    pub(crate) async fn open(config: &Config, proxied: bool) -> Result<Self, LogError> {
         match &config.url {
             StoreUrl::Sqlite(folder) => Ok(Self::Sqlite(Sqlite::open(folder, config.migrate).await?)),
-            StoreUrl::Postgres(url) => Ok(Self::Postgres(Postgres::open(url, config.migrate).await?)),
+            StoreUrl::Postgres(url) => Ok(Self::Postgres(Postgres::open(url, config.migrate, proxied).await?)),
         }
     }
 
@@ -217,16 +220,18 @@ impl Store {
         let query = Query::new(format!("select {EVENT_COLUMNS} from events e"))
             .bind(" where e.stream = ", Value::Text(stream.to_string()))
             .bind(" and e.version > ", Value::Integer(signed(after)))
-            .bind(" and e.version <= ", Value::Integer(signed(up_to)))
-            .bind(" order by e.version limit ", Value::Integer(signed(limit as u64)));
+            // Versions are dense: a range is a page.
+            .bind(" and e.version <= ", Value::Integer(signed(up_to.min(after.saturating_add(limit as u64)))))
+            .text(" order by e.version");
         self.events(query).await
     }
 
     /// The state of a stream and its version; a long one from its snapshot on.
     pub(crate) async fn fold<D: Decider>(&self, stream: &StreamName) -> Result<(D, u64), LogError> {
         let (mut state, mut version) = (D::default(), 0);
-        let limit = if D::BULKY { BULKY_PAGE } else { FOLD_PAGE };
+        let mut pages = Pages::of::<D>();
         loop {
+            let Some(limit) = pages.next(self, stream, version).await? else { return Ok((state, version)) };
             let page = self.history(stream, version, limit).await?;
             let full = page.len() as u64 == limit;
             for (found, event_type, schema_version, payload) in page {
@@ -257,8 +262,20 @@ impl Store {
         let query = Query::new("select version, event_type, schema_version, payload from events")
             .bind(" where stream = ", Value::Text(stream.to_string()))
             .bind(" and version > ", Value::Integer(signed(after)))
-            .bind(" order by version limit ", Value::Integer(signed(limit)));
+            // Versions are dense. Without an end the planner may fetch and sort all that the stream has.
+            .bind(" and version <= ", Value::Integer(signed(after.saturating_add(limit))))
+            .text(" order by version");
         Ok(self.fetch(query).await?)
+    }
+
+    /// How large a stream's events after a version are, as stored: of the next page of a fold.
+    async fn sizes(&self, stream: &StreamName, after: u64) -> Result<Vec<u64>, LogError> {
+        let query = Query::new("select cast(octet_length(payload) as bigint) from events")
+            .bind(" where stream = ", Value::Text(stream.to_string()))
+            .bind(" and version > ", Value::Integer(signed(after)))
+            .bind(" and version <= ", Value::Integer(signed(after.saturating_add(FOLD_PAGE))))
+            .text(" order by version");
+        Ok(self.fetch::<(i64,)>(query).await?.into_iter().map(|(size,)| size.unsigned_abs()).collect())
     }
 
     pub(crate) async fn snapshot(&self, stream: &StreamName) -> Result<Option<SnapshotRow>, LogError> {

@@ -71,7 +71,7 @@ pub(super) fn versions(rows: Vec<(String, Option<i64>)>) -> Result<HashMap<Strea
 
 /// The distinct keys of a batch.
 pub(super) fn keys(batch: &[Append]) -> Vec<Uuid> {
-    let mut keys: Vec<_> = batch.iter().filter_map(|append| Some(append.receipt.as_ref()?.key)).collect();
+    let mut keys: Vec<_> = batch.iter().flat_map(|append| &append.receipts).map(|receipt| receipt.key).collect();
     keys.sort_unstable();
     keys.dedup();
     keys

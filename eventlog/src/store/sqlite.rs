@@ -28,10 +28,14 @@ use crate::recorded::signed;
 const BUSY_TIMEOUT_MS: u64 = 10_000;
 /// Pages that the writer keeps, as SQLite says kibibytes: the upper levels of all indexes, or each row would read them again.
 const WRITER_CACHE: &str = "-32768";
+/// Pages of the WAL before they are moved to the file, 64 MiB: a page that many batches write is moved once.
+const CHECKPOINT: &str = "16384";
 /// Reading connections.
 const READERS: u32 = 4;
 /// Values of one `in` list.
 const LIST: usize = 500;
+/// Rows that SQLite's thread may be ahead of who reads them: a page, or the two would wake each other for every few rows.
+const ROWS_AHEAD: usize = 1_024;
 /// Prepared statements kept: one for each size of a batch.
 const STATEMENTS: usize = 100;
 
@@ -53,7 +57,8 @@ impl Sqlite {
         let options = SqliteConnectOptions::new()
             .filename(file)
             .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))
-            .statement_cache_capacity(STATEMENTS);
+            .statement_cache_capacity(STATEMENTS)
+            .row_buffer_size(ROWS_AHEAD);
         let writing = options
             .clone()
             .create_if_missing(migrate)
@@ -61,7 +66,8 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             // Without it `insert or replace` would delete rows behind the back of the triggers.
             .pragma("recursive_triggers", "on")
-            .pragma("cache_size", WRITER_CACHE);
+            .pragma("cache_size", WRITER_CACHE)
+            .pragma("wal_autocheckpoint", CHECKPOINT);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .test_before_acquire(false)

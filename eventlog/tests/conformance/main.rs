@@ -23,6 +23,7 @@ mod receipts;
 mod sealing;
 mod sqlite;
 mod tally;
+mod together;
 mod tree;
 mod verify;
 

@@ -1,7 +1,7 @@
 //! The suite on PostgreSQL.
 
 use crate::book::on_postgres;
-use crate::{append, cache, cqrs, durable, immutable, import, race, reading, receipts, verify};
+use crate::{append, cache, cqrs, durable, immutable, import, race, reading, receipts, together, verify};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_streams_at_once() {
@@ -236,4 +236,29 @@ async fn a_snapshot_counts_only_when_it_fits() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_taken_for_fresh_is_found_out() {
     on_postgres(cache::a_stream_taken_for_fresh_is_found_out).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_has_its_own_answer() {
+    on_postgres(together::each_has_its_own_answer).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_is_its_own() {
+    on_postgres(together::a_refusal_is_its_own).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_known_key_is_replayed() {
+    on_postgres(together::a_known_key_is_replayed).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_combine_lose_nothing() {
+    on_postgres(together::nodes_that_combine_lose_nothing).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_and_small_events_are_folded() {
+    on_postgres(together::large_and_small_events_are_folded).await;
 }

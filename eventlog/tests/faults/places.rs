@@ -12,8 +12,12 @@ use crate::check::{check, retries_hear_the_same};
 use crate::child;
 use crate::load;
 
-const BOTH: [&str; 3] =
-    [include_str!("../../src/appender.rs"), include_str!("../../src/execute.rs"), include_str!("../../src/store/mod.rs")];
+const BOTH: [&str; 4] = [
+    include_str!("../../src/appender.rs"),
+    include_str!("../../src/execute.rs"),
+    include_str!("../../src/store/mod.rs"),
+    include_str!("../../src/together/group.rs"),
+];
 const SQLITE: &str = include_str!("../../src/store/sqlite.rs");
 const POSTGRES: &str = include_str!("../../src/store/postgres.rs");
 

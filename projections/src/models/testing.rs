@@ -123,6 +123,7 @@ fn type_of(event: &Event) -> String {
         Event::Export(e) => e.event_type(),
         Event::FeeInvoice(e) => e.event_type(),
         Event::FeeNumbers(e) => e.event_type(),
+        Event::Projection(e) => e.event_type(),
         Event::Transfers(e) => e.event_type(),
     }
 }

@@ -153,4 +153,15 @@ pub enum Call {
         /// Which vehicle.
         vehicle: domain::ids::VehicleId,
     },
+    /// Build a read model anew: nothing outside, but as long as a call may take, and to be done once.
+    Rebuild {
+        /// The model.
+        projection: String,
+        /// Which rebuild of it.
+        number: u32,
+        /// Only build and compare.
+        dry_run: bool,
+        /// Switch although rows differ.
+        accept: bool,
+    },
 }

@@ -35,6 +35,7 @@ pub enum Property {
     L5,
     L6,
     L7,
+    L8,
     S1,
     S2,
     S3,
@@ -86,7 +87,7 @@ impl Audit {
         let id = Uuid::try_parse(recorded.stream.id()).unwrap_or_default();
         self.log.read(recorded, event, &mut self.findings);
         self.booking.read(id, recorded.occurred_at.as_microsecond(), event, &mut self.findings);
-        self.money.read(id, event, &mut self.findings);
+        self.money.read(id, recorded.occurred_at.as_microsecond(), event, &mut self.findings);
         self.shop.read(id, event, &mut self.findings);
     }
 

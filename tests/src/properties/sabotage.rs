@@ -20,7 +20,7 @@ pub enum Sabotage {
 }
 
 /// Every property with the rule that is broken to make it fail.
-pub const SABOTAGES: [(Property, Sabotage); 21] = [
+pub const SABOTAGES: [(Property, Sabotage); 22] = [
     (Property::D1, Sabotage::Domain(Rule::Buffers)),
     (Property::D2, Sabotage::Domain(Rule::Windows)),
     (Property::D3, Sabotage::Domain(Rule::Release)),
@@ -36,6 +36,7 @@ pub const SABOTAGES: [(Property, Sabotage); 21] = [
     (Property::L5, Sabotage::Domain(Rule::LineClaim)),
     (Property::L6, Sabotage::Domain(Rule::Unsettle)),
     (Property::L7, Sabotage::Domain(Rule::LateMoney)),
+    (Property::L8, Sabotage::Domain(Rule::UnknownAlert)),
     (Property::S1, Sabotage::Domain(Rule::Oversell)),
     (Property::S2, Sabotage::Domain(Rule::StockRelease)),
     (Property::S3, Sabotage::Domain(Rule::Restock)),

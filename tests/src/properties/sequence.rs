@@ -129,6 +129,7 @@ impl Sequence {
         match self.dice.between(0, 99) {
             0..=3 if !self.sent.is_empty() => self.repeat().await,
             4..=5 if !self.sent.is_empty() => self.reuse().await,
+            6 => self.world.restart().await,
             _ => {
                 let focus = self.focus.take();
                 let action = choose(&mut self.dice, &self.model, focus, self.plan.shop);

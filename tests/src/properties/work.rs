@@ -7,16 +7,22 @@ use uuid::Uuid;
 
 use super::audit::Property;
 use super::driver::Work;
+use super::model::DAY;
 use super::outside::Reply;
 use super::play::{Done, Outcome, instant, outcome};
 use super::sequence::Sequence;
 
 impl Sequence {
     /// Notices of captures that came after everybody had given them up.
+    /// Notices are late, overtake one another and come twice; one that was lost is sent again, days later.
     pub(super) fn hear_notices(&mut self) {
         for (order, paid_at) in self.outside.arrivals(self.model.now) {
             let Some(payment) = self.driver.payment_of(&order) else { continue };
-            self.driver.push(self.model.now, Work::Notice { payment, paid_at }, None);
+            let copies = if self.outside.calm { 1 } else { self.dice.between(1, 3) };
+            for _ in 0..copies {
+                let late = if self.outside.calm || self.dice.chance(40) { 0 } else { self.dice.between(0, 3 * DAY) };
+                self.driver.push(self.model.now + late, Work::Notice { payment, paid_at }, None);
+            }
         }
     }
 

@@ -82,6 +82,12 @@ impl World {
         Self { ctx: open(&folder, seed).await, cast: cast.clone(), folder }
     }
 
+    /// The program ends and starts again: what it knew is gone, what was acknowledged is there.
+    pub async fn restart(&mut self) {
+        self.ctx.log.close().await;
+        self.ctx.log = log(&self.folder).await;
+    }
+
     /// The caller behind a person's number.
     pub fn caller(&self, person: usize, key: Option<String>) -> Caller {
         let roles = match person {
@@ -124,10 +130,14 @@ fn fresh_folder() -> PathBuf {
     base.join(format!("daybook-properties-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)))
 }
 
-async fn open(folder: &Path, seed: u64) -> Context {
+async fn log(folder: &Path) -> Log {
     let url = StoreUrl::Sqlite(folder.to_owned());
     let config = Config { keys: KeySource::beside(&url), url, secret: [7; 32], migrate: true };
-    let log = Log::open(config).await.unwrap();
+    Log::open(config).await.unwrap()
+}
+
+async fn open(folder: &Path, seed: u64) -> Context {
+    let log = log(folder).await;
     let won = |minor| Money::new(minor, Currency::Krw);
     let settings = Settings {
         max_pending_per_guest: MAX_PENDING,

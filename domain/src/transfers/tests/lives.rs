@@ -18,7 +18,7 @@ fn timestamps_rise_whatever_the_clock_says() {
 
 #[test]
 fn a_batch_has_a_size() {
-    let book = Book::of(&[account(1), account(2)]);
+    let mut book = Book::of(&[account(1), account(2)]);
     let asked = vec![transfer(10, 1, 2, 1); MAX_BATCH + 1];
     let wrong = |found: Result<_, Refusal>| found.map(|_: (Answers<O>, Vec<Event>)| ()).unwrap_err();
     assert_eq!(wrong(book.ledger.create_transfers(start(), &[])), Refusal::BatchSize { field: "transfers", limit: MAX_BATCH });

@@ -1,4 +1,4 @@
-//! L1–L7: every account, refund, line and payout, as the log has them.
+//! L1–L8: every account, refund, line and payout, as the log has them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,9 +9,13 @@ use domain::purpose::Purpose;
 use kernel::Side;
 use uuid::Uuid;
 
+use super::super::model::HOUR;
 use super::super::model::money::{kept, tax};
 use super::super::outside::Outside;
 use super::{Findings, Property};
+
+/// A payment that is unknown for longer is an operator's business (domain.md §7), in microseconds.
+const UNKNOWN_FOR: i64 = HOUR;
 
 #[derive(Clone, Debug)]
 struct Known {
@@ -23,6 +27,8 @@ struct Known {
     captured: bool,
     /// An attempt is under way.
     open: bool,
+    /// Nobody knows whether it was captured.
+    unknown: bool,
     asked_back: i128,
     went_back: i128,
     /// Shares of the fee that refunds took.
@@ -58,7 +64,7 @@ pub struct MoneyAudit {
 
 impl MoneyAudit {
     /// One more event.
-    pub fn read(&mut self, id: Uuid, event: &domain::Event, findings: &mut Findings) {
+    pub fn read(&mut self, id: Uuid, at: i64, event: &domain::Event, findings: &mut Findings) {
         // A payout is measured against what was owed before it.
         if let domain::Event::Payout(X::PayoutRequested { host, amount, payout, .. }) = event {
             let owed = -self.accounts.get(&format!("host_payable:{}", host.uuid())).copied().unwrap_or(0);
@@ -67,7 +73,7 @@ impl MoneyAudit {
         }
         self.post(event, findings);
         match event {
-            domain::Event::Payment(event) => self.payment(id, event, findings),
+            domain::Event::Payment(event) => self.payment(id, at, event, findings),
             domain::Event::Payable(event) => self.payable(id, event, findings),
             domain::Event::Payout(event) => self.payout(event),
             _ => {}
@@ -91,7 +97,7 @@ impl MoneyAudit {
         findings.hold(Property::L1, trial == 0, || format!("the trial balance is {trial}"));
     }
 
-    fn payment(&mut self, id: Uuid, event: &P, findings: &mut Findings) {
+    fn payment(&mut self, id: Uuid, at: i64, event: &P, findings: &mut Findings) {
         if let P::PaymentRequested { order } = event {
             let (purpose, amount, fee) = (order.purpose, order.amount.minor(), order.fee.minor());
             let known = Known {
@@ -101,6 +107,7 @@ impl MoneyAudit {
                 fee,
                 captured: false,
                 open: false,
+                unknown: false,
                 asked_back: 0,
                 went_back: 0,
                 shares: 0,
@@ -115,10 +122,16 @@ impl MoneyAudit {
         }
         let Some(known) = self.payments.get_mut(&id) else { return };
         match event {
-            P::PaymentConfirmStarted { .. } | P::PaymentOutcomeUnknown { .. } => known.open = true,
-            P::PaymentFailed { .. } => known.open = false,
+            P::PaymentConfirmStarted { .. } => known.open = true,
+            P::PaymentOutcomeUnknown { since, escalated, .. } => {
+                let overdue = at - since.as_microsecond() >= UNKNOWN_FOR;
+                findings
+                    .hold(Property::L8, *escalated == overdue, || format!("{id} is unknown since {since}, an operator knows: {escalated}"));
+                (known.open, known.unknown) = (true, true);
+            }
+            P::PaymentFailed { .. } => (known.open, known.unknown) = (false, false),
             P::PaymentCompleted { amount, fee, .. } => {
-                (known.open, known.captured) = (false, true);
+                (known.open, known.unknown, known.captured) = (false, false, true);
                 let same = (amount.minor(), fee.minor()) == (known.amount, known.fee);
                 findings.hold(Property::L2, same, || format!("{id} captured {amount} with a fee of {fee}"));
             }
@@ -206,10 +219,11 @@ impl MoneyAudit {
         }
     }
 
-    /// L7, when nothing is under way.
+    /// L7, when nothing is under way; L8: nothing is unknown for ever.
     pub fn rest(&self, outside: &Outside, findings: &mut Findings) {
         let held = outside.held();
         for known in self.payments.values() {
+            findings.hold(Property::L8, !known.unknown, || format!("{} is unknown for ever", known.order));
             let ours = if known.captured { known.amount - known.went_back } else { 0 };
             let theirs = held.get(&known.order).copied().unwrap_or(0);
             findings.hold(Property::L7, ours == theirs, || format!("{} holds {theirs} for us, our books say {ours}", known.order));

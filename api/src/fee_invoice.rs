@@ -13,6 +13,7 @@ mod page;
 
 use crate::connection::{Connection, Page};
 use crate::errors::{ApiError, MALFORMED};
+use crate::event::{self, EventNode};
 use crate::payment::PaymentNode;
 use crate::proof::{self, EventProof};
 use crate::reading::Reader;
@@ -211,6 +212,19 @@ impl FeeInvoiceNode {
         Ok(format!("{}{}", reader.app.public_url, page::path(self.0.id)))
     }
 
+    /// The events of the invoices of its host or seller, oldest first: what was issued, when, and by whom.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the start, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<EventNode>, ApiError> {
+        let page = Page::new(first, after, last, before)?;
+        event::history(&Reader::of(ctx)?, format!("feebook-{}", self.0.host.uuid()), &page).await
+    }
+
     /// The proof that it is in the log, as a download; null until it is sealed.
     async fn proof(&self, ctx: &Context<'_>) -> Result<Option<EventProof>, ApiError> {
         proof::at(&Reader::of(ctx)?, self.0.position).await
@@ -223,11 +237,6 @@ pub struct FeeInvoiceQuery;
 
 #[Object]
 impl FeeInvoiceQuery {
-    /// An invoice; its host's or seller's, and finance's and auditors'.
-    async fn fee_invoice(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: ID) -> Result<Option<FeeInvoiceNode>, ApiError> {
-        FeeInvoiceNode::find(&Reader::of(ctx)?, &id).await
-    }
-
     /// Invoices, the newest month first: yours, or everybody's for finance and auditors.
     #[expect(clippy::too_many_arguments, reason = "they are the arguments of the field")]
     async fn fee_invoices(

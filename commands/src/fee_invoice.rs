@@ -34,7 +34,7 @@ pub async fn issue_fee_invoice(ctx: &Context, caller: &Caller, host: UserId, mon
     let recipient = &recipient(ctx, host).await.map_err(ExecuteError::Log)?;
     ctx.execute("issueFeeInvoice", caller, &(host, month), |s| async move {
         let mut book = s.load::<FeeBook>(host.uuid()).await?;
-        if found.lines.is_empty() || book.months.contains(&month) {
+        if found.lines.is_empty() || book.months.range(month..).next().is_some() {
             return Ok(id);
         }
         let mut numbers = s.load::<FeeNumbers>(month).await?;

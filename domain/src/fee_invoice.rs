@@ -84,9 +84,9 @@ pub enum Event {
         /// The date that it is written for: the last day of the month (작성일자).
         written_on: Date,
         /// By whom.
-        supplier: Supplier,
+        supplier: Box<Supplier>,
         /// To whom, by name.
-        recipient: Recipient,
+        recipient: Box<Recipient>,
         /// Σ fees without VAT (공급가액).
         supply: Money,
         /// Σ VAT (세액).
@@ -229,8 +229,8 @@ fn issued(draft: Draft, at: Timestamp) -> Result<Vec<Event>, Refusal> {
         host,
         month,
         written_on,
-        supplier,
-        recipient,
+        supplier: Box::new(supplier),
+        recipient: Box::new(recipient),
         supply,
         vat,
         total,

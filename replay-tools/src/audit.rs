@@ -7,8 +7,10 @@ use eventlog::tree::MirrorError;
 use serde_json::json;
 
 use crate::cli::{Common, Exit, Failed};
+use crate::cosignature::WitnessKey;
 use crate::kept;
 use crate::progress::Progress;
+use crate::time_token;
 
 const HINT: &str = "show this line, the copy and the heads that you have kept to whoever runs the log";
 
@@ -24,6 +26,35 @@ pub struct Options {
     /// A signed head that you have kept: the log must go on from it. May be given several times.
     #[arg(long = "signed-head", value_name = "FILE")]
     pub signed_heads: Vec<PathBuf>,
+    /// A witness that must have cosigned the copy's checkpoint, by its public key. May be given several times.
+    #[arg(long = "witness", value_name = "KEY")]
+    pub witnesses: Vec<WitnessKey>,
+    /// A time token (RFC 3161) for the copy's checkpoint; checked with openssl.
+    #[arg(long = "time-token", value_name = "FILE", requires = "authority")]
+    pub time_token: Option<PathBuf>,
+    /// The certificate of the time-stamping authority, or of who certified it.
+    #[arg(long = "tsa", value_name = "FILE")]
+    pub authority: Option<PathBuf>,
+    /// Certificates between that one and the token's signer.
+    #[arg(long = "tsa-untrusted", value_name = "FILE")]
+    pub untrusted: Option<PathBuf>,
+}
+
+/// What others say of the copy's checkpoint: who cosigned it and when, and the time of its token.
+fn vouched(options: &Options) -> Result<Vec<String>, Failed> {
+    let file = options.folder.join("checkpoint");
+    let mut said = Vec::new();
+    if !options.witnesses.is_empty() {
+        let note = kept::note(&file)?;
+        for key in &options.witnesses {
+            let time = key.seen_at(&note).map_err(|error| Failed::new(Exit::Refused, error, HINT))?;
+            said.push(format!("cosigned {key} at {time}"));
+        }
+    }
+    if let (Some(token), Some(authority)) = (&options.time_token, &options.authority) {
+        said.push(format!("time     {}", time_token::check(&file, token, authority, options.untrusted.as_ref())?));
+    }
+    Ok(said)
 }
 
 pub(crate) fn run(common: &Common, options: &Options) -> Result<(), Failed> {
@@ -34,15 +65,17 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<(), Failed> {
     drop(progress);
     match audited {
         Ok(found) => {
+            let vouched = vouched(options)?;
             let (head, kept) = (&found.head, heads.len());
             if common.json {
-                let line = json!({ "holds": true, "origin": head.origin, "size": head.size, "entries": found.entries, "tiles": found.tiles, "signedHeads": kept });
+                let line = json!({ "holds": true, "origin": head.origin, "size": head.size, "entries": found.entries, "tiles": found.tiles, "signedHeads": kept, "vouched": vouched });
                 println!("{line}");
             } else {
                 println!(
                     "the copy holds\norigin   {}\nevents   {}\nentries  {}\nkept     {kept} signed heads are beginnings of it",
                     head.origin, head.size, found.entries
                 );
+                vouched.iter().for_each(|line| println!("{line}"));
             }
             Ok(())
         }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use eventlog::{LogError, StoreUrl};
 
-use crate::{audit, diff, events, export, import, prove, rebuild, state, trace, verify, verify_proof};
+use crate::{audit, cosign, diff, events, export, import, prove, rebuild, state, trace, verify, verify_proof, witness};
 
 /// Looks into a book and proves what it finds. Reads only, unless a command says otherwise; works beside a running server.
 #[derive(Debug, Parser)]
@@ -59,6 +59,10 @@ pub enum Command {
     VerifyProof(verify_proof::Options),
     /// Check a copy of what a log serves of its tree, and that it goes on from heads that were kept; no database.
     Audit(audit::Options),
+    /// Run a small witness: it cosigns the heads of logs that it knows as long as each goes on from the last; no database.
+    Witness(witness::Options),
+    /// Have a witness cosign the newest signed head, and write the head with both signatures.
+    Cosign(cosign::Options),
     /// Append the events of a postgres-es database to this book, and prove that they arrived. The source is only read.
     ImportPostgresEs(import::Options),
     /// Build a read model anew beside the live one, compare both at one position, and switch. Readers notice nothing; it goes on

@@ -5,6 +5,8 @@
 mod audit;
 mod book;
 pub mod cli;
+mod cosign;
+mod cosignature;
 mod diff;
 mod event_file;
 mod events;
@@ -15,10 +17,12 @@ pub mod progress;
 mod prove;
 mod rebuild;
 mod state;
+mod time_token;
 mod trace;
 mod verify;
 mod verify_ledger;
 mod verify_proof;
+mod witness;
 
 use cli::{Cli, Command, Exit, Failed};
 
@@ -41,6 +45,8 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
             Command::Prove(options) => prove::run(&common, &options).await,
             Command::VerifyProof(options) => verify_proof::run(&common, &options),
             Command::Audit(options) => audit::run(&common, &options),
+            Command::Witness(options) => witness::run(&common, &options).await,
+            Command::Cosign(options) => cosign::run(&common, &options).await,
         }
     };
     tokio::select! {

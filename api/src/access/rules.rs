@@ -186,7 +186,6 @@ pub const RULES: &[Rule] = &[
     mutation("setPayoutHold", Who::Holders(FINANCE)).weighs(MONEY),
     mutation("releasePayoutHold", Who::Holders(FINANCE)).weighs(MONEY),
     query("payoutHolds", Who::Holders(&BOOKS)),
-    query("feeInvoice", Who::SignedIn),
     query("feeInvoices", Who::SignedIn),
     query("settlement", Who::SignedIn),
     query("payout", Who::SignedIn),

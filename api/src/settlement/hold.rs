@@ -7,7 +7,6 @@ use domain::ids::UserId;
 use projections::models::{PayoutHoldRow, PayoutHolds};
 use projections::views::{Direction, Query};
 
-use super::SettlementNode;
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
 use crate::input::id;
@@ -61,13 +60,9 @@ impl PayoutHoldNode {
         self.0.held_at.into()
     }
 
-    /// The batches whose payout waits for the release.
-    async fn waiting(&self, ctx: &Context<'_>) -> Result<Vec<SettlementNode>, ApiError> {
-        let (reader, mut found) = (Reader::of(ctx)?, Vec::with_capacity(self.0.waiting.len()));
-        for settlement in &self.0.waiting {
-            found.extend(SettlementNode::find(&reader, &settlement.to_string()).await?);
-        }
-        Ok(found)
+    /// The settlements whose payout waits for the release, by their ids.
+    async fn waiting_settlement_ids(&self) -> Vec<ID> {
+        self.0.waiting.iter().map(|settlement| ID(settlement.to_string())).collect()
     }
 
     /// Who released them.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cast::{Cast, SETTLEMENT, instant, scenario, text, won};
 
-const HOLD: &str = "payoutHold { active reason releaseReason heldBy { id } releasedBy { id } waiting { id } }";
+const HOLD: &str = "payoutHold { active reason releaseReason heldBy { id } releasedBy { id } waitingSettlementIds }";
 
 #[test]
 fn embedded() {
@@ -37,7 +37,9 @@ fn of(host: &str) -> Value {
 
 /// While payouts are held, a new batch leaves the host's lines out.
 fn hold(cast: &Cast, host: &str) {
-    assert_eq!(cast.auditor.command("setPayoutHold", HOLD, of(host)).refused(), "AUTH010");
+    let document = "mutation($input: SetPayoutHoldInput!) { setPayoutHold(input: $input) { userErrors { code } } }";
+    let input = json!({ "input": { "idempotencyKey": "hold", "hostId": host, "reason": "계좌 확인" } });
+    assert_eq!(cast.auditor.send(document, &input).code(), "AUTH010");
     assert_eq!(cast.finance.command("setPayoutHold", HOLD, of("user-00000000-0000-7000-8000-000000000001")).refused(), "SYS007");
     assert_eq!(cast.finance.command("setPayoutHold", HOLD, json!({ "hostId": host, "reason": "" })).refused(), "SYS003");
     assert_eq!(cast.finance.command("releasePayoutHold", HOLD, of(host)).refused(), "SETTLE005");
@@ -72,8 +74,8 @@ fn held_back(cast: &Cast, host: &str) -> String {
     cast.advance(SignedDuration::ZERO);
     let waits = settlement(cast, &id);
     assert_eq!((waits["status"].as_str(), waits["payouts"]["nodes"].as_array().unwrap().len()), (Some("PARTLY_PAID"), 0), "{waits}");
-    let holds = cast.auditor.query("{ payoutHolds(active: true, first: 9) { nodes { waiting { id } } } }", json!({}));
-    assert_eq!(holds["payoutHolds"]["nodes"][0]["waiting"][0]["id"], id.as_str(), "{holds}");
+    let holds = cast.auditor.query("{ payoutHolds(active: true, first: 9) { nodes { waitingSettlementIds } } }", json!({}));
+    assert_eq!(holds["payoutHolds"]["nodes"][0]["waitingSettlementIds"][0], id.as_str(), "{holds}");
     id
 }
 

@@ -29,8 +29,13 @@ impl ApiKeyNode {
     /// # Errors
     /// PROJECTION_LAGGING, or the database's.
     pub async fn find(reader: &Reader<'_>, id: &str) -> Result<Option<Self>, ApiError> {
-        let mine = |row: &ApiKeyRow| reader.viewer.user == Some(row.user);
-        Ok(reader.get::<ApiKeys>(id).await?.filter(mine).map(Self))
+        Ok(reader.get::<ApiKeys>(id).await?.and_then(|row| Self::visible(reader, row)))
+    }
+
+    /// The key, if it is the viewer's.
+    #[must_use]
+    pub fn visible(reader: &Reader<'_>, row: ApiKeyRow) -> Option<Self> {
+        (reader.viewer.user == Some(row.user)).then_some(Self(row))
     }
 }
 

@@ -17,7 +17,8 @@ use projections::hot::{BadUrl, Hot, HotWorkers, Memory, Redis};
 use projections::models;
 use projections::process::{BusinessClock, Runtime};
 use projections::processes::{
-    Accounts, BookingDeadlines, Desk, Geocoding, Outside, ProviderCalls, Settlements, ShopOrderDeadlines, TransferDeadlines,
+    Accounts, BookingDeadlines, Desk, FeeInvoices, Geocoding, Outside, ProviderCalls, Rebuilds, Settlements, ShopOrderDeadlines,
+    TransferDeadlines,
 };
 use projections::views::{Views, Workers};
 use sha2::{Digest as _, Sha256};
@@ -38,6 +39,8 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 pub struct Options {
     /// Where the log and the read models are.
     pub store: StoreUrl,
+    /// The same database past a pooling proxy, for LISTEN.
+    pub listen: Option<String>,
     /// What every key is derived from.
     pub secret: [u8; 32],
     /// Where the keys of personal data are wrapped from.
@@ -60,6 +63,8 @@ pub struct Options {
     pub endless_tokens: bool,
     /// Where new ids come from.
     pub ids: Ids,
+    /// Fees, windows and limits.
+    pub settings: Settings,
     /// How the log is sealed, where the workers run.
     pub sealing: Option<Sealing>,
 }
@@ -186,9 +191,11 @@ pub fn processes(views: &Views, desk: Desk, clock: impl BusinessClock) -> projec
         .process::<ShopOrderDeadlines>()
         .process::<ProviderCalls>()
         .process::<Settlements>()
+        .process::<FeeInvoices>()
         .process::<Geocoding>()
         .process::<Accounts>()
         .process::<TransferDeadlines>()
+        .process::<Rebuilds>()
 }
 
 impl Book {
@@ -201,14 +208,15 @@ impl Book {
         let clock_file = options.data.join(CLOCK_FILE);
         let clock = Clock::shifted(read_offset(&clock_file).await?);
         let (url, keys) = (options.store.clone(), options.keys.clone());
-        let log = Log::open(LogConfig { url, secret: options.secret, migrate: options.migrate, keys }).await?;
+        let config = LogConfig { url, secret: options.secret, migrate: options.migrate, keys };
+        let log = Log::open_listening(config, options.listen.clone()).await?;
         let views = Views::open(log.clone(), projections::decode).await?;
         models::install_all(&views).await?;
         let ctx = Context {
             log,
             clock: clock.clone(),
             ids: options.ids.clone(),
-            settings: Arc::new(Settings::default()),
+            settings: Arc::new(options.settings.clone()),
             keys: Keys::new(options.secret),
         };
         let movable = MovableClock::new(clock.clone());

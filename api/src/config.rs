@@ -13,6 +13,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use domain::corporate::{BusinessNumber, NotABusinessNumber};
+use domain::fee_invoice::Supplier;
 use eventlog::{KeySource, StoreUrl};
 
 use crate::tokens::SECRET_BYTES;
@@ -130,10 +132,14 @@ pub struct Config {
     pub database_url: Option<SecretUrl>,
     /// The database's owner, for migrations on PostgreSQL.
     pub owner_database_url: Option<SecretUrl>,
+    /// The same database past a pooling proxy, for LISTEN.
+    pub listen_database_url: Option<SecretUrl>,
     /// Hot models; without it they are kept in process.
     pub redis_url: Option<SecretUrl>,
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where a worker tells how it is.
+    pub worker_listen: Option<SocketAddr>,
     /// What every token key is derived from.
     pub secret: Option<Secret>,
     /// Uploads and, with SQLite, the databases.
@@ -166,6 +172,10 @@ pub struct Config {
     pub tree_key: Option<TreeKey>,
     /// The folder of the last signed head.
     pub heads_dir: PathBuf,
+    /// What the payment provider charges, in basis points.
+    pub provider_fee_bps: Option<u32>,
+    /// Who invoices the fees.
+    pub supplier: Supplier,
     /// Milliseconds between two signed heads.
     pub seal_every_ms: u64,
     /// So many new events are sealed without waiting.
@@ -184,8 +194,10 @@ impl Config {
         let config = Self {
             database_url: url("database_url")?,
             owner_database_url: url("owner_database_url")?,
+            listen_database_url: url("listen_database_url")?,
             redis_url: url("redis_url")?,
             listen,
+            worker_listen: settings.optional("worker_listen")?,
             secret: settings.optional("secret")?,
             keys_dir: settings.optional("keys_dir")?,
             provider_book: settings.optional("provider_book")?.unwrap_or_else(|| data.join("provider.ndjson")),
@@ -202,6 +214,8 @@ impl Config {
             origin: settings.required("origin")?,
             door: Door::read(settings)?,
             tree_key: settings.optional("tree_key")?,
+            provider_fee_bps: settings.optional("provider_fee_bps")?,
+            supplier: supplier(settings)?,
             seal_every_ms: settings.required("seal_every_ms")?,
             seal_events: settings.required("seal_events")?,
         };
@@ -244,6 +258,18 @@ impl Config {
     pub fn database(&self) -> Result<&SecretUrl, ConfigError> {
         self.database_url.as_ref().ok_or_else(|| missing("database_url"))
     }
+}
+
+fn supplier(settings: &Settings) -> Result<Supplier, ConfigError> {
+    let key = "supplier_registration_number";
+    let wrong = |error: NotABusinessNumber| ConfigError::Invalid { key, source_name: settings.source_name(key), reason: error.to_string() };
+    let number = settings.optional::<String>(key)?.map(|text| BusinessNumber::parse(&text).map_err(wrong)).transpose()?;
+    Ok(Supplier {
+        registration_number: number.map(|number| number.digits().to_owned()),
+        name: settings.optional("supplier_name")?,
+        representative: settings.optional("supplier_representative")?,
+        address: settings.optional("supplier_address")?,
+    })
 }
 
 fn missing(key: &'static str) -> ConfigError {

@@ -66,8 +66,13 @@ impl CorporateProfileNode {
     /// # Errors
     /// PROJECTION_LAGGING, or the database's.
     pub async fn find(reader: &Reader<'_>, id: &str) -> Result<Option<Self>, ApiError> {
-        let open = |row: &CorporateProfileRow| reader.viewer.user == Some(row.user) || reader.viewer.is_any(&ADMIN);
-        Ok(reader.get::<CorporateProfiles>(id).await?.filter(open).map(Self))
+        Ok(reader.get::<CorporateProfiles>(id).await?.and_then(|row| Self::visible(reader, row)))
+    }
+
+    /// The business, if it is the viewer's or the viewer is an administrator.
+    #[must_use]
+    pub fn visible(reader: &Reader<'_>, row: CorporateProfileRow) -> Option<Self> {
+        (reader.viewer.user == Some(row.user) || reader.viewer.is_any(&ADMIN)).then_some(Self(row))
     }
 
     /// The business of a person.

@@ -215,17 +215,15 @@ async fn handle(reader: &Reader<'_>, input: DeadLetterInput, remedy: Remedy) -> 
 
 async fn record(app: &App, caller: &Caller, letter: String, remedy: Remedy, reason: String) -> Result<Executed<Handled>, ExecuteError> {
     let found = kept(app, &letter).await.map_err(|_: ApiError| invalid(Refused::code(crate::errors::UNAVAILABLE)))?;
-    let left_out = match (found, remedy) {
-        (None, _) => return Err(invalid(Refused::at("SYS007", &["id"]))),
+    let standing = match (found, remedy) {
+        (None, _) => Err(Refused::at("SYS007", &["id"])),
         // Money is never passed over: its model goes on when the program can apply the event.
-        (Some(Kept::Row(ParkedKey { key: None, .. })), Remedy::Skip | Remedy::Resolve) => {
-            return Err(invalid(Refused::at("SYS006", &["id"])));
-        }
-        (Some(Kept::Row(parked)), Remedy::Skip) => left_out(&parked, parked.position),
-        (Some(Kept::Row(parked)), Remedy::Resolve) => left_out(&parked, parked.last_position),
-        (Some(Kept::Row(_)), Remedy::Retry) | (Some(Kept::Reaction(_)), Remedy::Retry | Remedy::Skip | Remedy::Resolve) => None,
+        (Some(Kept::Row(ParkedKey { key: None, .. })), Remedy::Skip | Remedy::Resolve) => Err(Refused::at("SYS006", &["id"])),
+        (Some(Kept::Row(parked)), Remedy::Skip) => Ok(left_out(&parked, parked.position)),
+        (Some(Kept::Row(parked)), Remedy::Resolve) => Ok(left_out(&parked, parked.last_position)),
+        (Some(Kept::Row(_)), Remedy::Retry) | (Some(Kept::Reaction(_)), Remedy::Retry | Remedy::Skip | Remedy::Resolve) => Ok(None),
     };
-    handle_dead_letter(&app.ctx, caller, &HandleDeadLetter { letter, remedy, reason, left_out }).await
+    handle_dead_letter(&app.ctx, caller, &HandleDeadLetter { letter, remedy, reason, standing }).await
 }
 
 fn left_out(parked: &ParkedKey, upto: u64) -> Option<LeftOut> {

@@ -49,8 +49,13 @@ impl ExchangeKeyNode {
     /// # Errors
     /// PROJECTION_LAGGING, or the database's.
     pub async fn find(reader: &Reader<'_>, id: &str) -> Result<Option<Self>, ApiError> {
-        let mine = |row: &ExchangeKeyRow| reader.viewer.user == Some(row.user);
-        Ok(reader.get::<ExchangeKeys>(id).await?.filter(mine).map(Self))
+        Ok(reader.get::<ExchangeKeys>(id).await?.and_then(|row| Self::visible(reader, row)))
+    }
+
+    /// The key, if it is the viewer's.
+    #[must_use]
+    pub fn visible(reader: &Reader<'_>, row: ExchangeKeyRow) -> Option<Self> {
+        (reader.viewer.user == Some(row.user)).then_some(Self(row))
     }
 }
 

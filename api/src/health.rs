@@ -47,8 +47,10 @@ fn said<E: std::fmt::Display, T: std::fmt::Display>(found: Result<Result<Value, 
 
 async fn projections(app: &App) -> Check {
     let built = app.views.wait_ready(Duration::ZERO).await.is_ok();
-    let Ok(models) = app.views.status().await else { return (false, json!({})) };
-    let running = models.iter().filter(|model| model.state == ProjectionState::Running);
+    let (Ok(models), Ok(controls)) = (app.views.status().await, app.views.controls().await) else { return (false, json!({})) };
+    // One that an operator has stopped is behind on purpose, on every node: no reason to send requests elsewhere.
+    let stands = |name: &str| controls.get(name).is_some_and(|control| control.paused.is_some());
+    let running = models.iter().filter(|model| model.state == ProjectionState::Running && !stands(&model.name));
     let (lag_ms, lag_events) = running.fold((0, 0), |(ms, events), model| (model.lag_ms.max(ms), model.lag_events.max(events)));
     (built && lag_ms <= MOST_LAG_MS, json!({ "lagMs": lag_ms.to_string(), "lagEvents": lag_events.to_string() }))
 }

@@ -24,6 +24,7 @@ pub mod errors;
 pub mod event;
 pub mod exchange_key;
 pub mod exports;
+pub mod fee_invoice;
 pub mod graphiql;
 pub mod health;
 pub mod input;

@@ -3,6 +3,8 @@
 //! What this process does is counted where it happens (`eventlog`, `projections`, `adapters`, here); how the book stands is looked
 //! at when somebody asks.
 
+mod read_side;
+
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,7 +12,7 @@ use async_graphql::parser::types::OperationType;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use projections::models::balances::{self, AsOf};
-use prometheus::{Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, TextEncoder};
+use prometheus::{Encoder, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, TextEncoder};
 
 use crate::app::App;
 
@@ -28,9 +30,6 @@ struct Metrics {
     cost: Histogram,
     subscriptions: IntGaugeVec,
     log_position: IntGauge,
-    projection_position: IntGaugeVec,
-    lag_seconds: GaugeVec,
-    lag_events: IntGaugeVec,
     unbalanced: IntGauge,
     pool: IntGaugeVec,
     up_since: Gauge,
@@ -56,12 +55,6 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         cost: histogram("daybook_graphql_cost", "What operations cost, in fields written out.", &COSTS),
         subscriptions,
         log_position: registered(IntGauge::new("daybook_log_position", "The log's last position.")),
-        projection_position: gauges("daybook_projection_position", "The last position that a read model has applied.", &["projection"]),
-        lag_seconds: registered(GaugeVec::new(
-            Opts::new("daybook_projection_lag_seconds", "Age of the oldest event that a read model has not applied."),
-            &["projection"],
-        )),
-        lag_events: gauges("daybook_projection_lag_events", "Events that a read model has not applied.", &["projection"]),
         unbalanced: registered(IntGauge::new("daybook_trial_balance_nonzero", "Currencies whose debits and credits differ: must be 0.")),
         pool: gauges("daybook_db_pool_connections", "Connections of the read side to its database.", &["state"]),
         up_since,
@@ -156,14 +149,7 @@ async fn look(app: &App) {
     if let Ok(head) = app.ctx.log.head().await {
         metrics.log_position.set(whole(head));
     }
-    if let Ok(models) = app.views.status().await {
-        for model in models {
-            let label = &[model.name.as_str()];
-            metrics.projection_position.with_label_values(label).set(whole(model.position));
-            metrics.lag_events.with_label_values(label).set(whole(model.lag_events));
-            metrics.lag_seconds.with_label_values(label).set(Duration::from_millis(model.lag_ms).as_secs_f64());
-        }
-    }
+    read_side::look(app).await;
     add_up_now_and_then(app);
     let (busy, idle) = app.views.connections();
     metrics.pool.with_label_values(&["in_use"]).set(busy.into());

@@ -1,15 +1,18 @@
 //! Relay's `node`: anything by its id alone.
 
 use async_graphql::{Context, ID, Interface, Object};
-use domain::user::Role;
-use projections::models::{Bookings, Payments, Users, Vehicles};
+use projections::models::{
+    ApiKeys, Bookings, CorporateProfiles, ExchangeKeys, Payments, Payouts, Products, Sessions, Settlements, ShopOrders, StockLevels, Users,
+    Vehicles,
+};
 
 use crate::api_key::ApiKeyNode;
 use crate::booking::BookingNode;
 use crate::corporate::CorporateProfileNode;
 use crate::errors::ApiError;
-use crate::event::{EventNode, LOG_READERS};
+use crate::event::{AsOf, EventNode, LOG_READERS, row_as_of};
 use crate::exchange_key::ExchangeKeyNode;
+use crate::fee_invoice::FeeInvoiceNode;
 use crate::ledger::{AccountBalanceNode, JournalEntryNode};
 use crate::payment::PaymentNode;
 use crate::product::ProductNode;
@@ -58,6 +61,8 @@ pub enum Node {
     SettlementLine(SettlementLineNode),
     /// A payout.
     Payout(PayoutNode),
+    /// An invoice for the platform's fees.
+    FeeInvoice(FeeInvoiceNode),
     /// A journal entry.
     JournalEntry(JournalEntryNode),
     /// An account's balance.
@@ -77,6 +82,17 @@ impl NodeQuery {
         find(&Reader::of(ctx)?, &id).await
     }
 
+    /// Anything that you may see and that changes with time, as it was at a moment of the past; null before it began. Whether you may see it
+    /// is a question of that moment's parties and of your present roles.
+    async fn node_as_of(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Its id.")] id: ID,
+        #[graphql(desc = "Which moment.")] as_of: AsOf,
+    ) -> Result<Option<Node>, ApiError> {
+        find_as_of(&Reader::of(ctx)?, &id, &as_of).await
+    }
+
     /// Several things by their ids, in the same order; at most 100.
     async fn nodes(&self, ctx: &Context<'_>, #[graphql(desc = "Their ids.")] ids: Vec<ID>) -> Result<Vec<Option<Node>>, ApiError> {
         if ids.len() > MAX_IDS {
@@ -91,14 +107,44 @@ impl NodeQuery {
     }
 }
 
+/// Events, entries, lines and balances are no things of this kind: they never change, or are asked for with a moment of their own.
+async fn find_as_of(reader: &Reader<'_>, id: &ID, at: &AsOf) -> Result<Option<Node>, ApiError> {
+    let viewer = reader.viewer;
+    Ok(match id.split('-').next().unwrap_or_default() {
+        "booking" => row_as_of::<Bookings>(reader, id, at).await?.and_then(|row| BookingNode::visible(reader, row)).map(Node::Booking),
+        "vehicle" => row_as_of::<Vehicles>(reader, id, at).await?.and_then(|row| VehicleNode::visible(reader, row)).map(Node::Vehicle),
+        "user" => row_as_of::<Users>(reader, id, at).await?.map(UserNode::new).map(Node::User),
+        "session" => row_as_of::<Sessions>(reader, id, at).await?.and_then(|row| SessionNode::visible(reader, row)).map(Node::Session),
+        "corp" => {
+            let row = row_as_of::<CorporateProfiles>(reader, id, at).await?;
+            row.and_then(|row| CorporateProfileNode::visible(reader, row)).map(Node::CorporateProfile)
+        }
+        "apikey" => row_as_of::<ApiKeys>(reader, id, at).await?.and_then(|row| ApiKeyNode::visible(reader, row)).map(Node::ApiKey),
+        "xkey" => {
+            let row = row_as_of::<ExchangeKeys>(reader, id, at).await?;
+            row.and_then(|row| ExchangeKeyNode::visible(reader, row)).map(Node::ExchangeKey)
+        }
+        "payment" => row_as_of::<Payments>(reader, id, at).await?.and_then(|row| PaymentNode::visible(reader, row)).map(Node::Payment),
+        "product" => row_as_of::<Products>(reader, id, at).await?.and_then(|row| ProductNode::visible(viewer, row)).map(Node::Product),
+        "stock" => {
+            row_as_of::<StockLevels>(reader, id, at).await?.and_then(|row| StockLevelNode::visible(viewer, row)).map(Node::StockLevel)
+        }
+        "shoporder" => {
+            row_as_of::<ShopOrders>(reader, id, at).await?.and_then(|row| ShopOrderNode::visible(viewer, row)).map(Node::ShopOrder)
+        }
+        "settlement" => match row_as_of::<Settlements>(reader, id, at).await? {
+            Some(row) => SettlementNode::visible(reader, row).await?.map(Node::Settlement),
+            None => None,
+        },
+        "payout" => row_as_of::<Payouts>(reader, id, at).await?.and_then(|row| PayoutNode::visible(reader, row)).map(Node::Payout),
+        _ => None,
+    })
+}
+
 async fn find(reader: &Reader<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
     Ok(match id.split('-').next().unwrap_or_default() {
         "booking" => reader.get::<Bookings>(id).await?.and_then(|row| BookingNode::visible(reader, row)).map(Node::Booking),
-        "vehicle" => {
-            let open = |owner| reader.viewer.user == Some(owner) || reader.viewer.is_any(&[Role::Admin, Role::Support]);
-            let row = reader.get::<Vehicles>(id).await?.filter(|row| row.is_active() || open(row.owner));
-            row.map(VehicleNode::new).map(Node::Vehicle)
-        }
+        "vehicle" => reader.get::<Vehicles>(id).await?.and_then(|row| VehicleNode::visible(reader, row)).map(Node::Vehicle),
         "user" => reader.get::<Users>(id).await?.map(UserNode::new).map(Node::User),
         "session" => SessionNode::find(reader, id).await?.map(Node::Session),
         "corp" => CorporateProfileNode::find(reader, id).await?.map(Node::CorporateProfile),
@@ -110,6 +156,7 @@ async fn find(reader: &Reader<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
         "shoporder" => ShopOrderNode::find(reader, id).await?.map(Node::ShopOrder),
         "settlement" => SettlementNode::find(reader, id).await?.map(Node::Settlement),
         "payout" => PayoutNode::find(reader, id).await?.map(Node::Payout),
+        "feeinvoice" => FeeInvoiceNode::find(reader, id).await?.map(Node::FeeInvoice),
         "line" => SettlementLineNode::find(reader, id).await?.map(Node::SettlementLine),
         "entry" => JournalEntryNode::find(reader, id).await?.map(Node::JournalEntry),
         "balance" => AccountBalanceNode::find(reader, id).await?.map(Node::AccountBalance),

@@ -1,11 +1,16 @@
 //! The close of months as GraphQL shows and changes it.
 
+use std::time::Duration;
+
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-use commands::Caller;
-use commands::period::{can_close, close_period};
+use commands::period::{can_close, close_again, close_period};
+use commands::{Caller, ExecuteError};
 use domain::calendar::Month;
+use domain::period::Refusal;
 use domain::user::Role;
 use kernel::Refused;
+use projections::closing::{ClosingError, closing, sealed_head};
+use projections::export::ExportError;
 use projections::models::{PeriodRow, Periods};
 use projections::views::{Direction, Query};
 
@@ -21,6 +26,8 @@ use crate::user::UserNode;
 const READERS: [Role; 2] = [Role::Finance, Role::Auditor];
 /// Who closes them.
 const CLOSERS: [Role; 1] = [Role::Finance];
+/// How long a close waits until the log is sealed up to its end; it is sealed every second.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A closed month, for a viewer who reads the books.
 #[derive(Clone, Debug)]
@@ -74,6 +81,11 @@ impl AccountingPeriodNode {
     /// Root of the tree over all events up to there (RFC 6962), in hexadecimal digits.
     async fn tree_root(&self) -> &str {
         &self.0.sealed.root
+    }
+
+    /// The signed head of that size and root, byte for byte as it was served then: whoever has the log's public key can check it.
+    async fn signed_head(&self) -> Option<&str> {
+        self.0.sealed.signed_head.as_deref()
     }
 
     /// In which form the books were exported up to there: `daybook-replay export` makes the same bytes again.
@@ -152,7 +164,8 @@ pub struct PeriodMutation;
 
 #[Object]
 impl PeriodMutation {
-    /// Closes a month of the books: its closing balances, the tree over the log and the digest of the export become an event.
+    /// Closes a month of the books: its closing balances, the signed head of the log and the digest of the export up to it become an
+    /// event. Waits until the log is sealed up to its end.
     async fn close_period(
         &self,
         ctx: &Context<'_>,
@@ -163,19 +176,23 @@ impl PeriodMutation {
         let act = async |caller: Caller| {
             let month: Month = input.month.parse().map_err(|_| invalid(Refused::at(MALFORMED, &["month"])))?;
             let ctx = &reader.app.ctx;
-            can_close(ctx, month).await?;
-            let head = ctx.log.head().await.map_err(commands::ExecuteError::Log)?;
-            let closing = projections::closing::closing(&ctx.log, month, head).await.map_err(underivable)?;
+            if !can_close(ctx, month).await? {
+                return close_again(ctx, &caller, month).await;
+            }
+            let head = ctx.log.head().await.map_err(ExecuteError::Log)?;
+            let sealed = sealed_head(&ctx.log, head, PATIENCE).await.map_err(ExecuteError::Log)?;
+            let sealed = sealed.ok_or_else(|| invalid(kernel::Refusal::refused(&Refusal::NotSealed)))?;
+            let closing = closing(&ctx.log, month, &sealed).await.map_err(underivable)?;
             close_period(ctx, &caller, month, &closing).await
         };
         reader.mutate(caller, input.client_mutation_id, act).await
     }
 }
 
-/// The log cannot be read, or holds an event that does not post: nothing to tell a client.
-fn underivable(error: projections::export::ExportError) -> commands::ExecuteError {
+/// The log cannot be read, holds an event that does not post, or is not the one that was signed: nothing to tell a client.
+fn underivable(error: ClosingError) -> ExecuteError {
     match error {
-        projections::export::ExportError::Log(error) => commands::ExecuteError::Log(error),
+        ClosingError::Export(ExportError::Log(error)) => ExecuteError::Log(error),
         other => {
             tracing::error!(error = %other, "a month cannot be derived from the log");
             invalid(Refused::code(crate::errors::INTERNAL))

@@ -85,3 +85,12 @@ pub async fn of_stream(reader: &Reader<'_>, stream: &str, event_type: &str) -> R
     let Some(event) = reader.app.ctx.log.search(&filter, last).await.map_err(ApiError::internal)?.pop() else { return Ok(None) };
     Ok(url(reader.app, event.position).await?.map(|url| EventProof { event, url }))
 }
+
+/// The proof of the event at a position; none until it is sealed.
+///
+/// # Errors
+/// The log's.
+pub async fn at(reader: &Reader<'_>, position: u64) -> Result<Option<EventProof>, ApiError> {
+    let Some(event) = reader.app.ctx.log.tree().event(position).await.map_err(ApiError::internal)? else { return Ok(None) };
+    Ok(url(reader.app, event.position).await?.map(|url| EventProof { event, url }))
+}

@@ -19,19 +19,20 @@ use crate::edge::{self, Meter};
 use crate::errors::ApiError;
 use crate::event::{EventQuery, EventSubscription};
 use crate::exchange_key::{ExchangeKeyMutation, ExchangeKeyQuery};
+use crate::fee_invoice::FeeInvoiceQuery;
 use crate::ledger::{ExplainQuery, LedgerQuery, StatementQuery};
 use crate::metrics::{self, Subscribed, Transport};
 use crate::node::{Node, NodeQuery};
 use crate::payment::{PaymentMutation, PaymentQuery};
 use crate::period::{PeriodMutation, PeriodQuery};
 use crate::product::{ProductMutation, ProductQuery};
-use crate::projection::ProjectionQuery;
+use crate::projection::{ProjectionMutation, ProjectionQuery};
 use crate::proof::ProofQuery;
 use crate::reading::{Reader, Sight};
 use crate::recon::{ReconMutation, ReconQuery};
 use crate::scalars::DateTime;
 use crate::session::{SessionMutation, SessionQuery, SessionSubscription};
-use crate::settlement::{SettlementMutation, SettlementQuery};
+use crate::settlement::{PayoutHoldMutation, PayoutHoldQuery, SettlementMutation, SettlementQuery};
 use crate::shop_order::{ShopOrderMutation, ShopOrderQuery, ShopOrderSubscription};
 use crate::stock::{StockMutation, StockQuery, StockSubscription};
 use crate::transfers::{TransferMutation, TransferQuery};
@@ -71,6 +72,8 @@ pub struct Queries(
     ShopOrderQuery,
     PaymentQuery,
     SettlementQuery,
+    PayoutHoldQuery,
+    FeeInvoiceQuery,
     LedgerQuery,
     AdjustmentQuery,
     ExplainQuery,
@@ -98,8 +101,10 @@ pub struct Mutation(
     ShopOrderMutation,
     PaymentMutation,
     SettlementMutation,
+    PayoutHoldMutation,
     AdjustmentMutation,
     DeadLetterMutation,
+    ProjectionMutation,
     PeriodMutation,
     ReconMutation,
     TransferMutation,

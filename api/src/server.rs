@@ -18,7 +18,7 @@ use crate::edge::{Edge, EdgeSettings, Meter};
 use crate::schema::Served;
 use crate::transport::{self, Budget, Documents, Endpoint};
 use crate::viewer::FrontDoor;
-use crate::{console, exports, graphiql, side, transfers, tree};
+use crate::{console, exports, fee_invoice, graphiql, side, transfers, tree};
 
 /// How long sockets and requests under way may take to end. With what follows it stays below ten seconds.
 const DRAIN: Duration = Duration::from_secs(6);
@@ -53,6 +53,7 @@ pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup,
     let routes = Router::new()
         .merge(transport::router(endpoint.clone()))
         .merge(exports::router(Arc::new(app.clone())))
+        .merge(fee_invoice::router(Arc::new(app.clone())))
         .merge(tree::router(Arc::new(app.clone())))
         .merge(transfers::ndjson::router(Arc::new(app.clone())))
         .merge(side::router(Arc::new(app), draining.clone()))
@@ -69,6 +70,16 @@ pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup,
     if tokio::time::timeout(DRAIN, endpoint.idle()).await.is_err() {
         tracing::warn!("something under way did not end in time");
     }
+    let _ = tokio::time::timeout(LAST_CALL, server).await;
+}
+
+/// Health and metrics of a process that serves nothing else, until `stop` completes.
+pub async fn operate(listener: TcpListener, app: App, stop: impl Future<Output = ()>) {
+    let (drain, draining) = watch::channel(false);
+    let routes = side::operating(Arc::new(app), draining.clone()).fallback(side::not_found).method_not_allowed_fallback(side::wrong_method);
+    let server = tokio::spawn(accept::serve(listener, routes, None, draining));
+    stop.await;
+    drain.send_replace(true);
     let _ = tokio::time::timeout(LAST_CALL, server).await;
 }
 

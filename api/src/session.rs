@@ -67,8 +67,13 @@ impl SessionNode {
     /// # Errors
     /// PROJECTION_LAGGING, or the database's.
     pub async fn find(reader: &Reader<'_>, id: &str) -> Result<Option<Self>, ApiError> {
-        let mine = |row: &SessionRow| reader.viewer.user == Some(row.user);
-        Ok(reader.get::<Sessions>(id).await?.filter(mine).map(Self::new))
+        Ok(reader.get::<Sessions>(id).await?.and_then(|row| Self::visible(reader, row)))
+    }
+
+    /// The session, if it is the viewer's.
+    #[must_use]
+    pub fn visible(reader: &Reader<'_>, row: SessionRow) -> Option<Self> {
+        (reader.viewer.user == Some(row.user)).then(|| Self::new(row))
     }
 }
 

@@ -8,6 +8,7 @@ use projections::models::settlements::SettlementStatus as Status;
 use projections::models::{SettlementLines, SettlementRow, Settlements};
 use projections::views::{Direction, Query};
 
+mod hold;
 mod line;
 mod mutation;
 mod payout;
@@ -20,6 +21,7 @@ use crate::mutation::Shown;
 use crate::reading::{Reader, from_view};
 use crate::scalars::{DateTime, Money};
 use crate::user::UserNode;
+pub use hold::{PayoutHoldMutation, PayoutHoldQuery};
 pub use line::SettlementLineNode;
 pub use mutation::SettlementMutation;
 pub use payout::{PayoutNode, PayoutStatus};
@@ -101,7 +103,10 @@ impl SettlementNode {
     }
 
     /// The settlement, as far as the viewer may see it.
-    async fn visible(reader: &Reader<'_>, row: SettlementRow) -> Result<Option<Self>, ApiError> {
+    ///
+    /// # Errors
+    /// PROJECTION_LAGGING, or the database's.
+    pub async fn visible(reader: &Reader<'_>, row: SettlementRow) -> Result<Option<Self>, ApiError> {
         if reader.viewer.is_any(&READERS) {
             return Ok(Some(Self { row, scope: Scope::Whole }));
         }
@@ -140,6 +145,11 @@ impl SettlementNode {
     /// Where it stands.
     async fn status(&self) -> SettlementStatus {
         self.row.status.into()
+    }
+
+    /// While payouts wait for banks to open: until when. Banks pay on business days of Korea.
+    async fn payouts_due_at(&self) -> Option<DateTime> {
+        self.row.payouts_due_at.map(Into::into)
     }
 
     /// Who opened it.

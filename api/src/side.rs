@@ -40,6 +40,13 @@ pub fn router(app: Arc<App>, draining: watch::Receiver<bool>) -> Router {
         .route("/uploads/{ticket}", put(store_photo).layer(DefaultBodyLimit::max(limit)))
         .route("/documents/{code}", get(show_document))
         .route("/photos/{upload}", get(show_photo))
+        .with_state(Side { app: Arc::clone(&app), draining: draining.clone() })
+        .merge(operating(app, draining))
+}
+
+/// What those who run it ask of a process: all that a worker answers.
+pub fn operating(app: Arc<App>, draining: watch::Receiver<bool>) -> Router {
+    Router::new()
         .route("/livez", get(async || "ok"))
         .route("/readyz", get(ready))
         .route("/metrics", get(async |State(side): State<Side>| crate::metrics::scrape(&side.app).await))

@@ -132,6 +132,13 @@ impl VehicleNode {
         Self { row, rented: false }
     }
 
+    /// The vehicle, if it is active, the viewer's own, or the viewer looks after vehicles.
+    #[must_use]
+    pub fn visible(reader: &Reader<'_>, row: VehicleRow) -> Option<Self> {
+        let open = || reader.viewer.user == Some(row.owner) || reader.viewer.is_any(&[Role::Admin, Role::Support]);
+        (row.is_active() || open()).then(|| Self::new(row))
+    }
+
     /// The vehicle, to somebody who has paid for it or not.
     #[must_use]
     pub fn for_renter(self, rented: bool) -> Self {

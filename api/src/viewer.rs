@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use commands::session::KnownSession;
 use commands::{Caller, api_key};
 use domain::ids::{SessionId, UserId};
 use domain::user::Role;
+use eventlog::LogError;
 use futures_util::future::BoxFuture;
 use kernel::{Actor, Refused};
 
@@ -15,6 +18,9 @@ use crate::transport::{Admitted, Door, RequestMeta, TurnedAway};
 
 /// Longest idempotency key, in characters.
 const MAX_KEY_CHARS: usize = 255;
+
+/// How long a session is kept beside the log after it was read last.
+const KEPT: Duration = Duration::from_secs(1_800);
 
 /// Whoever asks.
 #[derive(Clone, Debug, Default)]
@@ -145,10 +151,28 @@ impl FrontDoor {
         if self.0.hot.is_denied(&session.to_string()).await {
             return Ok(None);
         }
-        let principal = commands::session::principal(&self.0.ctx, session, now).await.map_err(|error| {
+        let known = self.known(session).await.map_err(|error| {
             tracing::error!(%error, "a session could not be read");
             TurnedAway::Unavailable
         })?;
+        let principal = known.and_then(|known| known.principal(now));
         Ok(principal.map(|found| Viewer { user: Some(found.user), session: Some(session), roles: found.roles }))
+    }
+
+    /// A session as it is now: what was kept of it where nothing has happened since, else read anew and kept.
+    async fn known(&self, session: SessionId) -> Result<Option<KnownSession>, LogError> {
+        let App { ctx, hot, .. } = &*self.0;
+        let name = session.to_string();
+        let kept = hot.kept_session(&name).await.and_then(|text| KnownSession::opened(&ctx.keys, session, &text));
+        if let Some(kept) = kept
+            && kept.still_holds(ctx).await?
+        {
+            return Ok(Some(kept));
+        }
+        let found = KnownSession::read(ctx, session).await?;
+        if let Some(found) = &found {
+            hot.keep_session(&name, &found.sealed(&ctx.keys), KEPT).await;
+        }
+        Ok(found)
     }
 }

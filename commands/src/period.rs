@@ -10,26 +10,35 @@ use crate::context::{Caller, Context};
 /// What a month is closed with: derived from the log alone, so that anybody can derive it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closing {
-    /// Tree and export.
+    /// Signed head and export.
     pub sealed: Sealed,
     /// What the accounts hold at its end.
     pub balances: Vec<ClosingBalance>,
 }
 
-/// Is there a point in deriving what a month would be closed with?
+/// Is there a point in deriving what a month would be closed with? Not where it was closed: then [`close_again`] answers.
 ///
 /// # Errors
-/// LEDGER003, LEDGER004; or the log's.
-pub async fn can_close(ctx: &Context, month: Month) -> Result<(), ExecuteError> {
+/// LEDGER003; or the log's.
+pub async fn can_close(ctx: &Context, month: Month) -> Result<bool, ExecuteError> {
     let (period, _) = ctx.log.load::<AccountingPeriod>(month).await.map_err(ExecuteError::Log)?;
-    let refusal = if period.closed {
-        Refusal::Closed
-    } else if month.end() > ctx.clock.now() {
-        Refusal::NotOver
-    } else {
-        return Ok(());
-    };
-    Err(ExecuteError::Refused { refused: kernel::Refusal::refused(&refusal), replayed: false })
+    if !period.closed && month.end() > ctx.clock.now() {
+        return Err(ExecuteError::Refused { refused: kernel::Refusal::refused(&Refusal::NotOver), replayed: false });
+    }
+    Ok(!period.closed)
+}
+
+/// Answers who asks for a month that was closed: with the receipt, when it was by the same key.
+///
+/// # Errors
+/// LEDGER004.
+pub async fn close_again(ctx: &Context, caller: &Caller, month: Month) -> Result<Executed<Month>, ExecuteError> {
+    ctx.execute("closePeriod", caller, &month, |s| async move {
+        actor_of(&s)?;
+        s.load::<AccountingPeriod>(month).await?;
+        Err::<Month, Stop>(Refusal::Closed.into())
+    })
+    .await
 }
 
 /// Closes a month.

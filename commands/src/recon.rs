@@ -65,7 +65,8 @@ pub async fn import_provider(ctx: &Context, caller: &Caller, report: &ProviderRe
     for row in &report.rows {
         let ours = ours_of(ctx, row).await.map_err(ExecuteError::Log)?;
         let recon = ProviderRow::id(&row.payment_key, &row.movement_key);
-        let fee = row.amount.basis_points(ctx.settings.provider_fee_bps);
+        // Without an agreed rate, what the provider says that it took is what is expected; its parts must add up all the same.
+        let fee = ctx.settings.provider_fee_bps.map_or(Ok(row.fee), |bps| row.amount.basis_points(bps));
         let expected_fee =
             fee.map_err(|_| ExecuteError::Refused { refused: kernel::Refused::at("SYS003", &["content"]), replayed: false })?;
         commands.push((recon, Command::Record { recon, statement: id, row: row.clone(), ours, expected_fee }));

@@ -11,7 +11,10 @@ use eventlog::{ExecuteError, Executed, LogError, Stop};
 use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::known::KnownSession;
 use crate::{Caller, Context, access};
+
+mod known;
 
 /// What a token pair is made of: the refresh token is an HMAC over session and generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,11 +179,7 @@ pub struct Principal {
 /// # Errors
 /// When the log cannot be read.
 pub async fn principal(ctx: &Context, session: SessionId, now_real: Timestamp) -> Result<Option<Principal>, LogError> {
-    let (session, _) = ctx.log.load::<Session>(session.uuid()).await?;
-    let Some(live) = session.live() else { return Ok(None) };
-    let (user, _) = ctx.log.load::<User>(live.user.uuid()).await?;
-    let valid = live.is_valid(user.session_epoch(), now_real);
-    Ok(valid.then(|| Principal { user: live.user, roles: user.roles() }))
+    Ok(KnownSession::read(ctx, session).await?.and_then(|known| known.principal(now_real)))
 }
 
 fn signed_in(session: SessionId, state: &Session) -> Result<SignedIn, Stop> {

@@ -1,13 +1,15 @@
 //! Settlements and their payouts (domain.md §3.4): open, review, second person, payouts, failures.
 
+use domain::calendar::{self, Month};
 use domain::ids::{PayoutId, SettlementId, UserId};
 use domain::payable::{self, Earning, Payable};
 use domain::payout::{self, Payout};
 use domain::settlement::guard::{self, GUARD_ID, SettlementGuard};
-use domain::settlement::{Command, HostState, PayoutOutcome, Refusal, Settlement};
+use domain::settlement::{Command, Deferral, HostState, PayoutOutcome, Refusal, Settlement};
+use domain::user::User;
 use eventlog::{ExecuteError, Executed, Loaded, LogError, Session, Stop};
 use kernel::jiff::SignedDuration;
-use kernel::{Decider, Money, StreamName, Timestamp};
+use kernel::{Decider, Money, Personal, Refused, StreamName, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -30,8 +32,17 @@ pub struct CancelSettlement {
     pub reason: String,
 }
 
+/// Input of [`set_payout_hold`] and [`release_payout_hold`].
+#[derive(Clone, Debug, Serialize)]
+pub struct PayoutHold {
+    /// Whom.
+    pub host_id: UserId,
+    /// Why.
+    pub reason: String,
+}
+
 /// Freezes into one batch whatever was earned before `period_end`, is past its holding time and in no other batch. Hosts
-/// to whom less than the minimum would be paid keep their lines for the next one.
+/// to whom less than the minimum would be paid, or whose payouts are held, keep their lines for the next one.
 ///
 /// # Errors
 /// SETTLE001, SETTLE002.
@@ -50,6 +61,9 @@ pub async fn open_settlement(ctx: &Context, caller: &Caller, period_end: Timesta
         let mut lines = Vec::<(UserId, Earning)>::new();
         for host in candidates {
             let mut payable = s.load::<Payable>(host.uuid()).await?;
+            if payable.held {
+                continue;
+            }
             let room = MAX_LINES - lines.len();
             let free: Vec<Earning> = payable.free_lines(period_end, held_before).take(room).copied().collect();
             let payout = payable.payable_minor(free.iter().map(|earning| earning.net.minor()).sum());
@@ -79,7 +93,7 @@ async fn hosts_to_pay(ctx: &Context, period_end: Timestamp) -> Result<Vec<UserId
             let Ok(host) = Uuid::parse_str(stream.id()) else { continue };
             let (payable, _) = ctx.log.load_stream::<Payable>(stream).await?;
             let net = payable.free_lines(period_end, held_before).map(|earning| earning.net.minor()).sum();
-            if payable.payable_minor(net) >= ctx.settings.minimum_payout.minor() {
+            if !payable.held && payable.payable_minor(net) >= ctx.settings.minimum_payout.minor() {
                 found.push(UserId::new(host));
             }
         }
@@ -151,7 +165,8 @@ pub fn payout_id(settlement: SettlementId, host: UserId, attempt: u32) -> Payout
 }
 
 /// Starts the next payout to one host of an approved batch: payout, payable and batch in one append (L5). When nothing
-/// is left to pay, the host is skipped: what they owed has used the lines up.
+/// is left to pay, the host is skipped: what they owed has used the lines up. On a day without banks, while payouts to the
+/// host are held, and below the minimum it is put off instead.
 ///
 /// # Errors
 /// Of the log only.
@@ -173,6 +188,13 @@ pub async fn pay_host(ctx: &Context, caller: &Caller, id: SettlementId, host: Us
             }
             return Ok(id);
         }
+        if let Some((why, until)) = reason_to_wait(ctx, &payable, amount, s.now()) {
+            let deferred = s.decide(&mut settlement, Command::Defer { host, amount, why, until })?;
+            if why == Deferral::Held && !deferred.is_empty() {
+                s.decide(&mut payable, payable::Command::HoldBack { settlement: id })?;
+            }
+            return Ok(id);
+        }
         let payout_id = payout_id(id, host, attempt);
         if s.decide(&mut settlement, Command::StartPayout { payout: payout_id, host, amount })?.is_empty() {
             return Ok(id);
@@ -185,6 +207,67 @@ pub async fn pay_host(ctx: &Context, caller: &Caller, id: SettlementId, host: Us
         Ok(id)
     })
     .await
+}
+
+/// Why a payout of so much does not leave now, and until when where that is known.
+fn reason_to_wait(ctx: &Context, payable: &Payable, amount: Money, now: Timestamp) -> Option<(Deferral, Option<Timestamp>)> {
+    if payable.held {
+        return Some((Deferral::Held, None));
+    }
+    if !calendar::banks_pay_at(now) {
+        return Some((Deferral::ClosedDay, Some(calendar::payable_from(now))));
+    }
+    // Refunds may have come between the review and today; what is left is paid with what later batches make good.
+    let later = || calendar::payable_from(Month::of(now).end());
+    (amount.minor() < ctx.settings.minimum_payout.minor()).then(|| (Deferral::BelowMinimum, Some(later())))
+}
+
+/// Lets no money leave to a host until it is released: what is due waits, and new batches leave their lines out.
+///
+/// # Errors
+/// SYS007, SYS003, SETTLE004.
+pub async fn set_payout_hold(ctx: &Context, caller: &Caller, input: &PayoutHold) -> Result<Executed<UserId>, ExecuteError> {
+    change_hold(ctx, "setPayoutHold", caller, input, |host, by, reason| payable::Command::Hold { host, by, reason }).await
+}
+
+/// Lets money leave to a host again; what waited for it is paid now.
+///
+/// # Errors
+/// SYS007, SYS003, SETTLE005.
+pub async fn release_payout_hold(ctx: &Context, caller: &Caller, input: &PayoutHold) -> Result<Executed<UserId>, ExecuteError> {
+    change_hold(ctx, "releasePayoutHold", caller, input, |host, by, reason| payable::Command::ReleaseHold { host, by, reason }).await
+}
+
+async fn change_hold(
+    ctx: &Context,
+    name: &'static str,
+    caller: &Caller,
+    input: &PayoutHold,
+    command: fn(UserId, UserId, Personal<String>) -> payable::Command,
+) -> Result<Executed<UserId>, ExecuteError> {
+    let host = input.host_id;
+    ctx.execute(name, caller, input, |s| async move {
+        let by = actor_of(&s)?;
+        if s.load::<User>(host.uuid()).await?.account().is_none() {
+            return Err(NoSuchHost.into());
+        }
+        let reason = access::record(by, "reason", &input.reason)?;
+        let mut payable = s.load::<Payable>(host.uuid()).await?;
+        s.decide(&mut payable, command(host, by, reason))?;
+        Ok(host)
+    })
+    .await
+}
+
+/// No such person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no such host")]
+struct NoSuchHost;
+
+impl kernel::Refusal for NoSuchHost {
+    fn refused(&self) -> Refused {
+        Refused::at("SYS007", &["hostId"])
+    }
 }
 
 /// The lines of a payout: those claimed for the batch, or those of the payout that was returned.

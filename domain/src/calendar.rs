@@ -42,6 +42,12 @@ pub fn is_business_day(day: Date) -> bool {
     !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday) && !HOLIDAYS.contains(&day)
 }
 
+/// Do banks pay at this instant's day?
+#[must_use]
+pub fn banks_pay_at(at: Timestamp) -> bool {
+    is_business_day(day_of(at))
+}
+
 /// The first moment from an instant on at which a bank pays: now on a business day, else at nine o'clock on the next.
 #[must_use]
 pub fn payable_from(at: Timestamp) -> Timestamp {

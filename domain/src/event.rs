@@ -3,10 +3,12 @@
 use kernel::upcast::{self, Decoded, Unreadable};
 use kernel::{Decider, Fact, JournalEntry, Unbalanced};
 
+use crate::fee_invoice::number;
 use crate::settlement::guard;
 use crate::{
-    adjustment, admins, api_key, booking, claim, corporate, deadletter, exchange_key, export, payable, payment, payout, pending, period,
-    product, recon, session, settlement, shop_order, statement, stock, transfers, upload, user, vehcal, vehicle,
+    adjustment, admins, api_key, booking, claim, corporate, deadletter, exchange_key, export, fee_invoice, payable, payment, payout,
+    pending, period, product, projection, recon, session, settlement, shop_order, statement, stock, transfers, upload, user, vehcal,
+    vehicle,
 };
 
 /// An event of some module; one variant per kind of stream.
@@ -64,6 +66,12 @@ pub enum Event {
     Statement(statement::Event),
     /// `export-…`
     Export(export::Event),
+    /// `feebook-…`
+    FeeInvoice(fee_invoice::Event),
+    /// `feenumbers-…`
+    FeeNumbers(number::Event),
+    /// `projection-…`
+    Projection(projection::Event),
     /// `transferledger-…`
     Transfers(transfers::Event),
 }
@@ -115,6 +123,9 @@ impl Event {
             recon::Recon::KIND => from.event()?.map(Self::Recon),
             statement::Statement::KIND => from.event()?.map(Self::Statement),
             export::Export::KIND => from.event()?.map(Self::Export),
+            fee_invoice::FeeBook::KIND => from.event()?.map(Self::FeeInvoice),
+            number::FeeNumbers::KIND => from.event()?.map(Self::FeeNumbers),
+            projection::Projection::KIND => from.event()?.map(Self::Projection),
             transfers::TransferLedger::KIND => from.event()?.map(Self::Transfers),
             _ => return Ok(None),
         }))
@@ -152,6 +163,9 @@ impl Event {
             Self::Recon(event) => event.entry(),
             Self::Statement(event) => event.entry(),
             Self::Export(event) => event.entry(),
+            Self::FeeInvoice(event) => event.entry(),
+            Self::FeeNumbers(event) => event.entry(),
+            Self::Projection(event) => event.entry(),
             Self::Transfers(event) => event.entry(),
         }
     }

@@ -49,6 +49,9 @@ pub enum Recon {}
 /// A report of the provider or the bank.
 #[derive(Debug)]
 pub enum Statement {}
+/// The platform's invoice for its fees of a month.
+#[derive(Debug)]
+pub enum FeeInvoice {}
 /// A copy of the books that somebody took.
 #[derive(Debug)]
 pub enum Export {}
@@ -117,6 +120,9 @@ impl Kind for Recon {
 impl Kind for Statement {
     const PREFIX: &'static str = "statement";
 }
+impl Kind for FeeInvoice {
+    const PREFIX: &'static str = "feeinvoice";
+}
 impl Kind for Export {
     const PREFIX: &'static str = "export";
 }
@@ -157,6 +163,8 @@ pub type AdjustmentId = Id<Adjustment>;
 pub type ReconId = Id<Recon>;
 /// Id of a [`Statement`].
 pub type StatementId = Id<Statement>;
+/// Id of a [`FeeInvoice`].
+pub type FeeInvoiceId = Id<FeeInvoice>;
 /// Id of an [`Export`].
 pub type ExportId = Id<Export>;
 

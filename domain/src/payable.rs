@@ -3,14 +3,17 @@
 //! Mirrors the account `host_payable` without posting, always in the append of the event that posts. It may fall below
 //! zero through a refund (carried over), never through a payout.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{At, Decider, DomainEvent, Fact, Money, Refused, Timestamp, upcast::Upcasts};
+use kernel::{At, Decider, Money, Personal, Refused, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{PaymentId, PayoutId, RefundId, SettlementId};
+mod event;
+
+use crate::ids::{PaymentId, PayoutId, RefundId, SettlementId, UserId};
 use crate::purpose::Purpose;
 use crate::sabotage::{Rule, broken};
+pub use event::Event;
 
 /// What one payment earned the host or seller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,91 +31,6 @@ pub struct Earning {
     pub net: Money,
     /// Since when it is owed.
     pub earned_at: Timestamp,
-}
-
-/// What happened to a payable.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Event {
-    /// A booking or order ended and left something to the host or seller.
-    EarningCredited {
-        /// The line.
-        earning: Earning,
-    },
-    /// A refund after the earning took part of it back.
-    EarningReversed {
-        /// Of which payment.
-        payment: PaymentId,
-        /// By which refund.
-        refund: RefundId,
-        /// The host's part of the refund.
-        amount: Money,
-        /// The guest's refund.
-        gross: Money,
-    },
-    /// Lines went into a batch.
-    LinesClaimed {
-        /// Which batch.
-        settlement: SettlementId,
-        /// Which lines.
-        lines: Vec<PaymentId>,
-    },
-    /// The batch was cancelled: its lines are free again.
-    LinesReleased {
-        /// Which batch.
-        settlement: SettlementId,
-    },
-    /// The batch paid nothing to this host: what they owed has used its lines up.
-    LinesOffset {
-        /// Which batch.
-        settlement: SettlementId,
-    },
-    /// Money is leaving.
-    PayoutReserved {
-        /// By which payout.
-        payout: PayoutId,
-        /// For which batch.
-        settlement: SettlementId,
-        /// How much.
-        amount: Money,
-    },
-    /// The money arrived.
-    PayoutClosed {
-        /// By which payout.
-        payout: PayoutId,
-    },
-    /// The payout failed or came back.
-    Recredited {
-        /// Which payout.
-        payout: PayoutId,
-        /// How much.
-        amount: Money,
-    },
-}
-
-impl DomainEvent for Event {
-    fn event_type(&self) -> String {
-        match self {
-            Self::EarningCredited { .. } => "EarningCredited",
-            Self::EarningReversed { .. } => "EarningReversed",
-            Self::LinesClaimed { .. } => "LinesClaimed",
-            Self::LinesReleased { .. } => "LinesReleased",
-            Self::LinesOffset { .. } => "LinesOffset",
-            Self::PayoutReserved { .. } => "PayoutReserved",
-            Self::PayoutClosed { .. } => "PayoutClosed",
-            Self::Recredited { .. } => "Recredited",
-        }
-        .to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1".to_owned()
-    }
-}
-
-impl Fact for Event {
-    fn upcasts() -> Option<&'static Upcasts> {
-        Some(&crate::upcasts::UPCASTS)
-    }
 }
 
 /// A line that was not paid out yet.
@@ -133,6 +51,12 @@ pub struct Payable {
     pub lines: BTreeMap<PaymentId, Line>,
     /// Payouts whose outcome is open, with what they took.
     pub reserved: BTreeMap<PayoutId, (SettlementId, Money)>,
+    /// Finance lets no money leave.
+    #[serde(default)]
+    pub held: bool,
+    /// Batches that were about to pay while it was so.
+    #[serde(default)]
+    pub held_back: BTreeSet<SettlementId>,
 }
 
 /// What may be asked of a payable.
@@ -189,6 +113,29 @@ pub enum Command {
         /// How much.
         amount: Money,
     },
+    /// Let no money leave.
+    Hold {
+        /// To whom.
+        host: UserId,
+        /// Who says so.
+        by: UserId,
+        /// In their words.
+        reason: Personal<String>,
+    },
+    /// A batch would pay: it waits.
+    HoldBack {
+        /// Which batch.
+        settlement: SettlementId,
+    },
+    /// Let it leave again.
+    ReleaseHold {
+        /// To whom.
+        host: UserId,
+        /// Who says so.
+        by: UserId,
+        /// In their words.
+        reason: Personal<String>,
+    },
 }
 
 /// Why a payable says no.
@@ -200,6 +147,15 @@ pub enum Refusal {
     /// A line is in another batch, or paid, or unknown (L5).
     #[error("a line is not free")]
     LineNotFree,
+    /// Payouts are held already.
+    #[error("payouts to the host are held already")]
+    AlreadyHeld,
+    /// They are not held.
+    #[error("payouts to the host are not held")]
+    NotHeld,
+    /// No money leaves while payouts are held.
+    #[error("payouts to the host are held")]
+    Held,
 }
 
 impl kernel::Refusal for Refusal {
@@ -207,6 +163,8 @@ impl kernel::Refusal for Refusal {
         match self {
             Self::Exceeds => Refused::code("LEDGER002"),
             Self::LineNotFree => Refused::code("SETTLE002"),
+            Self::AlreadyHeld | Self::Held => Refused::at("SETTLE004", &["hostId"]),
+            Self::NotHeld => Refused::at("SETTLE005", &["hostId"]),
         }
     }
 }
@@ -262,6 +220,9 @@ impl Decider for Payable {
             Command::Offset { settlement } if self.has_claimed(settlement) => Event::LinesOffset { settlement },
             Command::Release { .. } | Command::Offset { .. } => return Ok(Vec::new()),
             Command::Reserve { payout, settlement, amount } => {
+                if self.held {
+                    return Err(Refusal::Held);
+                }
                 if !amount.is_positive() || amount.minor() > self.balance_minor {
                     return Err(Refusal::Exceeds);
                 }
@@ -270,6 +231,15 @@ impl Decider for Payable {
             Command::Close { payout } if self.reserved.contains_key(&payout) => Event::PayoutClosed { payout },
             Command::Close { .. } => return Ok(Vec::new()),
             Command::Recredit { payout, amount } => Event::Recredited { payout, amount },
+            Command::Hold { .. } if self.held => return Err(Refusal::AlreadyHeld),
+            Command::Hold { host, by, reason } => Event::PayoutHeld { host, by, reason, at: at.now },
+            Command::HoldBack { settlement } if self.held && !self.held_back.contains(&settlement) => Event::PayoutHeldBack { settlement },
+            Command::HoldBack { .. } => return Ok(Vec::new()),
+            Command::ReleaseHold { host, by, reason } if self.held => {
+                let settlements = self.held_back.iter().copied().collect();
+                Event::PayoutReleased { host, by, reason, settlements, at: at.now }
+            }
+            Command::ReleaseHold { .. } => return Err(Refusal::NotHeld),
         };
         Ok(vec![event])
     }
@@ -315,6 +285,14 @@ impl Decider for Payable {
             Event::Recredited { payout, amount } => {
                 self.balance_minor += amount.minor();
                 self.reserved.remove(payout);
+            }
+            Event::PayoutHeld { .. } => self.held = true,
+            Event::PayoutHeldBack { settlement } => {
+                self.held_back.insert(*settlement);
+            }
+            Event::PayoutReleased { .. } => {
+                self.held = false;
+                self.held_back.clear();
             }
         }
         self

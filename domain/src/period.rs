@@ -1,5 +1,5 @@
-//! The close of a month: what every account held, the tree over the log at that moment, and the digest of the export that holds it
-//! all. What is found out later is posted later, with an effective date in the closed month; the close stays what it was.
+//! The close of a month: what every account held, the signed head of the tree over the log, and the digest of the export up to it.
+//! What is found out later is posted later, with an effective date in the closed month; the close stays what it was.
 
 use kernel::{At, Decider, DomainEvent, Fact, Money, Refused, Timestamp, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,9 @@ pub struct Sealed {
     pub position: u64,
     /// Root of the tree over all events up to there (RFC 6962), 64 hexadecimal digits.
     pub root: String,
+    /// The signed head of that very size and root, as it was served then (a checkpoint of c2sp.org/tlog-checkpoint). Only closes of
+    /// books before it was kept have none.
+    pub signed_head: Option<String>,
     /// In which form the books were exported up to there.
     pub export_format: String,
     /// SHA-256 of that export, 64 hexadecimal digits.
@@ -71,7 +74,12 @@ impl DomainEvent for Event {
     }
 
     fn event_version(&self) -> String {
-        "1".to_owned()
+        match self {
+            // 2: with the signed head.
+            Self::PeriodClosed { .. } => "2",
+            Self::PeriodBalancesRecorded { .. } => "1",
+        }
+        .to_owned()
     }
 }
 
@@ -113,6 +121,9 @@ pub enum Refusal {
     /// It was closed before.
     #[error("the month is closed already")]
     Closed,
+    /// No head that was signed covers the log.
+    #[error("the log is not sealed")]
+    NotSealed,
 }
 
 impl kernel::Refusal for Refusal {
@@ -120,6 +131,7 @@ impl kernel::Refusal for Refusal {
         match self {
             Self::NotOver => Refused::at("LEDGER003", &["month"]),
             Self::Closed => Refused::at("LEDGER004", &["month"]),
+            Self::NotSealed => Refused::code("LEDGER005"),
         }
     }
 }
@@ -161,8 +173,15 @@ mod tests {
         let balances = (0..accounts).map(balance).collect();
         let (month, by) = ("2026-10".parse().unwrap_or(Month::of(Timestamp::MIN)), UserId::new(Uuid::from_u128(1)));
         let (format, root) = ("ndjson".to_owned(), "ab".repeat(32));
-        let sealed =
-            Sealed { position: 9, root: root.clone(), export_format: format, export_sha256: root, export_bytes: 1, export_records: 2 };
+        let sealed = Sealed {
+            position: 9,
+            root: root.clone(),
+            signed_head: None,
+            export_format: format,
+            export_sha256: root,
+            export_bytes: 1,
+            export_records: 2,
+        };
         Command::Close { month, sealed, balances, by }
     }
 

@@ -2,6 +2,8 @@
 
 use kernel::{Currency, Money};
 
+use crate::fee_invoice::Supplier;
+
 /// Fees, windows and limits of one book.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -17,12 +19,15 @@ pub struct Settings {
     pub max_pending_per_guest: usize,
     /// A refund above this needs a second person (domain.md §3.4).
     pub refund_approval_limit: Money,
-    /// What the payment provider charges of a payment in basis points, VAT included, as agreed with it.
-    pub provider_fee_bps: u32,
+    /// What the payment provider charges of a payment in basis points, VAT included, as the operator's contract with it says. There is
+    /// no default: the specification names no rate. Without one the fee of a reported row is taken as it is, as long as its parts add up.
+    pub provider_fee_bps: Option<u32>,
     /// Earnings younger than so many days are not settled yet.
     pub holding_days: u32,
     /// Less than this is not paid out.
     pub minimum_payout: Money,
+    /// Who invoices the fees.
+    pub supplier: Supplier,
 }
 
 impl Default for Settings {
@@ -35,9 +40,10 @@ impl Default for Settings {
             billing_increment_minutes: 10,
             max_pending_per_guest: 50,
             refund_approval_limit: won(1_000_000),
-            provider_fee_bps: 275,
+            provider_fee_bps: None,
             holding_days: 7,
             minimum_payout: won(1_000),
+            supplier: Supplier::default(),
         }
     }
 }

@@ -13,7 +13,7 @@ pub mod guard;
 
 use crate::ids::{PayoutId, SettlementId, UserId};
 use crate::payable::Earning;
-pub use event::{Event, PayoutOutcome};
+pub use event::{Deferral, Event, PayoutOutcome};
 
 /// Where one host of a batch stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub enum HostState {
         /// How often it was tried.
         attempt: u32,
     },
-    /// The last payout failed or came back.
+    /// The last payout failed or came back, or the first one waits for a reason that may last.
     Unpaid {
         /// How much it was.
         amount: Money,
@@ -119,6 +119,17 @@ pub enum Command {
         host: UserId,
         /// How much.
         amount: Money,
+    },
+    /// A payout that was due waits.
+    Defer {
+        /// To whom.
+        host: UserId,
+        /// How much it would be.
+        amount: Money,
+        /// Why.
+        why: Deferral,
+        /// Until when, where a day is known.
+        until: Option<Timestamp>,
     },
     /// Nothing is left to pay to a host.
     SkipHost {
@@ -250,6 +261,7 @@ impl Decider for Settlement {
                 }
                 _ => Vec::new(),
             }),
+            Command::Defer { host, amount, why, until } => Ok(self.defer(host, amount, why, until)),
             Command::SkipHost { host } => Ok(match self.payable(host) {
                 Some(HostState::Waiting | HostState::Unpaid { .. }) => {
                     [Event::HostSkipped { host }].into_iter().chain(self.closing(host, HostState::Skipped)).collect()
@@ -277,6 +289,11 @@ impl Decider for Settlement {
                     *stage = Stage::Approved;
                     hosts.insert(*host, HostState::Paying { payout: *payout, amount: *amount, attempt: *attempt });
                 }
+                Event::PayoutDeferred { host, amount, why, .. } => {
+                    if *why != Deferral::ClosedDay && matches!(hosts.get(host), Some(HostState::Waiting)) {
+                        hosts.insert(*host, HostState::Unpaid { amount: *amount, attempt: 0 });
+                    }
+                }
                 Event::PayoutFinished { host, payout, amount, attempt, outcome } => {
                     hosts.insert(*host, finished(*payout, *amount, *attempt, *outcome));
                 }
@@ -292,6 +309,20 @@ impl Decider for Settlement {
 }
 
 impl Settlement {
+    /// A host who must wait for long stays unpaid, so that the others' end is the batch's.
+    fn defer(&self, host: UserId, amount: Money, why: Deferral, until: Option<Timestamp>) -> Vec<Event> {
+        match self.payable(host) {
+            Some(HostState::Waiting) => {
+                let deferred = Event::PayoutDeferred { host, amount, attempt: 0, why, until };
+                let unpaid = HostState::Unpaid { amount, attempt: 0 };
+                let closing = if why == Deferral::ClosedDay { None } else { self.closing(host, unpaid) };
+                [deferred].into_iter().chain(closing).collect()
+            }
+            Some(HostState::Unpaid { attempt, .. }) => vec![Event::PayoutDeferred { host, amount, attempt, why, until }],
+            Some(HostState::Paying { .. } | HostState::Paid { .. } | HostState::Skipped) | None => Vec::new(),
+        }
+    }
+
     fn finish(&self, host: UserId, payout: PayoutId, outcome: PayoutOutcome) -> Vec<Event> {
         let (amount, attempt) = match self.host(host) {
             Some(HostState::Paying { payout: known, amount, attempt }) if known == payout => (amount, attempt),

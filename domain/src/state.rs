@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::settlement::guard;
 use crate::{
     adjustment, admins, api_key, booking, claim, corporate, deadletter, exchange_key, export, payable, payment, payout, pending, period,
-    product, recon, session, settlement, shop_order, statement, stock, transfers, upload, user, vehcal, vehicle,
+    product, projection, recon, session, settlement, shop_order, statement, stock, transfers, upload, user, vehcal, vehicle,
 };
 
 /// A stored event, as far as its state needs it.
@@ -54,6 +54,7 @@ pub fn of(kind: &str, events: &[Stored<'_>]) -> Result<Option<Value>, Unreadable
         recon::Recon::KIND => fold::<recon::Recon>(events),
         statement::Statement::KIND => fold::<statement::Statement>(events),
         export::Export::KIND => fold::<export::Export>(events),
+        projection::Projection::KIND => fold::<projection::Projection>(events),
         transfers::TransferLedger::KIND => fold::<transfers::TransferLedger>(events),
         _ => Ok(None),
     }

@@ -59,6 +59,9 @@ const TODAY: &[(&str, u32)] = &[
     ("ExchangeKeyRotated", 1),
     ("ExportFinished", 1),
     ("ExportStarted", 1),
+    ("FeeInvoiceIssued", 1),
+    ("FeeInvoiceLinesRecorded", 1),
+    ("FeeInvoiceNumbered", 1),
     ("HostSkipped", 1),
     ("LineAdded", 1),
     ("LineMatched", 1),
@@ -77,8 +80,12 @@ const TODAY: &[(&str, u32)] = &[
     ("PaymentVoided", 1),
     ("PayoutClosed", 1),
     ("PayoutCompleted", 1),
+    ("PayoutDeferred", 1),
     ("PayoutFailed", 1),
     ("PayoutFinished", 1),
+    ("PayoutHeld", 1),
+    ("PayoutHeldBack", 1),
+    ("PayoutReleased", 1),
     ("PayoutRequested", 1),
     ("PayoutReserved", 1),
     ("PayoutReturned", 1),
@@ -88,7 +95,7 @@ const TODAY: &[(&str, u32)] = &[
     ("PendingRequestOpened", 1),
     ("PeriodBalancesRecorded", 1),
     ("PeriodBlocked", 1),
-    ("PeriodClosed", 1),
+    ("PeriodClosed", 2),
     ("PhoneVerified", 1),
     ("PickupPhotoAttached", 1),
     ("PlateClaimed", 1),
@@ -99,6 +106,11 @@ const TODAY: &[(&str, u32)] = &[
     ("ProductUpdated", 1),
     ("ProfileImageSet", 1),
     ("ProfileUpdated", 1),
+    ("ProjectionPaused", 1),
+    ("ProjectionRebuildFailed", 1),
+    ("ProjectionRebuildRequested", 1),
+    ("ProjectionRebuilt", 1),
+    ("ProjectionResumed", 1),
     ("ProviderRowRecorded", 1),
     ("Recredited", 1),
     ("RefundCompleted", 1),
@@ -172,7 +184,10 @@ const TODAY: &[(&str, u32)] = &[
 ];
 
 /// From each older shape, towards today's.
-const STEPS: &[Step] = &[];
+const STEPS: &[Step] = &[
+    // The signed head came with 2; what was closed before has none.
+    Step::renamed(("PeriodClosed", 1), &[("PeriodClosed", 2)]),
+];
 
 #[cfg(test)]
 mod tests {

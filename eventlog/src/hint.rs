@@ -3,12 +3,13 @@
 //! Only a hint: nothing waits for it and nothing is lost with it; readers poll as well. It is sent beside the append, not
 //! within it, because NOTIFY takes a lock of the whole server at commit; positions that follow closely go as one.
 
+use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use sqlx::PgPool;
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -19,12 +20,19 @@ const PACE: Duration = Duration::from_millis(5);
 /// Time between two attempts to listen.
 const RECONNECT: Duration = Duration::from_secs(2);
 
-/// Starts both tasks.
-pub(crate) fn start(pool: &PgPool, head: &Arc<watch::Sender<u64>>) -> Vec<AbortHandle> {
+/// Starts both tasks. To listen takes a connection that stays ours: past a pooling proxy, whose address is given then.
+pub(crate) fn start(pool: &PgPool, listen: Option<&str>, head: &Arc<watch::Sender<u64>>) -> Result<Vec<AbortHandle>, sqlx::Error> {
     let heard = Arc::new(AtomicU64::new(0));
+    let direct = match listen {
+        None => pool.clone(),
+        Some(address) => {
+            let options = PgConnectOptions::from_str(address)?.application_name("daybook-hints");
+            PgPoolOptions::new().max_connections(1).connect_lazy_with(options)
+        }
+    };
     let tell = tokio::spawn(tell(pool.clone(), head.subscribe(), heard.clone()));
-    let hear = tokio::spawn(hear(pool.clone(), head.clone(), heard));
-    vec![tell.abort_handle(), hear.abort_handle()]
+    let hear = tokio::spawn(hear(direct, head.clone(), heard));
+    Ok(vec![tell.abort_handle(), hear.abort_handle()])
 }
 
 async fn tell(pool: PgPool, mut head: watch::Receiver<u64>, heard: Arc<AtomicU64>) {
@@ -35,7 +43,8 @@ async fn tell(pool: PgPool, mut head: watch::Receiver<u64>, heard: Arc<AtomicU64
             continue;
         }
         // Its commit need not reach the disk; and both are done within the statement's own database transaction.
-        let notify = sqlx::query("select pg_notify($1, $2), set_config('synchronous_commit', 'off', true)").bind(CHANNEL).bind(position.to_string());
+        let notify =
+            sqlx::query("select pg_notify($1, $2), set_config('synchronous_commit', 'off', true)").bind(CHANNEL).bind(position.to_string());
         if let Err(error) = notify.execute(&pool).await {
             tracing::debug!(%error, "hint not sent");
         }

@@ -1,5 +1,6 @@
 //! One opened book: its reads, and what its writes share.
 
+use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -39,6 +40,7 @@ pub(crate) struct Inner {
     pub lanes: Lanes,
     pub keyring: Keyring,
     url: StoreUrl,
+    listen: Option<String>,
     head: Arc<watch::Sender<u64>>,
     hints: Vec<AbortHandle>,
 }
@@ -63,18 +65,33 @@ impl Log {
     /// # Errors
     /// When the store cannot be reached, or its schema is newer than this program, or older and not to be migrated.
     pub async fn open(config: Config) -> Result<Self, LogError> {
-        let store = Store::open(&config).await?;
+        Self::open_listening(config, None).await
+    }
+
+    /// The same where a pooling proxy stands before PostgreSQL: `listen` is the address of the same database past the
+    /// proxy, for LISTEN, which such a proxy cannot do. Nothing is then set for a session either.
+    ///
+    /// # Errors
+    /// As [`Log::open`]; or when the address is none.
+    pub async fn open_listening(config: Config, listen: Option<String>) -> Result<Self, LogError> {
+        let store = Store::open(&config, listen.is_some()).await?;
         let keyring = Keyring::new(&config.url, &config.keys)?;
         keyring.start(&store).await?;
         let head = Arc::new(watch::Sender::new(store.head().await?));
         let hints = match &store {
             Store::Sqlite(_) => Vec::new(),
-            Store::Postgres(postgres) => hint::start(postgres.readers(), &head),
+            Store::Postgres(postgres) => hint::start(postgres.readers(), listen.as_deref(), &head)?,
         };
         let (memory, states) = (Arc::new(Memory::default()), Arc::new(States::default()));
         let appender = Appender::start(store.clone(), memory.clone(), states.clone(), head.clone());
         let (secret, url, turns, lanes) = (config.secret, config.url, Turns::default(), Lanes::default());
-        Ok(Self { inner: Arc::new(Inner { store, secret, appender, memory, states, turns, lanes, keyring, url, head, hints }) })
+        Ok(Self { inner: Arc::new(Inner { store, secret, appender, memory, states, turns, lanes, keyring, url, listen, head, hints }) })
+    }
+
+    /// The address for LISTEN, where it is another one than the book's.
+    #[must_use]
+    pub fn listen_url(&self) -> Option<&str> {
+        self.inner.listen.as_deref()
     }
 
     /// Where the book is kept.
@@ -89,6 +106,15 @@ impl Log {
     /// When the stream cannot be read or has no such name.
     pub async fn load<D: Decider>(&self, id: impl Display) -> Result<(D, u64), LogError> {
         self.load_stream(&StreamName::new(D::KIND, id)?).await
+    }
+
+    /// The versions of those of these streams that exist, in one query; at most a few thousand.
+    ///
+    /// # Errors
+    /// When the streams cannot be looked at.
+    pub async fn versions(&self, streams: &[StreamName]) -> Result<HashMap<StreamName, u64>, LogError> {
+        let names: Vec<_> = streams.iter().map(StreamName::as_str).collect();
+        self.inner.store.versions(&names).await
     }
 
     /// State and version of a stream; version 0: it does not exist.

@@ -39,7 +39,7 @@ pub async fn migrate(url: &StoreUrl, owner: Option<&StoreUrl>) -> Result<(), Log
         (url, None) => {
             let store = match url {
                 StoreUrl::Sqlite(folder) => Store::Sqlite(Sqlite::open(folder, true).await?),
-                StoreUrl::Postgres(url) => Store::Postgres(Postgres::open(url, true).await?),
+                StoreUrl::Postgres(url) => Store::Postgres(Postgres::open(url, true, false).await?),
             };
             store.close().await;
             Ok(())

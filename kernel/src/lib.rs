@@ -24,4 +24,4 @@ pub use money::{Currency, Money, MoneyError};
 pub use period::Period;
 pub use personal::{KeyClass, Opened, Opener, Personal, SealError, Sealed, Sealer, sealing};
 pub use refusal::{Refusal, Refused};
-pub use stream::StreamName;
+pub use stream::{NotAStream, StreamName};

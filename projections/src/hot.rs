@@ -29,6 +29,12 @@ pub trait Hot: Send + Sync + 'static {
     /// Was the key denied, and is the time not over?
     fn is_denied<'a>(&'a self, key: &'a str) -> BoxFuture<'a, bool>;
 
+    /// Keeps what is known of a session, for a time; who reads it holds it against the log.
+    fn keep_session<'a>(&'a self, session: &'a str, known: &'a str, ttl: Duration) -> BoxFuture<'a, ()>;
+
+    /// What was kept of a session.
+    fn kept_session<'a>(&'a self, session: &'a str) -> BoxFuture<'a, Option<String>>;
+
     /// Notes the position of a user's newest write; a lower one than before changes nothing.
     fn acknowledge<'a>(&'a self, user: &'a str, position: u64) -> BoxFuture<'a, ()>;
 

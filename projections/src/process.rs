@@ -30,7 +30,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 pub use error::ProcessError;
-pub use figures::{EffectOutcome, QueueFigures, RuntimeFigures};
+pub use figures::{BookFigures, EffectOutcome, QueueFigures, RuntimeFigures};
 pub use letters::Letters;
 pub use runtime::{Builder, Runtime};
 pub use store::DeadLetter;
@@ -110,6 +110,9 @@ impl fmt::Display for ReactionId {
     }
 }
 
+/// The longest time of a call to the outside.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(80);
+
 /// Does what processes want. Both functions take the id as idempotency key: the same id again changes nothing.
 pub trait Work: Send + Sync + 'static {
     /// A command.
@@ -126,6 +129,17 @@ pub trait Work: Send + Sync + 'static {
     /// What the outside call is made to; a label of metrics.
     fn service(_call: &Self::Call) -> &'static str {
         "outside"
+    }
+
+    /// The longest time of a call, during which its lease is kept up; longer than the adapters' own time-outs: an adapter that gives up
+    /// says *unknown*, which the business can act on, while a call that is cut off here is only tried again.
+    fn patience(_call: &Self::Call) -> Duration {
+        CALL_TIMEOUT
+    }
+
+    /// May the call be broken off when this node stops? It is then made again under the same id by whoever is there.
+    fn breaks_off(_call: &Self::Call) -> bool {
+        false
     }
 
     /// Makes an outside call and reports its result as a command. `attempt` counts from 1.

@@ -3,6 +3,9 @@
 mod booking;
 mod desk;
 mod erasing;
+mod fee_invoice;
+mod read_side;
+mod rebuilding;
 mod settlement;
 mod shop_order;
 mod transfers;
@@ -18,6 +21,8 @@ use crate::process::Reaction;
 
 pub use booking::{BookingDeadlines, ProviderCalls};
 pub use desk::{Desk, Outside};
+pub use fee_invoice::FeeInvoices;
+pub use read_side::Rebuilds;
 pub use settlement::Settlements;
 pub use shop_order::ShopOrderDeadlines;
 pub use transfers::TransferDeadlines;

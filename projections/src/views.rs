@@ -3,6 +3,7 @@
 //! SQLite: the file `views.db` of the data folder, which may be deleted and is then rebuilt. PostgreSQL: a schema
 //! `views` in the log's database.
 
+mod control;
 mod counts;
 mod current;
 pub(crate) mod definition;
@@ -31,6 +32,7 @@ use eventlog::Log;
 use sqlx::sqlite::SqliteSynchronous;
 use tokio::sync::Notify;
 
+pub use control::{AskedRebuild, Control, Word};
 pub use counts::ProjectorCounts;
 pub use error::{PageError, ViewError};
 pub use parked::ParkedKey;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use projections::views::Views;
-use projections::views::rebuild::{Comparison, Difference, MAX_JOBS, RebuildOptions, Rebuilt, Stage, Watch};
+use projections::views::rebuild::{Comparison, Difference, MAX_JOBS, Pace, RebuildOptions, Rebuilt, Stage, Watch};
 use serde_json::json;
 
 use crate::book::{self, hex};
@@ -36,6 +36,9 @@ pub struct Options {
     /// Parts that are loaded at once; as many as there are processors without it.
     #[arg(long, value_name = "PARTS", value_parser = clap::value_parser!(u64).range(1..=MAX_JOBS as u64))]
     pub jobs: Option<u64>,
+    /// Write what was loaded at least every so many events: as much is lost by a kill at most.
+    #[arg(long, value_name = "EVENTS", default_value_t = Pace::default().write_events, value_parser = clap::value_parser!(u64).range(1..))]
+    pub checkpoint: u64,
 }
 
 /// Tells how it goes: progress on standard error, differing rows on standard output.
@@ -106,13 +109,21 @@ async fn rebuild(common: &Common, options: &Options, views: &Views, name: &str) 
         let Options { dry_run, keep, restart, accept, .. } = *options;
         let jobs = options.jobs.and_then(|jobs| usize::try_from(jobs).ok());
         let default = RebuildOptions::default();
-        let options = RebuildOptions { dry_run, keep, restart, accept, jobs: jobs.unwrap_or(default.jobs), ..default };
+        let pace = paced(options.checkpoint);
+        let options = RebuildOptions { dry_run, keep, restart, accept, jobs: jobs.unwrap_or(default.jobs), pace };
         views.rebuild(name, &options, &mut watching).await?
     };
     drop(watching);
     println!("{}", if common.json { json_of(&rebuilt) } else { text_of(&rebuilt) });
     let differ = rebuilt.comparison.as_ref().is_some_and(|comparison| comparison.differences > 0);
     Ok(rebuilt.switched || !differ)
+}
+
+/// A load that writes at least every so many events.
+fn paced(checkpoint: u64) -> Pace {
+    let default = Pace::default();
+    let events = usize::try_from(checkpoint).unwrap_or(usize::MAX);
+    Pace { write_events: checkpoint, write_rows: default.write_rows.min(events), page: default.page.min(events), ..default }
 }
 
 fn rate(rebuilt: &Rebuilt) -> u64 {

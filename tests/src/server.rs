@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use binary::{binary, daybook};
+pub use binary::{binary, daybook, replay_tools};
 pub use client::{Answer, Client, Outcome, codes, texts};
 pub use database::Database;
 pub use process::Process;
@@ -136,6 +136,10 @@ impl Daybook {
             .env("DAYBOOK_TREE_KEY", TREE_KEY)
             .env("DAYBOOK_KEYS_DIR", self.folder.path().join("keys"))
             .env("DAYBOOK_DATA", self.folder.path());
+        // Where the tests go through a pooling proxy (tests/pooling/run).
+        if let Some(listen) = database.listen_url() {
+            command.env("DAYBOOK_LISTEN_DATABASE_URL", listen);
+        }
         command
     }
 

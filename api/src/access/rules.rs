@@ -117,6 +117,7 @@ pub const RULES: &[Rule] = &[
     mutation("deactivateExchangeKey", Who::Holders(&[Role::Trader])),
     query("myExchangeKeys", Who::SignedIn),
     // anything by its id: nobody sees more than the thing's own query would show
+    query("nodeAsOf", Who::Everybody),
     query("node", Who::Everybody),
     query("nodes", Who::Everybody),
     // vehicles and their calendars
@@ -179,7 +180,13 @@ pub const RULES: &[Rule] = &[
     mutation("approveSettlement", Who::Holders(FINANCE)).weighs(MONEY),
     mutation("cancelSettlement", Who::Holders(FINANCE)).weighs(MONEY),
     // a host sees the own lines of a batch
+    mutation("setPayoutHold", Who::Holders(FINANCE)).weighs(MONEY),
+    mutation("releasePayoutHold", Who::Holders(FINANCE)).weighs(MONEY),
+    query("payoutHolds", Who::Holders(&BOOKS)),
+    query("feeInvoice", Who::SignedIn),
+    query("feeInvoices", Who::SignedIn),
     query("settlement", Who::SignedIn),
+    query("payout", Who::SignedIn),
     query("settlements", Who::Holders(&BOOKS)),
     // the books and the log
     query("journal", Who::Holders(&BOOKS)),
@@ -212,6 +219,9 @@ pub const RULES: &[Rule] = &[
     // a signed head is made to be shown to everybody
     query("logHead", Who::Everybody),
     query("projections", Who::Holders(&WATCHERS)),
+    mutation("rebuildProjection", Who::Holders(&OPERATORS)),
+    mutation("pauseProjection", Who::Holders(&OPERATORS)),
+    mutation("resumeProjection", Who::Holders(&OPERATORS)),
     query("deadLetters", Who::Holders(&WATCHERS)),
     mutation("retryDeadLetter", Who::Holders(&OPERATORS)),
     mutation("skipDeadLetter", Who::Holders(&OPERATORS)),

@@ -41,8 +41,18 @@ pub const KEYS: &[Key] = &[
         key("owner_database_url", "DAYBOOK_OWNER_DATABASE_URL", None, "the database as its owner, who may migrate: postgres://…"),
         Sensitivity::Url,
     ),
+    masked(
+        key(
+            "listen_database_url",
+            "DAYBOOK_LISTEN_DATABASE_URL",
+            None,
+            "the same database past a pooling proxy, for LISTEN: postgres://… (without it, database_url)",
+        ),
+        Sensitivity::Url,
+    ),
     masked(key("redis_url", "REDIS_URL", None, "redis://… (without it, hot models are kept in process)"), Sensitivity::Url),
     key("listen", "DAYBOOK_LISTEN", Some("127.0.0.1:4480"), "address and port, as 0.0.0.0:4480"),
+    key("worker_listen", "DAYBOOK_WORKER_LISTEN", None, "address and port of a worker's health and metrics (127.0.0.1:4481 if it is free)"),
     masked(key("secret", "DAYBOOK_SECRET", None, "32 random bytes in hexadecimal or base64"), Sensitivity::Secret),
     key("data", "DAYBOOK_DATA", Some("daybook-data"), "the folder of uploads and embedded databases"),
     key(
@@ -95,6 +105,16 @@ pub const KEYS: &[Key] = &[
         None,
         "the folder of the last signed head, outside of the database and its backups (heads in the data folder)",
     ),
+    key(
+        "provider_fee_bps",
+        "DAYBOOK_PROVIDER_FEE_BPS",
+        None,
+        "what the payment provider charges by contract, in basis points, VAT included",
+    ),
+    key("supplier_registration_number", "DAYBOOK_SUPPLIER_REGISTRATION_NUMBER", None, "the business registration number on fee invoices"),
+    key("supplier_name", "DAYBOOK_SUPPLIER_NAME", None, "the company's name on fee invoices"),
+    key("supplier_representative", "DAYBOOK_SUPPLIER_REPRESENTATIVE", None, "who represents it, on fee invoices"),
+    key("supplier_address", "DAYBOOK_SUPPLIER_ADDRESS", None, "its address, on fee invoices"),
     key("seal_every_ms", "DAYBOOK_SEAL_EVERY_MS", Some("1000"), "milliseconds between two signed tree heads"),
     key("seal_events", "DAYBOOK_SEAL_EVENTS", Some("10000"), "so many new events are sealed without waiting"),
 ];

@@ -23,8 +23,8 @@ use super::rng::Rng;
 use super::story::{Manner, Story};
 use shop::{Shop, ShopTask};
 
-/// After the last action: time for refunds and payouts that were refused to be repeated.
-const AFTERMATH_DAYS: i64 = 4;
+/// After the last action: time for refunds and payouts that were refused to be repeated, over a weekend and holidays.
+const AFTERMATH_DAYS: i64 = 11;
 const DAY_MIN: i64 = 24 * 60;
 /// Days between two looks at all live slots.
 const SLOT_CHECK_EVERY: i64 = 5;

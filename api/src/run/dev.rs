@@ -21,6 +21,8 @@ use crate::{observe, server};
 
 /// So many ports are tried after the one that was asked for.
 const PORTS_TRIED: u16 = 20;
+/// A business registration number that nobody has; its check digit is right.
+const DEMO_NUMBER: &str = "9998100015";
 
 pub(super) async fn run(options: Dev, quiet: bool) -> Result<(), Failed> {
     observe::start(if quiet { "error" } else { "warn,daybook::outbox=info" }, None).map_err(failed)?;
@@ -76,6 +78,7 @@ async fn options_for(data: &Path, url: &str, origin: &str) -> Result<Options, Fa
     let store = StoreUrl::Sqlite(data.to_path_buf());
     Ok(Options {
         keys: KeySource::beside(&store),
+        listen: None,
         store,
         secret: secret(&data.join("secret")).await?,
         data: data.to_path_buf(),
@@ -87,8 +90,19 @@ async fn options_for(data: &Path, url: &str, origin: &str) -> Result<Options, Fa
         advance_clock: true,
         endless_tokens: true,
         ids: Ids::time_ordered(),
+        settings: domain::settings::Settings { supplier: demo_supplier(), ..Default::default() },
         sealing: Some(sealing(data, origin)?),
     })
+}
+
+/// Who invoices in the demo: nobody that exists.
+fn demo_supplier() -> domain::fee_invoice::Supplier {
+    domain::fee_invoice::Supplier {
+        registration_number: Some(DEMO_NUMBER.to_owned()),
+        name: Some("데이북 (데모)".to_owned()),
+        representative: Some("김데모".to_owned()),
+        address: Some("서울특별시 중구 세종대로 110".to_owned()),
+    }
 }
 
 /// The key that belongs to the data and its origin, made once; the head beside it.

@@ -1,5 +1,6 @@
 //! `daybook serve`, `worker`, `migrate`, `config` and `doctor`.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use commands::Ids;
@@ -19,6 +20,9 @@ use crate::{observe, server};
 const DATABASE_HINT: &str = "check DATABASE_URL and that the database is up";
 const OWNER_HINT: &str = "check DAYBOOK_OWNER_DATABASE_URL: postgres:// of the same database as DATABASE_URL, under the role that owns it";
 
+/// Where a worker tells how it is, unless somebody says otherwise: for this machine only.
+const WORKER_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4481);
+
 fn settings(flags: &SettingFlags, values: &crate::config::Flags) -> Result<Settings, Failed> {
     let file = Settings::file(flags.config.as_deref());
     Ok(Settings::resolve(values, std::env::vars(), file.as_deref())?)
@@ -32,6 +36,7 @@ fn options(config: &Config, workers: bool) -> Result<Options, Failed> {
     let (_, secret) = config.production()?;
     Ok(Options {
         store: store(config)?,
+        listen: config.listen_database_url.as_ref().map(|url| url.0.clone()),
         secret: secret.0,
         keys: keys(config)?,
         sealing: if workers { Some(config.sealing()?) } else { None },
@@ -44,6 +49,11 @@ fn options(config: &Config, workers: bool) -> Result<Options, Failed> {
         advance_clock: config.advance_clock,
         endless_tokens: false,
         ids: Ids::time_ordered(),
+        settings: domain::settings::Settings {
+            provider_fee_bps: config.provider_fee_bps,
+            supplier: config.supplier.clone(),
+            ..Default::default()
+        },
     })
 }
 
@@ -156,10 +166,34 @@ async fn caught_up(book: &Book) {
 pub(super) async fn worker(flags: &ServerFlags) -> Result<(), Failed> {
     let config = read(flags)?;
     let book = open(&config, true).await?;
+    let listener = operating_listener(&config).await?;
     tracing::info!("working");
-    server::interrupted().await;
+    match listener {
+        Some(listener) => server::operate(listener, book.app.clone(), server::interrupted()).await,
+        None => server::interrupted().await,
+    }
     book.close().await;
     Ok(())
+}
+
+/// Where a worker tells how it is. An address that somebody named must be free; the usual one need not: several workers of one
+/// machine share it by nobody's wish.
+async fn operating_listener(config: &Config) -> Result<Option<TcpListener>, Failed> {
+    let address = config.worker_listen.unwrap_or(WORKER_LISTEN);
+    match TcpListener::bind(address).await {
+        Ok(listener) => {
+            let address = listener.local_addr().map_err(failed)?;
+            tracing::info!(%address, "health and metrics");
+            Ok(Some(listener))
+        }
+        Err(error) if config.worker_listen.is_some() => {
+            Err(unavailable(format!("{address} cannot be listened on: {error}"), "choose another worker_listen"))
+        }
+        Err(error) => {
+            tracing::warn!(%address, %error, "no health and metrics of this worker: set worker_listen");
+            Ok(None)
+        }
+    }
 }
 
 pub(super) async fn migrate(action: MigrateAction, dry_run: bool, quiet: bool, flags: &SettingFlags) -> Result<(), Failed> {

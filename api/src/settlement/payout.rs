@@ -50,8 +50,13 @@ impl PayoutNode {
     /// PROJECTION_LAGGING, or the database's.
     pub async fn find(reader: &Reader<'_>, id: &str) -> Result<Option<Self>, ApiError> {
         let Ok(id) = id.parse::<PayoutId>() else { return Ok(None) };
-        let row = reader.get::<Payouts>(&id.to_string()).await?;
-        Ok(row.filter(|row| reader.viewer.user == Some(row.host) || reader.viewer.is_any(&READERS)).map(Self))
+        Ok(reader.get::<Payouts>(&id.to_string()).await?.and_then(|row| Self::visible(reader, row)))
+    }
+
+    /// The payout, if it goes to the viewer or the viewer may see them all.
+    #[must_use]
+    pub fn visible(reader: &Reader<'_>, row: PayoutRow) -> Option<Self> {
+        (reader.viewer.user == Some(row.host) || reader.viewer.is_any(&READERS)).then_some(Self(row))
     }
 }
 

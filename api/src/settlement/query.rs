@@ -1,10 +1,10 @@
 //! Questions about settlements.
 
 use async_graphql::{Context, ID, Object};
-use projections::models::Settlements;
+use projections::models::{Payouts, Settlements};
 use projections::views::{Direction, Query};
 
-use super::{Scope, SettlementNode};
+use super::{PayoutNode, Scope, SettlementNode};
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
 use crate::event;
@@ -29,6 +29,19 @@ impl SettlementQuery {
             Some(row) => SettlementNode::visible(&reader, row).await,
             None => Ok(None),
         }
+    }
+
+    /// A payout, for its host, finance and auditors.
+    async fn payout(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The payout's id.")] id: ID,
+        #[graphql(desc = "As of a moment of the past.")] as_of: Option<event::AsOf>,
+    ) -> Result<Option<PayoutNode>, ApiError> {
+        let reader = Reader::of(ctx)?;
+        let Some(as_of) = as_of else { return PayoutNode::find(&reader, &id).await };
+        let row = event::row_as_of::<Payouts>(&reader, &id, &as_of).await?;
+        Ok(row.and_then(|row| PayoutNode::visible(&reader, row)))
     }
 
     /// All settlements, newest first; for finance and auditors.

@@ -69,8 +69,7 @@ impl VehicleQuery {
             None => reader.get::<Vehicles>(&id).await?,
             Some(as_of) => event::row_as_of::<Vehicles>(&reader, &id, &as_of).await?,
         };
-        let open = |owner| reader.viewer.user == Some(owner) || reader.viewer.is_any(&[Role::Admin, Role::Support]);
-        Ok(row.filter(|row| row.is_active() || open(row.owner)).map(VehicleNode::new))
+        Ok(row.and_then(|row| VehicleNode::visible(&reader, row)))
     }
 
     /// When a vehicle cannot be had: live bookings with their buffers, and blocked periods, in the order of time.

@@ -95,3 +95,28 @@ async fn a_principal_has_the_roles_of_now_and_expires() {
     assert_eq!(principal(&book.ctx, signed_in.session, after(SESSION_LIFETIME.as_secs())).await.unwrap(), None);
     assert_eq!(principal(&book.ctx, SessionId::new(Uuid::nil()), now()).await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn what_is_kept_of_a_session_is_signed_and_held_against_the_log() {
+    let book = book().await;
+    let signed_in = sign_up(&book, "minjun@example.com", Role::Guest).await;
+    let (ctx, keys, session) = (&book.ctx, &book.ctx.keys, signed_in.session);
+    let known = KnownSession::read(ctx, session).await.unwrap().unwrap();
+    let kept = known.sealed(keys);
+    assert_eq!(KnownSession::opened(keys, session, &kept), Some(known.clone()));
+    assert!(known.still_holds(ctx).await.unwrap() && known.principal(now()).is_some());
+    // Nobody grants themselves a role by writing to the cache, or takes another one's session.
+    let raised = kept.replace("guest", "admin");
+    assert_ne!(raised, kept, "{kept}");
+    for wrong in [raised.as_str(), "", "no signature", &kept[1..]] {
+        assert_eq!(KnownSession::opened(keys, session, wrong), None);
+    }
+    assert_eq!(KnownSession::opened(&crate::Keys::new([1; 32]), session, &kept), None);
+    assert_eq!(KnownSession::opened(keys, SessionId::new(Uuid::nil()), &kept), None);
+    // Whatever happens to the session, or to its user on another device, is seen at the next look.
+    let other = sign_in(&book, Some(signed_in.user)).await.unwrap().value;
+    assert!(known.still_holds(ctx).await.unwrap());
+    logout(ctx, &by(signed_in.user), &Logout { session: other.session, everywhere: true }).await.unwrap();
+    assert!(!known.still_holds(ctx).await.unwrap());
+    assert_eq!(principal(ctx, session, now()).await.unwrap(), None);
+}

@@ -196,3 +196,43 @@ fn every_event_is_taken_in_any_order() {
         }
     }
 }
+
+const FINANCE: UserId = UserId::new(Uuid::from_u128(4));
+const HOST: UserId = UserId::new(Uuid::from_u128(5));
+
+fn words() -> Personal<String> {
+    Personal::retained(FINANCE.uuid(), "계좌 확인 중".to_owned())
+}
+
+fn held() -> Event {
+    Event::PayoutHeld { host: HOST, by: FINANCE, reason: words(), at: at(9) }
+}
+
+fn released(batches: &[u128]) -> Event {
+    let settlements = batches.iter().map(|n| batch(*n)).collect();
+    Event::PayoutReleased { host: HOST, by: FINANCE, reason: words(), settlements, at: at(9) }
+}
+
+#[test]
+fn no_money_leaves_while_payouts_are_held() {
+    let hold = || Command::Hold { host: HOST, by: FINANCE, reason: words() };
+    let release = || Command::ReleaseHold { host: HOST, by: FINANCE, reason: words() };
+    let reserve = || Command::Reserve { payout: payout(1), settlement: batch(1), amount: won(100) };
+    payable([credited(1, 100)]).at(at(9)).when(hold()).then([held()]);
+    payable([held()]).when(hold()).refused("SETTLE004", "hostId");
+    payable([]).when(release()).refused("SETTLE005", "hostId");
+    payable([credited(1, 100), claimed(1, &[1]), held()]).when(reserve()).refused("SETTLE004", "hostId");
+    payable([held(), released(&[])]).when(release()).refused("SETTLE005", "hostId");
+    payable([credited(1, 100), claimed(1, &[1]), held(), released(&[])]).when(reserve()).then([reserved(1, 1, 100)]);
+}
+
+#[test]
+fn a_release_names_the_batches_that_waited_for_it() {
+    let held_back = |n| Event::PayoutHeldBack { settlement: batch(n) };
+    let back = |n| Command::HoldBack { settlement: batch(n) };
+    payable([held()]).when(back(1)).then([held_back(1)]);
+    payable([held(), held_back(1)]).when(back(1)).then([]);
+    payable([]).when(back(1)).then([]);
+    let release = Command::ReleaseHold { host: HOST, by: FINANCE, reason: words() };
+    payable([held(), held_back(2), held_back(1)]).at(at(9)).when(release).then([released(&[1, 2])]);
+}

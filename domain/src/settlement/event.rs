@@ -18,6 +18,18 @@ pub enum PayoutOutcome {
     Returned,
 }
 
+/// Why a payout waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deferral {
+    /// Banks do not pay today.
+    ClosedDay,
+    /// Finance lets no money leave to the host.
+    Held,
+    /// What is left of the lines is less than what is paid out at all; it is looked at again every month.
+    BelowMinimum,
+}
+
 /// What happened to a batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
@@ -77,6 +89,19 @@ pub enum Event {
         /// 1, 2, ….
         attempt: u32,
     },
+    /// A payout that was due waits.
+    PayoutDeferred {
+        /// To whom.
+        host: UserId,
+        /// How much it would have been.
+        amount: Money,
+        /// How often it was tried before.
+        attempt: u32,
+        /// Why.
+        why: Deferral,
+        /// Until when; while it is held: until the release.
+        until: Option<Timestamp>,
+    },
     /// A payout ended.
     PayoutFinished {
         /// To whom.
@@ -116,6 +141,7 @@ impl Event {
             Self::SettlementApproved { .. } => "SettlementApproved",
             Self::SettlementCancelled { .. } => "SettlementCancelled",
             Self::PayoutStarted { .. } => "PayoutStarted",
+            Self::PayoutDeferred { .. } => "PayoutDeferred",
             Self::PayoutFinished { .. } => "PayoutFinished",
             Self::HostSkipped { .. } => "HostSkipped",
             Self::SettlementPaid { .. } => "SettlementPaid",

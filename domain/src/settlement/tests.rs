@@ -215,3 +215,39 @@ fn every_event_is_taken_in_any_order() {
         }
     }
 }
+
+fn deferred(n: u128, amount: i128, attempt: u32, why: Deferral, until: Option<Timestamp>) -> Event {
+    Event::PayoutDeferred { host: host(n), amount: won(amount), attempt, why, until }
+}
+
+fn defer(n: u128, amount: i128, why: Deferral, until: Option<Timestamp>) -> Command {
+    Command::Defer { host: host(n), amount: won(amount), why, until }
+}
+
+#[test]
+fn a_day_without_banks_puts_a_payout_off_and_the_batch_waits() {
+    let until = Some(now() + SignedDuration::from_hours(48));
+    let begun = || opened().into_iter().chain([approved()]);
+    let waits = || deferred(1, 150, 0, Deferral::ClosedDay, until);
+    given::<Settlement>(begun()).when(defer(1, 150, Deferral::ClosedDay, until)).then([waits()]);
+    let first = Event::PayoutStarted { payout: payout(11), host: host(1), amount: won(150), attempt: 1 };
+    let start = Command::StartPayout { payout: payout(11), host: host(1), amount: won(150) };
+    given::<Settlement>(begun().chain([waits()])).when(start).then([first.clone()]);
+    given::<Settlement>(begun().chain([first])).when(defer(1, 150, Deferral::ClosedDay, until)).then([]);
+    given::<Settlement>(opened()).when(defer(1, 150, Deferral::ClosedDay, until)).then([]);
+}
+
+#[test]
+fn who_must_wait_for_long_is_unpaid_and_the_others_are_not_kept_waiting() {
+    let begun = || opened().into_iter().chain([approved(), Event::HostSkipped { host: host(2) }]);
+    for why in [Deferral::Held, Deferral::BelowMinimum] {
+        let waits = deferred(1, 150, 0, why, None);
+        let partly = Event::SettlementPartlyPaid { settlement: ID };
+        given::<Settlement>(begun()).when(defer(1, 150, why, None)).then([waits.clone(), partly.clone()]);
+        let after = || begun().chain([waits.clone(), partly.clone()]);
+        // Once more changes nothing but the day; then it is paid for the first time.
+        given::<Settlement>(after()).when(defer(1, 140, why, None)).then([deferred(1, 140, 0, why, None)]);
+        let start = Command::StartPayout { payout: payout(11), host: host(1), amount: won(150) };
+        given::<Settlement>(after()).when(start).then([paying(1, 150, 1)]);
+    }
+}

@@ -72,6 +72,9 @@ pub fn stored(event: &Event) -> (&'static str, String, u32, String) {
         Event::Recon(event) => ("recon", encoded(event)),
         Event::Statement(event) => ("statement", encoded(event)),
         Event::Export(event) => ("export", encoded(event)),
+        Event::FeeInvoice(event) => ("feebook", encoded(event)),
+        Event::FeeNumbers(event) => ("feenumbers", encoded(event)),
+        Event::Projection(event) => ("projection", encoded(event)),
         Event::Transfers(event) => ("transferledger", encoded(event)),
     };
     (kind, event_type, version, payload)

@@ -113,10 +113,11 @@ where
 }
 
 impl Store {
-    pub(crate) async fn open(config: &Config) -> Result<Self, LogError> {
+    /// `proxied`: connections are not ours alone, so that nothing may be set on them.
+    pub(crate) async fn open(config: &Config, proxied: bool) -> Result<Self, LogError> {
         match &config.url {
             StoreUrl::Sqlite(folder) => Ok(Self::Sqlite(Sqlite::open(folder, config.migrate).await?)),
-            StoreUrl::Postgres(url) => Ok(Self::Postgres(Postgres::open(url, config.migrate).await?)),
+            StoreUrl::Postgres(url) => Ok(Self::Postgres(Postgres::open(url, config.migrate, proxied).await?)),
         }
     }
 

@@ -42,14 +42,18 @@ pub(crate) struct Postgres {
     pub(super) readers: PgPool,
 }
 
+/// Behind a pooling proxy: what one sets there the next one finds. The proxy or the role has the settings (docs/pooling.md).
+const NO_SETTINGS: &str = "select 1";
+
 impl Postgres {
-    pub(crate) async fn open(url: &str, migrate: bool) -> Result<Self, LogError> {
+    pub(crate) async fn open(url: &str, migrate: bool, proxied: bool) -> Result<Self, LogError> {
         let options = PgConnectOptions::from_str(url)?.application_name("daybook-log");
         let mut connection = PgConnection::connect_with(&options).await?;
         migrations::postgres(&mut connection, migrate).await?;
         connection.close().await?;
-        let writer = pool(BATCHES_ON_THEIR_WAY as u32, WRITER_SETTINGS).connect_with(options.clone()).await?;
-        Ok(Self { writer, readers: pool(READERS, SETTINGS).connect_with(options).await? })
+        let (writing, reading) = if proxied { (NO_SETTINGS, NO_SETTINGS) } else { (WRITER_SETTINGS, SETTINGS) };
+        let writer = pool(BATCHES_ON_THEIR_WAY as u32, writing).connect_with(options.clone()).await?;
+        Ok(Self { writer, readers: pool(READERS, reading).connect_with(options).await? })
     }
 
     pub(crate) async fn close(&self) {

@@ -41,7 +41,7 @@ impl Tree {
     /// When the store cannot be reached or is not of this program's schema.
     pub async fn open(url: &StoreUrl) -> Result<Self, LogError> {
         let config = Config { url: url.clone(), secret: [0; 32], migrate: false, keys: KeySource::Absent };
-        Ok(Self { store: Store::open(&config).await? })
+        Ok(Self { store: Store::open(&config, false).await? })
     }
 
     /// Closes what [`Tree::open`] has opened.

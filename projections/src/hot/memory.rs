@@ -20,23 +20,30 @@ pub struct Memory {
 
 #[derive(Debug, Default)]
 struct Tables {
+    sessions: Table<String>,
     denied: Table,
     acknowledged: Table,
     counters: Table,
     hints: Table,
 }
 
-/// Numbers with an end.
-#[derive(Debug, Default)]
-struct Table(HashMap<String, (u64, Instant)>);
+/// Numbers, or texts, with an end.
+#[derive(Debug)]
+struct Table<V = u64>(HashMap<String, (V, Instant)>);
 
-impl Table {
-    fn get(&self, key: &str) -> Option<u64> {
-        self.0.get(key).filter(|(_, ends)| *ends > Instant::now()).map(|(value, _)| *value)
+impl<V> Default for Table<V> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<V: Clone> Table<V> {
+    fn get(&self, key: &str) -> Option<V> {
+        self.0.get(key).filter(|(_, ends)| *ends > Instant::now()).map(|(value, _)| value.clone())
     }
 
     /// Sets a value; one that has not ended keeps its end when told so.
-    fn set(&mut self, key: &str, value: u64, ttl: Duration, keep_end: bool) {
+    fn set(&mut self, key: &str, value: V, ttl: Duration, keep_end: bool) {
         let now = Instant::now();
         if let Some(entry) = self.0.get_mut(key) {
             let ends = if keep_end && entry.1 > now { entry.1 } else { now + ttl };
@@ -70,6 +77,14 @@ impl Memory {
     /// Never held across an await; it guards plain data.
     fn lock(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn keep_session_now(&self, session: &str, known: &str, ttl: Duration) {
+        self.lock().sessions.set(session, known.to_owned(), ttl, false);
+    }
+
+    pub(super) fn kept_session_now(&self, session: &str) -> Option<String> {
+        self.lock().sessions.get(session)
     }
 
     pub(super) fn deny_now(&self, key: &str, ttl: Duration) {
@@ -119,6 +134,14 @@ impl Memory {
 }
 
 impl Hot for Memory {
+    fn keep_session<'a>(&'a self, session: &'a str, known: &'a str, ttl: Duration) -> BoxFuture<'a, ()> {
+        Box::pin(async move { self.keep_session_now(session, known, ttl) })
+    }
+
+    fn kept_session<'a>(&'a self, session: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async move { self.kept_session_now(session) })
+    }
+
     fn deny<'a>(&'a self, key: &'a str, ttl: Duration) -> BoxFuture<'a, ()> {
         Box::pin(async move { self.deny_now(key, ttl) })
     }

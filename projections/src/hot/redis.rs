@@ -54,6 +54,24 @@ impl Redis {
 }
 
 impl Hot for Redis {
+    fn keep_session<'a>(&'a self, session: &'a str, known: &'a str, ttl: Duration) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            self.memory.keep_session_now(session, known, ttl);
+            let name = self.key("session", session);
+            let set = async |mut c| redis::cmd("SET").arg(&name).arg(known).arg("PX").arg(millis(ttl)).query_async::<()>(&mut c).await;
+            self.link.ask(set).await;
+        })
+    }
+
+    fn kept_session<'a>(&'a self, session: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async move {
+            let name = self.key("session", session);
+            let shared = self.link.ask(async |mut c| redis::cmd("GET").arg(&name).query_async::<Option<String>>(&mut c).await).await;
+            // What another node has kept is newer than what this one remembers; either is held against the log.
+            shared.flatten().or_else(|| self.memory.kept_session_now(session))
+        })
+    }
+
     fn deny<'a>(&'a self, key: &'a str, ttl: Duration) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             self.memory.deny_now(key, ttl);

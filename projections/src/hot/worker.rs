@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::backoff::Backoff;
 use crate::hot::keeper::{HotFault, HotModel, HotViews};
 use crate::hot::rows::{self, Advance, Ask, Change, HotError, HotRow, Mark, Told};
+use crate::metrics::{self, LeaseOutcome, Leased};
 use crate::tail::{PAGE, Stretch};
 use crate::tasks::{stopped, supervise};
 use crate::views::definition::StoredRow;
@@ -94,7 +95,11 @@ impl<E: Send + Sync + 'static> HotProjector<E> {
     async fn hold(&mut self) -> Result<Option<Mark>, HotFault> {
         if self.mark.is_none() {
             let inner = &self.hot.inner;
-            let Some(mark) = inner.rows.take(&self.model.name, &self.holder).await? else { return Ok(None) };
+            let Some(mark) = inner.rows.take(&self.model.name, &self.holder).await? else {
+                metrics::lease(Leased::Hot, self.model.definition.name, LeaseOutcome::Denied);
+                return Ok(None);
+            };
+            metrics::lease(Leased::Hot, self.model.definition.name, LeaseOutcome::Taken);
             if !inner.is_of_the_log(&mark).await? {
                 self.reset(&mark).await?;
                 return Ok(self.mark.clone());
@@ -111,6 +116,7 @@ impl<E: Send + Sync + 'static> HotProjector<E> {
             self.renewed = Instant::now();
             return Ok(true);
         }
+        metrics::lease(Leased::Hot, self.model.definition.name, LeaseOutcome::Lost);
         tracing::warn!(projection = self.model.name, "hot rows were lost or taken over");
         self.lose();
         Ok(false)
@@ -138,6 +144,7 @@ impl<E: Send + Sync + 'static> HotProjector<E> {
             let hash = self.hash(stretch, batch.upto).await?;
             let step = Advance { from: mark, position: batch.upto, hash: &hash, changes: &changes };
             if !self.hot.inner.rows.advance(&self.model.name, step).await? {
+                metrics::lease(Leased::Hot, self.model.definition.name, LeaseOutcome::Lost);
                 tracing::warn!(projection = self.model.name, "another worker has taken over, or the rows were lost: nothing was written");
                 self.lose();
                 return Ok(HotStep::Denied);

@@ -19,7 +19,7 @@ pub struct Periods;
 pub struct PeriodRow {
     /// Which month.
     pub month: Month,
-    /// Tree and export.
+    /// Signed head and export.
     pub sealed: Sealed,
     /// Who closed it.
     pub closed_by: UserId,
@@ -31,7 +31,7 @@ pub struct PeriodRow {
 
 impl ReadModel for Periods {
     const NAME: &'static str = "accounting_periods";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Row = PeriodRow;
 
     fn columns() -> &'static [Column] {

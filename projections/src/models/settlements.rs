@@ -1,9 +1,10 @@
 //! Batches that pay hosts: the source of `Settlement` and `settlements`. Lines and payouts are models of their own.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use domain::ids::{SettlementId, UserId};
-use domain::settlement::{self, PayoutOutcome};
+use domain::settlement::{self, Deferral, PayoutOutcome};
 use kernel::{Money, Personal, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -81,8 +82,12 @@ pub struct SettlementRow {
     pub hosts: u64,
     /// Hosts that were paid.
     pub hosts_paid: u64,
-    /// Hosts whose last payout failed or came back.
+    /// Hosts whose last payout failed, came back or waits for long.
     pub hosts_unpaid: u64,
+    /// Those of them whose first payout waits: held, or below the minimum.
+    pub waiting: BTreeSet<UserId>,
+    /// Until when payouts wait for banks to open, when they do.
+    pub payouts_due_at: Option<Timestamp>,
     /// Hosts to whom nothing was left to pay.
     pub hosts_skipped: u64,
     /// Business time of the opening.
@@ -93,7 +98,7 @@ pub struct SettlementRow {
 
 impl ReadModel for Settlements {
     const NAME: &'static str = "settlements";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Row = SettlementRow;
 
     fn columns() -> &'static [Column] {
@@ -126,17 +131,28 @@ impl ReadModel for Settlements {
                 row.status = SettlementStatus::Cancelled;
                 (row.cancelled_by, row.cancel_reason) = (Some(*by), Some(reason.clone()));
             }),
-            E::PayoutStarted { attempt, .. } => change(row, event, |row| {
+            E::PayoutStarted { host, attempt, .. } => change(row, event, |row| {
                 row.status = SettlementStatus::Paying;
-                // A repeated payout is one to a host that had stayed unpaid.
-                row.hosts_unpaid = row.hosts_unpaid.saturating_sub(u64::from(*attempt > 1));
+                row.payouts_due_at = None;
+                // A repeated payout is one to a host that had stayed unpaid; so is one that waited.
+                let unpaid = row.waiting.remove(host) || *attempt > 1;
+                row.hosts_unpaid = row.hosts_unpaid.saturating_sub(u64::from(unpaid));
+            }),
+            E::PayoutDeferred { host, why, until, attempt, .. } => change(row, event, |row| match why {
+                Deferral::ClosedDay => row.payouts_due_at = *until,
+                Deferral::Held | Deferral::BelowMinimum => {
+                    row.hosts_unpaid += u64::from(*attempt == 0 && row.waiting.insert(*host));
+                }
             }),
             E::PayoutFinished { amount, outcome, .. } => {
                 let mut row = existing(row, event)?;
                 row.finish(*amount, *outcome)?;
                 Ok(Some(row))
             }
-            E::HostSkipped { .. } => change(row, event, |row| row.hosts_skipped += 1),
+            E::HostSkipped { host } => change(row, event, |row| {
+                row.hosts_skipped += 1;
+                row.hosts_unpaid = row.hosts_unpaid.saturating_sub(u64::from(row.waiting.remove(host)));
+            }),
             E::SettlementPaid { .. } => change(row, event, |row| row.status = SettlementStatus::Paid),
             E::SettlementPartlyPaid { .. } => change(row, event, |row| row.status = SettlementStatus::PartlyPaid),
         }
@@ -162,6 +178,8 @@ fn opened(id: SettlementId, period_end: Timestamp, opened_by: UserId, opened_at:
         hosts: 0,
         hosts_paid: 0,
         hosts_unpaid: 0,
+        waiting: BTreeSet::new(),
+        payouts_due_at: None,
         hosts_skipped: 0,
         opened_at,
         approved_at: None,

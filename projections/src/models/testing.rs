@@ -121,6 +121,9 @@ fn type_of(event: &Event) -> String {
         Event::Recon(e) => e.event_type(),
         Event::Statement(e) => e.event_type(),
         Event::Export(e) => e.event_type(),
+        Event::FeeInvoice(e) => e.event_type(),
+        Event::FeeNumbers(e) => e.event_type(),
+        Event::Projection(e) => e.event_type(),
         Event::Transfers(e) => e.event_type(),
     }
 }

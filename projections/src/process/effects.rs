@@ -19,9 +19,6 @@ pub(crate) const CONCURRENCY: usize = 8;
 const RETRIES: u32 = 3;
 /// The pause before the first repetition; it doubles from one to the next.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Longest time of a call, during which its lease is kept up; longer than the adapters' own time-outs: an adapter that gives up says
-/// *unknown*, which the business can act on, while a call that is cut off here is only tried again.
-const CALL_TIMEOUT: Duration = Duration::from_secs(80);
 /// How often the lease of a call under way is renewed; a few times within the lease.
 const KEEP_UP: Duration = Duration::from_secs(4);
 /// The pause of a call that was postponed for no stated time.
@@ -47,6 +44,11 @@ impl<W: Work> Effects<W> {
         Ok(self.store.claim(which, limit as u64).await?)
     }
 
+    /// May it be broken off when this node stops?
+    pub(crate) fn breaks_off(effect: &Claimed) -> bool {
+        serde_json::from_str::<W::Call>(&effect.call).is_ok_and(|call| W::breaks_off(&call))
+    }
+
     /// Renews the lease of an effect for as long as it is polled.
     async fn keep_leased(&self, effect: &Claimed) -> std::convert::Infallible {
         loop {
@@ -66,7 +68,7 @@ impl<W: Work> Effects<W> {
         let service = call.as_ref().map_or("unreadable", W::service);
         let outcome = match call {
             Ok(call) => tokio::select! {
-                called = tokio::time::timeout(CALL_TIMEOUT, self.work.call(call, id, attempt)) => {
+                called = tokio::time::timeout(W::patience(&call), self.work.call(call, id, attempt)) => {
                     called.unwrap_or_else(|_| Err(WorkError::Retry { after: None, reason: "the call took too long".to_owned() }))
                 }
                 never = self.keep_leased(effect) => match never {},

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use kernel::Timestamp;
+
 use crate::process::Work;
 use crate::process::error::ProcessError;
 use crate::process::runtime::Runtime;
@@ -45,6 +47,17 @@ pub struct QueueFigures {
     pub parked: u64,
     /// Timers that are set.
     pub timers: u64,
+}
+
+/// How the processes of a book are, as any node can tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BookFigures {
+    /// What waits.
+    pub queue: QueueFigures,
+    /// How far each process has read, as it was stored last.
+    pub processes: Vec<(String, u64)>,
+    /// Business time at which the next timer is due; one of the past is overdue.
+    pub next_timer_due: Option<Timestamp>,
 }
 
 /// How the processes of a book are.

@@ -3,6 +3,7 @@
 use eventlog::StoreUrl;
 
 use crate::process::error::ProcessError;
+use crate::process::figures::BookFigures;
 use crate::process::store::{DeadLetter, Store};
 
 /// The parked reactions of a book. Cheap to clone.
@@ -50,6 +51,15 @@ impl Letters {
     /// When the log's database fails.
     pub async fn put_away(&self, id: &str) -> Result<bool, ProcessError> {
         Ok(self.store.put_away(id).await?)
+    }
+
+    /// What waits of all processes, and how far each has read, whichever worker runs it.
+    ///
+    /// # Errors
+    /// When the log's database fails.
+    pub async fn figures(&self) -> Result<BookFigures, ProcessError> {
+        let (queue, processes) = (self.store.queue().await?, self.store.checkpoints().await?);
+        Ok(BookFigures { queue, processes, next_timer_due: self.store.next_due().await? })
     }
 
     /// Ends all connections.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::known::{Known, Seen};
+use crate::metrics::{self, LeaseOutcome, Leased};
 use crate::process::error::ProcessError;
 use crate::process::lease::{Lease, RENEW};
 use crate::process::runtime::Wakes;
@@ -79,6 +80,7 @@ pub(crate) struct Reactor<W: Work, E> {
     definition: Definition<W, E>,
     shared: Shared<W, E>,
     held: Option<Held>,
+    was_denied: bool,
     /// How far the process is, for those who wait for it; `u64::MAX` while another worker runs it.
     reached: Arc<AtomicU64>,
 }
@@ -95,12 +97,13 @@ struct Held {
 
 impl<W: Work, E: Send + Sync + 'static> Reactor<W, E> {
     pub(crate) fn new(definition: Definition<W, E>, shared: Shared<W, E>) -> Self {
-        Self { definition, shared, held: None, reached: Arc::new(AtomicU64::new(0)) }
+        Self { definition, shared, held: None, was_denied: false, reached: Arc::new(AtomicU64::new(0)) }
     }
 
     /// The same process, knowing nothing yet.
     pub(crate) fn again(&self) -> Self {
-        Self { definition: self.definition.clone(), shared: self.shared.clone(), held: None, reached: Arc::clone(&self.reached) }
+        let (definition, shared) = (self.definition.clone(), self.shared.clone());
+        Self { definition, shared, held: None, was_denied: false, reached: Arc::clone(&self.reached) }
     }
 
     pub(crate) fn news(&self) -> watch::Receiver<u64> {
@@ -170,6 +173,7 @@ impl<W: Work, E: Send + Sync + 'static> Reactor<W, E> {
             if held.lease.renew(db).await? {
                 held.renewed = Instant::now();
             } else {
+                metrics::lease(Leased::Process, self.definition.name, LeaseOutcome::Lost);
                 tracing::warn!(process = self.definition.name, "another worker has taken over");
                 self.lose();
             }
@@ -181,12 +185,26 @@ impl<W: Work, E: Send + Sync + 'static> Reactor<W, E> {
     async fn hold(&mut self) -> Result<bool, ProcessError> {
         if !self.keep().await? {
             let name = format!("process:{}", self.definition.name);
-            let Some(lease) = Lease::take(self.shared.store.db(), &name, &self.shared.holder).await? else { return Ok(false) };
+            let Some(lease) = Lease::take(self.shared.store.db(), &name, &self.shared.holder).await? else {
+                self.denied();
+                return Ok(false);
+            };
+            metrics::lease(Leased::Process, self.definition.name, LeaseOutcome::Taken);
+            self.was_denied = false;
             let position = self.shared.store.checkpoint(self.definition.name).await?;
             self.reached.store(position, Ordering::Release);
             self.held = Some(Held { lease, renewed: Instant::now(), position, saved: position, saved_at: Instant::now() });
         }
         Ok(true)
+    }
+
+    /// Another worker runs the process: counted each time, said once.
+    fn denied(&mut self) {
+        metrics::lease(Leased::Process, self.definition.name, LeaseOutcome::Denied);
+        if !self.was_denied {
+            tracing::info!(process = self.definition.name, "another worker holds the lease, waiting for it");
+        }
+        self.was_denied = true;
     }
 
     /// One event's reactions: commands are performed, the rest is noted. Says whether there were any.
@@ -250,6 +268,7 @@ impl<W: Work, E: Send + Sync + 'static> Reactor<W, E> {
         let Some(held) = &mut self.held else { return Ok(false) };
         if reacted || upto.saturating_sub(held.saved) >= QUIET_EVENTS || held.saved_at.elapsed() >= QUIET_TIME {
             if !self.shared.store.commit(&held.lease, self.definition.name, held.saved, upto, writes).await? {
+                metrics::lease(Leased::Process, self.definition.name, LeaseOutcome::Lost);
                 tracing::warn!(process = self.definition.name, "another worker has taken over: the write was refused");
                 return Ok(false);
             }

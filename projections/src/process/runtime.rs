@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use kernel::Timestamp;
 use tokio::sync::{Mutex, Notify, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use uuid::Uuid;
 
 use crate::backoff::Backoff;
 use crate::known::Event;
+use crate::metrics::{self, LeaseOutcome, Leased};
 use crate::process::effects::{CONCURRENCY, Effects};
 use crate::process::error::ProcessError;
 use crate::process::figures::Tally;
@@ -261,6 +262,7 @@ async fn fire_round<W: Work>(timers: &Timers<W>, holder: &str, held: &mut Option
         *held = Lease::take(db, "timers", holder).await?.map(|lease| (lease, Instant::now()));
     }
     if held.is_none() {
+        metrics::lease(Leased::Process, "timers", LeaseOutcome::Denied);
         return Ok(DENIED);
     }
     timers.perform_again(TIMER_ROUND).await?;
@@ -277,19 +279,23 @@ async fn fire_round<W: Work>(timers: &Timers<W>, holder: &str, held: &mut Option
 
 /// Effects, until told to stop: at most so many at once.
 async fn call<W: Work>(effects: Effects<W>, wake: Arc<Notify>, mut stop: watch::Receiver<bool>) {
-    let mut calls = JoinSet::new();
+    let (mut calls, mut broken_off) = (JoinSet::new(), Vec::<AbortHandle>::new());
     let mut backoff = Backoff::default();
     while !*stop.borrow() {
         let pause = match effects.claim(Claim::Rested, CONCURRENCY.saturating_sub(calls.len())).await {
             Ok(claimed) => {
                 backoff = Backoff::default();
                 for effect in claimed {
-                    let effects = effects.clone();
-                    calls.spawn(async move {
+                    let (effects, breaks_off) = (effects.clone(), Effects::<W>::breaks_off(&effect));
+                    let call = calls.spawn(async move {
                         if let Err(error) = effects.run(&effect).await {
                             tracing::warn!(id = effect.id, %error, "an effect's outcome was not noted, its lease will expire");
                         }
                     });
+                    if breaks_off {
+                        broken_off.retain(|call| !call.is_finished());
+                        broken_off.push(call);
+                    }
                 }
                 LOOK
             }
@@ -306,6 +312,7 @@ async fn call<W: Work>(effects: Effects<W>, wake: Arc<Notify>, mut stop: watch::
             () = tokio::time::sleep(pause), if !full => {}
         }
     }
+    broken_off.iter().for_each(AbortHandle::abort);
     let drain = async { while calls.join_next().await.is_some() {} };
     if tokio::time::timeout(DRAIN, drain).await.is_err() {
         tracing::warn!("outside calls were still under way at the stop; they are repeated under the same ids");

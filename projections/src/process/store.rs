@@ -282,6 +282,13 @@ impl Store {
         Ok(QueueFigures { pending, leased, parked, timers })
     }
 
+    /// Every process with its checkpoint.
+    pub(crate) async fn checkpoints(&self) -> Result<Vec<(String, u64)>, sqlx::Error> {
+        let sql = Sql::new("select process, position from process_checkpoints order by process");
+        let rows = self.db.all::<(String, i64)>(sql).await?;
+        Ok(rows.into_iter().map(|(process, position)| (process, unsigned(position))).collect())
+    }
+
     /// Effects that wait or are being worked at.
     pub(crate) async fn open_effects(&self) -> Result<u64, sqlx::Error> {
         let sql = Sql::new("select count(*) from effects where state in ('pending', 'leased')");

@@ -21,8 +21,8 @@ use eventlog::LogError;
 use kernel::Money;
 use uuid::Uuid;
 
-use super::{Call, Intent, erasing};
-use crate::process::{ReactionId, Work, WorkError};
+use super::{Call, Intent, erasing, rebuilding};
+use crate::process::{CALL_TIMEOUT, ReactionId, Work, WorkError};
 use crate::views::Views;
 
 /// The systems outside.
@@ -50,6 +50,9 @@ pub struct Desk {
 const REFUND_REASON: &str = "refund";
 /// The provider has captured already: ask what, instead of believing a decline (ledger-and-audit.md §6.3).
 const ALREADY_PROCESSED: &str = "ALREADY_PROCESSED_PAYMENT";
+
+/// Why a desk without read models cannot do some work.
+const BLIND: &str = "this desk cannot look into read models";
 
 impl Desk {
     /// A desk over a book and the systems outside.
@@ -212,6 +215,7 @@ impl Work for Desk {
             Intent::AskRefund { payment, refund } => self.refund(&answer, payment, refund, true).await,
             Intent::AskPayout { payout } => self.payout(&answer, payout, true).await,
             Intent::PayHost { settlement, host } => done(commands::settlement::pay_host(ctx, &keyed, settlement, host).await),
+            Intent::IssueFeeInvoice { host, month } => done(commands::fee_invoice::issue_fee_invoice(ctx, &keyed, host, month).await),
             Intent::SettlePayment { payment, settlement, payout } => {
                 done(commands::payment::settle_payment(ctx, &keyed, payment, settlement, payout).await)
             }
@@ -219,7 +223,7 @@ impl Work for Desk {
             // Several commands, each of which looks where it stands: no key of its own.
             Intent::EraseUser { user } => match &self.views {
                 Some(views) => erasing::erase(ctx, views, &answer, user).await,
-                None => Err(WorkError::Fatal { reason: "this desk cannot look into read models".to_owned() }),
+                None => Err(WorkError::Fatal { reason: BLIND.to_owned() }),
             },
             Intent::ReleaseEmail { user } => done(commands::user::release_email(ctx, &keyed, user).await),
             Intent::EraseRetained { user } => done(commands::user::erase_retained(ctx, &keyed, user).await),
@@ -233,6 +237,22 @@ impl Work for Desk {
             Call::Capture { .. } | Call::Refund { .. } => "payment-provider",
             Call::Payout { .. } => "bank",
             Call::Geocode { .. } => "geocoder",
+            Call::Rebuild { .. } => "read-side",
+        }
+    }
+
+    fn patience(call: &Call) -> Duration {
+        match call {
+            Call::Capture { .. } | Call::Refund { .. } | Call::Payout { .. } | Call::Geocode { .. } => CALL_TIMEOUT,
+            Call::Rebuild { .. } => rebuilding::PATIENCE,
+        }
+    }
+
+    fn breaks_off(call: &Call) -> bool {
+        match call {
+            Call::Capture { .. } | Call::Refund { .. } | Call::Payout { .. } | Call::Geocode { .. } => false,
+            // What was built so far is kept, and nothing outside has heard of it.
+            Call::Rebuild { .. } => true,
         }
     }
 
@@ -243,6 +263,13 @@ impl Work for Desk {
             Call::Refund { payment, refund } => self.refund(&by, payment, refund, ask).await,
             Call::Payout { payout } => self.payout(&by, payout, ask).await,
             Call::Geocode { vehicle } => self.geocode(&by, vehicle).await,
+            Call::Rebuild { projection, number, dry_run, accept } => match &self.views {
+                Some(views) => {
+                    let asked = rebuilding::Asked { projection, number, dry_run, accept };
+                    rebuilding::rebuild(&self.ctx, views, &by, asked).await
+                }
+                None => Err(WorkError::Fatal { reason: BLIND.to_owned() }),
+            },
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Earn and settle: an approved batch pays each host, failed payouts are repeated, payments are marked (domain.md §7).
+//! Earn and settle: an approved batch pays each host, payouts that wait or failed are repeated, payments are marked (domain.md §7).
 
-use domain::ids::PayoutId;
-use domain::{payout, settlement};
+use domain::ids::{PayoutId, SettlementId};
+use domain::{payable, payout, settlement};
 use kernel::Timestamp;
 use kernel::jiff::SignedDuration;
 
@@ -27,6 +27,17 @@ impl Process for Settlements {
             domain::Event::Settlement(settlement::Event::SettlementApproved { settlement, hosts, .. }) => {
                 let pay = |host: &_| Reaction::Command(Intent::PayHost { settlement: *settlement, host: *host });
                 hosts.iter().map(pay).collect()
+            }
+            domain::Event::Settlement(settlement::Event::PayoutDeferred { host, until: Some(due), .. }) => {
+                id_of(event).map_or_else(Vec::new, |id| {
+                    let (settlement, host) = (SettlementId::new(id), *host);
+                    let key = format!("deferred:{settlement}:{host}");
+                    vec![Reaction::Timer { key, due: *due, intent: Intent::PayHost { settlement, host } }]
+                })
+            }
+            domain::Event::Payable(payable::Event::PayoutReleased { host, settlements, .. }) => {
+                let pay = |settlement: &_| Reaction::Command(Intent::PayHost { settlement: *settlement, host: *host });
+                settlements.iter().map(pay).collect()
             }
             domain::Event::Payout(happened) => id_of(event).map_or_else(Vec::new, |id| after_payout(PayoutId::new(id), happened)),
             _ => Vec::new(),

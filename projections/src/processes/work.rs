@@ -1,5 +1,6 @@
 //! What processes may ask for: commands of our own and calls to the outside.
 
+use domain::calendar::Month;
 use domain::ids::{BookingId, PaymentId, PayoutId, RefundId, SettlementId, ShopOrderId, UserId};
 use domain::transfers::LedgerName;
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,13 @@ pub enum Intent {
         /// Whom.
         host: UserId,
     },
+    /// The month of a host is to be invoiced.
+    IssueFeeInvoice {
+        /// Whose fees.
+        host: UserId,
+        /// Of which month.
+        month: Month,
+    },
     /// A payment was paid out to its host.
     SettlePayment {
         /// Which.
@@ -144,5 +152,16 @@ pub enum Call {
     Geocode {
         /// Which vehicle.
         vehicle: domain::ids::VehicleId,
+    },
+    /// Build a read model anew: nothing outside, but as long as a call may take, and to be done once.
+    Rebuild {
+        /// The model.
+        projection: String,
+        /// Which rebuild of it.
+        number: u32,
+        /// Only build and compare.
+        dry_run: bool,
+        /// Switch although rows differ.
+        accept: bool,
     },
 }

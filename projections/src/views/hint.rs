@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::str::FromStr as _;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use sqlx::PgPool;
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 
 use crate::db::Db;
 use crate::views::{Inner, Installed};
@@ -27,7 +28,15 @@ const MAX_BYTES: usize = 7_900;
 pub(crate) fn start<E: Send + Sync + 'static>(inner: &Arc<Inner<E>>) {
     let Db::Postgres(pool) = &inner.db else { return };
     tokio::spawn(tell(Arc::downgrade(inner), pool.clone()));
-    tokio::spawn(hear(Arc::downgrade(inner), pool.clone()));
+    tokio::spawn(hear(Arc::downgrade(inner), listening(pool, inner.tail.log().listen_url())));
+}
+
+/// Where to listen: past a pooling proxy if there is one, since such a connection must stay ours.
+fn listening(pool: &PgPool, address: Option<&str>) -> PgPool {
+    let direct = address.and_then(|address| PgConnectOptions::from_str(address).ok());
+    let one =
+        |options: PgConnectOptions| PgPoolOptions::new().max_connections(1).connect_lazy_with(options.application_name("daybook-hints"));
+    direct.map_or_else(|| pool.clone(), one)
 }
 
 async fn tell<E: Send + Sync + 'static>(inner: Weak<Inner<E>>, pool: PgPool) {

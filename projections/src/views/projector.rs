@@ -10,10 +10,11 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::backoff::Backoff;
-use crate::metrics;
+use crate::metrics::{self, LeaseOutcome, Leased};
 use crate::model::ReadModel;
 use crate::tail::PAGE;
 use crate::tasks::{stopped, supervise};
+use crate::views::control;
 use crate::views::counts::count;
 use crate::views::error::ViewError;
 use crate::views::fold::Batch;
@@ -26,6 +27,8 @@ use crate::views::{Installed, Views, schema};
 const DENIED: Duration = Duration::from_secs(1);
 /// How often a halted model is looked at.
 const HALTED: Duration = Duration::from_secs(2);
+/// How often a paused model is looked at.
+const PAUSED: Duration = Duration::from_secs(1);
 /// A pause before looking again for an event that was announced and not found.
 const NOT_YET: Duration = Duration::from_millis(5);
 /// Keys of one query.
@@ -42,6 +45,8 @@ pub enum Step {
     Denied,
     /// The model stands before an event that it cannot pass, until an operator has it looked at again or the program is started again.
     Halted,
+    /// An operator has stopped the model; it goes on when an operator says so.
+    Paused,
 }
 
 /// Moves one model.
@@ -54,6 +59,7 @@ pub struct Projector<E = crate::Event> {
     was_denied: bool,
     renewed: Instant,
     halted: bool,
+    paused: bool,
 }
 
 impl<E: Send + Sync + 'static> Projector<E> {
@@ -76,6 +82,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
             was_denied: false,
             renewed: Instant::now(),
             halted: false,
+            paused: false,
         }
     }
 
@@ -97,10 +104,20 @@ impl<E: Send + Sync + 'static> Projector<E> {
         if self.halted {
             return Ok(Step::Halted);
         }
+        let name = self.model.definition.name;
+        if self.paused && control::is_paused(self.views.log(), name).await? {
+            return Ok(Step::Paused);
+        }
+        self.paused = false;
+        let takes = self.lead.is_none();
         let Some(lead) = self.hold().await? else { return Ok(Step::Denied) };
-        let limit = limit.clamp(1, PAGE);
         let (position, ready) = (lead.position, lead.ready);
-        let stretch = self.views.tail().read(position, limit).await?;
+        // Paused before it was taken over: no event on the way would tell.
+        if takes && control::is_paused(self.views.log(), name).await? {
+            return self.stand_paused().await;
+        }
+        let mut stretch = self.views.tail().read(position, limit.clamp(1, PAGE)).await?;
+        let paused = control::cut(&mut stretch, name);
         // What this process has heard of is enough to let readers in; those who need more wait for a position.
         let reached = stretch.after + stretch.events.len() as u64;
         let caught_up = stretch.events.is_empty() || reached >= *self.views.tail().news().borrow();
@@ -112,7 +129,15 @@ impl<E: Send + Sync + 'static> Projector<E> {
         if caught_up && !ready && matches!(step, Step::Idle | Step::Advanced(_)) {
             self.let_readers_in().await?;
         }
-        Ok(step)
+        if paused && matches!(step, Step::Advanced(_)) { self.stand_paused().await } else { Ok(step) }
+    }
+
+    /// Stands still from here on, and keeps nobody from taking over what stands still.
+    async fn stand_paused(&mut self) -> Result<Step, ViewError> {
+        tracing::info!(projection = self.model.definition.name, "paused by an operator");
+        self.paused = true;
+        self.let_go().await?;
+        Ok(Step::Paused)
     }
 
     /// The lead, taken or renewed.
@@ -134,6 +159,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
                 return Ok(None);
             };
             count(&self.model.counts.taken);
+            self.leased(LeaseOutcome::Taken);
             self.was_denied = false;
             let head = self.views.log().head().await?;
             if lead.position > head {
@@ -149,9 +175,14 @@ impl<E: Send + Sync + 'static> Projector<E> {
         Ok(self.lead.as_mut())
     }
 
+    fn leased(&self, outcome: LeaseOutcome) {
+        metrics::lease(Leased::Projection, self.model.definition.name, outcome);
+    }
+
     /// Another worker has the model: counted each time, said once.
     fn denied(&mut self) {
         count(&self.model.counts.denied);
+        self.leased(LeaseOutcome::Denied);
         if !self.was_denied {
             tracing::info!(projection = self.model.definition.name, "another worker holds the lease, waiting for it");
         }
@@ -187,6 +218,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
         let halted = halt.is_some();
         if !lead.advance(db, definition, Advance { upto, changes, halt }).await? {
             count(&self.model.counts.refused);
+            metrics::lease(Leased::Projection, definition.name, LeaseOutcome::Lost);
             tracing::warn!(projection = definition.name, "another worker has taken over: the write was refused");
             self.lose();
             return Ok(Step::Denied);
@@ -239,6 +271,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
                 Ok(Step::Idle) if *news.borrow() > self.position() => NOT_YET,
                 Ok(Step::Idle) => RENEW,
                 Ok(Step::Denied) => DENIED,
+                Ok(Step::Paused) => PAUSED,
                 Ok(Step::Halted) => {
                     self.stand_still(stop).await;
                     continue;

@@ -36,9 +36,11 @@ pub struct ProjectionStatus {
     pub parked_keys: u64,
     /// Why it halted, or why the last key was parked.
     pub last_error: Option<String>,
+    /// Up to where a new one has been built beside it, while one is.
+    pub built_beside: Option<u64>,
 }
 
-type StatusRow = (String, i64, i64, bool, bool, Option<String>, i64);
+type StatusRow = (String, i64, i64, bool, bool, Option<String>, i64, Option<i64>, Option<i64>);
 
 impl<E: Send + Sync + 'static> Views<E> {
     /// The state of every model that this database holds, other versions than this program's included.
@@ -49,17 +51,22 @@ impl<E: Send + Sync + 'static> Views<E> {
         let table = |name: &str| schema::table(self.db().dialect(), name);
         let sql = Sql::new(format!(
             "select c.name, c.version, c.position, c.ready, c.halted, c.last_error,
-                 (select count(distinct p.key) from {} p where p.name = c.name and p.version = c.version and p.generation = c.generation)
+                 (select count(distinct p.key) from {} p where p.name = c.name and p.version = c.version and p.generation = c.generation),
+                 (select max(b.position) from {} b
+                     where b.name = c.name and b.version = c.version and b.generation <> c.generation and not b.ready),
+                 (select min(t.position) from {} t where t.name = c.name and t.version = c.version and t.generation <> c.generation)
              from {} c join {} l on l.name = c.name and l.version = c.version and l.generation = c.generation
              order by c.name, c.version",
             table("parked"),
+            table("projections"),
+            table("parts"),
             table("projections"),
             table("live")
         ));
         let rows = self.db().all::<StatusRow>(sql).await?;
         let head = self.log().head().await?;
         let mut all = Vec::with_capacity(rows.len());
-        for (name, version, position, ready, halted, last_error, parked) in rows {
+        for (name, version, position, ready, halted, last_error, parked, beside, loaded) in rows {
             let position = unsigned(position);
             let state = match (halted, ready) {
                 (true, _) => ProjectionState::Halted,
@@ -75,6 +82,8 @@ impl<E: Send + Sync + 'static> Views<E> {
                 lag_ms: if head > position { self.age_of_next(position).await? } else { 0 },
                 parked_keys: unsigned(parked),
                 last_error,
+                // Its own position moves when all parts are loaded; until then the slowest part tells.
+                built_beside: beside.map(|beside| unsigned(beside.max(loaded.unwrap_or(0)))),
             });
         }
         Ok(all)

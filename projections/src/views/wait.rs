@@ -140,7 +140,10 @@ impl<E: Send + Sync + 'static> Views<E> {
     pub async fn wait_all(&self, position: u64, timeout: Duration) -> Result<u64, ViewError> {
         let deadline = Instant::now() + timeout;
         let mut least = u64::MAX;
-        for installed in self.all_installed() {
+        // Nobody waits for what an operator has stopped.
+        let controls = self.controls().await?;
+        let stands = |name: &str| controls.get(name).is_some_and(|control| control.paused.is_some());
+        for installed in self.all_installed().into_iter().filter(|installed| !stands(installed.definition.name)) {
             least = least.min(self.wait_for(&installed, position, deadline).await?);
         }
         Ok(if least == u64::MAX { position } else { least })

@@ -46,7 +46,16 @@ async fn on_server(url: &str, sql: String) {
 }
 
 async fn open(url: &StoreUrl) -> Log {
-    Log::open(Config { url: url.clone(), secret: [9; 32], migrate: true, keys: KeySource::beside(url) }).await.unwrap()
+    let config = Config { url: url.clone(), secret: [9; 32], migrate: true, keys: KeySource::beside(url) };
+    Log::open_listening(config, past_the_proxy(url)).await.unwrap()
+}
+
+/// The same database past the proxy, where the tests go through one (tests/pooling/run).
+fn past_the_proxy(url: &StoreUrl) -> Option<String> {
+    let StoreUrl::Postgres(url) = url else { return None };
+    let direct = std::env::var("DAYBOOK_TEST_LISTEN_DATABASE_URL").ok()?;
+    let name = url.split('?').next()?.rsplit_once('/')?.1;
+    Some(format!("{}/{name}", direct.split('?').next()?.rsplit_once('/')?.0))
 }
 
 impl Book {

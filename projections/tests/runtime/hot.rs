@@ -17,6 +17,12 @@ async fn suite(hot: Arc<dyn Hot>, shared: bool) {
     hot.deny("short", Duration::from_millis(20)).await;
     tokio::time::sleep(Duration::from_millis(40)).await;
     assert!(hot.is_denied("s").await && !hot.is_denied("short").await && !hot.is_denied("t").await);
+    assert_eq!(hot.kept_session("s").await, None);
+    hot.keep_session("s", "known", HOUR).await;
+    hot.keep_session("s", "known anew", HOUR).await;
+    hot.keep_session("short", "known", Duration::from_millis(20)).await;
+    tokio::time::sleep(Duration::from_millis(40)).await;
+    assert_eq!((hot.kept_session("s").await.as_deref(), hot.kept_session("short").await), (Some("known anew"), None));
     assert_eq!(hot.acknowledged("u").await, None);
     for position in [5, 9, 7] {
         hot.acknowledge("u", position).await;
@@ -53,6 +59,7 @@ async fn in_redis() {
     // Another node knows it too, and another book does not.
     let node = Redis::open(&url, &book).unwrap();
     assert!(node.is_denied("s").await);
+    assert_eq!(node.kept_session("s").await.as_deref(), Some("known anew"));
     assert_eq!((node.acknowledged("u").await, node.increment("c", HOUR).await), (Some(9), 2));
     node.hint("h", None).await;
     assert_eq!(Redis::open(&url, &book).unwrap().hinted("h").await, None);

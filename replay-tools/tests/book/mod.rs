@@ -65,7 +65,13 @@ impl Book {
 
     /// Runs the tool over it.
     pub fn replay(&self, arguments: &[&str]) -> Output {
+        self.tool(arguments).output().unwrap()
+    }
+
+    /// The tool over it, not started yet.
+    pub fn tool(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_daybook-replay"));
-        command.env("DATABASE_URL", format!("sqlite://{}", self.0.display())).args(arguments).output().unwrap()
+        command.env("DATABASE_URL", format!("sqlite://{}", self.0.display())).args(arguments);
+        command
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::settlement::Deferral;
 use domain::{booking, payment, payout, settlement, shop_order};
 use eventlog::Recorded;
 use kernel::Timestamp;
@@ -79,6 +80,10 @@ impl Driver {
             domain::Event::Settlement(settlement::Event::SettlementApproved { settlement, hosts, .. }) => {
                 let now = micros(recorded.occurred_at);
                 asked.extend(hosts.iter().map(|host| (now, Work::PayHost { settlement: settlement.uuid(), host: host.uuid() })));
+            }
+            // What is below the minimum is looked at again in a month, which no sequence waits for.
+            domain::Event::Settlement(settlement::Event::PayoutDeferred { host, why: Deferral::ClosedDay, until: Some(until), .. }) => {
+                asked.push((micros(*until), Work::PayHost { settlement: id, host: host.uuid() }));
             }
             _ => {}
         }

@@ -21,6 +21,12 @@ pub fn binary() -> &'static Path {
     })
 }
 
+/// The tools that look into a book from outside: beside the binary.
+#[must_use]
+pub fn replay_tools() -> PathBuf {
+    binary().with_file_name("daybook-replay")
+}
+
 /// The binary as a command, with nothing of our own environment that would configure it.
 #[must_use]
 pub fn daybook() -> Command {
@@ -39,8 +45,9 @@ fn built() -> PathBuf {
     let release = profile.file_name().is_some_and(|name| name == "release");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--package", "daybook-api", "--bin", "daybook"]).args(release.then_some("--release"));
+    build.args(["build", "--quiet", "--package", "daybook-api", "--bin", "daybook"]);
+    build.args(["--package", "daybook-replay-tools", "--bin", "daybook-replay"]).args(release.then_some("--release"));
     let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
-    assert!(status.success(), "`cargo build -p daybook-api` failed; see above");
+    assert!(status.success(), "`cargo build -p daybook-api -p daybook-replay-tools` failed; see above");
     profile.join("daybook")
 }

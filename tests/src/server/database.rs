@@ -32,7 +32,26 @@ impl Database {
     /// When the server's address names no database.
     #[must_use]
     pub fn url(&self) -> String {
-        let (base, query) = self.server.split_once('?').map_or((self.server.as_str(), String::new()), |(b, q)| (b, format!("?{q}")));
+        self.on(&self.server)
+    }
+
+    /// Its address past the proxy, where the tests go through one.
+    ///
+    /// # Panics
+    /// When the server's address names no database.
+    #[must_use]
+    pub fn listen_url(&self) -> Option<String> {
+        std::env::var("DAYBOOK_TEST_LISTEN_DATABASE_URL").ok().map(|server| self.on(&server))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn on(&self, server: &str) -> String {
+        let (base, query) = server.split_once('?').map_or((server, String::new()), |(b, q)| (b, format!("?{q}")));
         let (host, _) = base.rsplit_once('/').expect("the address ends with a database");
         format!("{host}/{}{query}", self.name)
     }

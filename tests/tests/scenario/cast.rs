@@ -98,6 +98,11 @@ impl Cast {
         self.advance(if ahead.is_negative() { SignedDuration::ZERO } else { ahead + SignedDuration::from_secs(1) });
     }
 
+    /// Moves the business clock to the next moment at which banks pay, whatever day it is.
+    pub fn banks_open(&self) {
+        self.advance_to(domain::calendar::payable_from(self.now()));
+    }
+
     /// A slot of `hours` that starts at the first full hour at least `ahead` hours from now.
     pub fn slot(&self, ahead: i64, hours: i64) -> (Timestamp, Timestamp) {
         let start = (self.now().as_second() / HOUR + ahead + 1) * HOUR;

@@ -156,12 +156,18 @@ fn reconcile(cast: &Cast) {
 
 /// A month is closed once it is over: balances, tree and the digest of an export that anybody can make again.
 fn close_month(cast: &Cast) {
-    let period = "period { id month treeSize treeRoot exportFormat exportSha256 closedBy { id } balances { account balance { amount } } }";
+    let period = "period { id month treeSize treeRoot signedHead exportFormat exportSha256 closedBy { id } balances { account balance { amount } } }";
     let month = domain::calendar::Month::of(cast.now());
     let of = json!({ "month": month.to_string() });
     assert_eq!(cast.finance.command("closePeriod", period, of.clone()).refused(), "LEDGER003");
     cast.advance_to(month.end());
     let closed = cast.finance.command("closePeriod", period, of.clone()).done()["period"].clone();
+    let head = eventlog::tree::SignedHead::read(&text(&closed["signedHead"])).unwrap().head;
+    assert_eq!(
+        (head.size.to_string(), hex(&head.root)),
+        (text(&closed["treeSize"]), text(&closed["treeRoot"])),
+        "the close names a signed head"
+    );
     let path = format!("/exports/{}?to={}", text(&closed["exportFormat"]), text(&closed["treeSize"]));
     let (_, _, copy) = get(&cast.auditor, &path);
     assert_eq!(hex(&Sha256::digest(copy.as_bytes())), text(&closed["exportSha256"]), "the same log gives the same bytes");

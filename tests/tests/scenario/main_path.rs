@@ -113,6 +113,7 @@ fn settle(cast: &Cast, trip: &Trip) {
     let future = now.checked_add(SignedDuration::from_hours(1)).unwrap();
     assert_eq!(cast.finance.command("openSettlement", SETTLEMENT, until(future)).refused(), "SETTLE001");
     cast.advance(SignedDuration::from_hours(8 * 24));
+    cast.banks_open();
     let opened = cast.finance.command("openSettlement", SETTLEMENT, until(cast.now())).done()["settlement"].clone();
     let lines = opened["lines"]["nodes"].as_array().unwrap();
     assert_eq!((opened["status"].as_str(), won(&opened["total"]), lines.len()), (Some("OPEN"), 34_000, 1), "{opened}");
@@ -127,6 +128,7 @@ fn settle(cast: &Cast, trip: &Trip) {
     let payouts = settled["payouts"]["nodes"].as_array().unwrap();
     assert_eq!((settled["status"].as_str(), payouts.len()), (Some("PAID"), 1), "{settled}");
     assert_eq!((payouts[0]["status"].as_str(), won(&payouts[0]["amount"])), (Some("COMPLETED"), 34_000));
+    crate::past::of_a_payout(cast, &payouts[0]["id"]);
     assert!(cast.payment(trip)["settledAt"].is_string());
     assert_eq!(cast.balance("payout_in_transit"), 0);
     assert_eq!(cast.balance("bank").abs(), 34_000);

@@ -33,6 +33,7 @@ fn play(cast: &mut Cast) {
     cast.guest.command("startTrip", "booking { id }", readings.clone()).done();
     cast.guest.command("endTrip", "booking { id }", readings).done();
     cast.advance(SignedDuration::from_hours(8 * 24));
+    cast.banks_open();
     let until = json!({ "periodEnd": cast.now().to_string() });
     let opened = cast.finance.command("openSettlement", SETTLEMENT, until).done()["settlement"].clone();
     cast.finance2.command("approveSettlement", SETTLEMENT, json!({ "settlementId": opened["id"] })).done();

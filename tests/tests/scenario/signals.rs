@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::cast::{Cast, sign_up};
 
 /// Every name of api.md §6.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 31] = [
     "daybook_commands_total",
     "daybook_command_duration_seconds",
     "daybook_events_appended_total",
@@ -34,10 +34,37 @@ const NAMES: [&str; 20] = [
     "daybook_db_pool_connections",
     "daybook_build_info",
     "daybook_start_time_seconds",
+    "daybook_leases_total",
+    "daybook_projection_parked_keys",
+    "daybook_projection_halted",
+    "daybook_projection_paused",
+    "daybook_effects_queue",
+    "daybook_timers_pending",
+    "daybook_timer_overdue_seconds",
+    "daybook_process_position",
+    "daybook_hot_position",
+    "daybook_hot_reads",
+    "daybook_hot_resets",
 ];
 /// Every label that any of ours may have.
-const LABELS: [&str; 10] =
-    ["command", "outcome", "type", "projection", "operation_type", "transport", "service", "state", "version", "rust_version"];
+const LABELS: [&str; 16] = [
+    "command",
+    "outcome",
+    "type",
+    "projection",
+    "operation_type",
+    "transport",
+    "service",
+    "state",
+    "version",
+    "rust_version",
+    "kind",
+    "name",
+    "event_type",
+    "reason",
+    "process",
+    "model",
+];
 
 /// The value of a series.
 fn value(metrics: &str, series: &str) -> f64 {

@@ -9,10 +9,11 @@ const MAX_LINES: usize = 400;
 const RATCHET: [(&str, usize); 0] = [];
 
 /// Ignored tests, and why.
-const IGNORED: [(&str, &str); 3] = [
+const IGNORED: [(&str, &str); 4] = [
     ("eventlog/tests/conformance/main.rs", "the child process that the kill -9 check starts"),
     ("eventlog/tests/faults/main.rs", "the child process that the kills start"),
     ("projections/tests/workers/main.rs", "the process that the checks start, kill and put to sleep"),
+    ("tests/tests/scenario/pooling.rs", "what tests/pooling/run starts a proxy for"),
 ];
 
 /// Expectations that cannot be broken, by file, and why. Elsewhere an error is a value.

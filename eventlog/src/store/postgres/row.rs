@@ -1,9 +1,9 @@
 //! Rows as PostgreSQL takes them in its binary form: the composite types `event_row` and `receipt_row` of the migrations.
 
+use sqlx::Type;
 use sqlx::encode::{Encode, IsNull};
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, Postgres};
-use sqlx::Type;
 use uuid::Uuid;
 
 use crate::plan::{EventInsert, ReceiptInsert};

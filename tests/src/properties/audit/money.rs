@@ -175,7 +175,10 @@ impl MoneyAudit {
             | O::EarningReversed { .. }
             | O::PayoutReserved { .. }
             | O::PayoutClosed { .. }
-            | O::Recredited { .. } => {}
+            | O::Recredited { .. }
+            | O::PayoutHeld { .. }
+            | O::PayoutHeldBack { .. }
+            | O::PayoutReleased { .. } => {}
         }
     }
 

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use domain::calendar::banks_pay_at;
 use uuid::Uuid;
 
+use super::super::play::instant;
 use super::super::world::{HOLDING_DAYS, MINIMUM_PAYOUT};
 use super::{Batch, DAY, Line, Model, Owed, Stage, Turn, Verdict};
 
@@ -106,6 +108,13 @@ impl Model {
             owed.lines.retain(|line| line.batch != Some(id));
             self.batches[batch].turns.insert(host, Turn::Skipped);
             self.close(batch);
+        } else if !banks_pay_at(instant(self.now)) {
+            // It is asked again on the next business day.
+        } else if amount < MINIMUM_PAYOUT {
+            if turn == Some(Turn::Waiting) {
+                self.batches[batch].turns.insert(host, Turn::Unpaid(amount, 0));
+                self.close(batch);
+            }
         } else {
             owed.balance -= amount;
             owed.leaving.push((payout, id, amount));

@@ -117,6 +117,7 @@ fn returned_in_full(cast: &Cast, tea: &Ware) {
 /// Sellers are paid as hosts are.
 fn settled(cast: &Cast, order: &Order) {
     cast.advance(SignedDuration::from_hours(8 * 24));
+    cast.banks_open();
     let until = json!({ "periodEnd": cast.now().to_string() });
     let selection = SETTLEMENT.replacen("booking { id }", "booking { id } shopOrder { id }", 1);
     let opened = cast.finance.command("openSettlement", &selection, until).done()["settlement"].clone();

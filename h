@@ -1,0 +1,1 @@
+$2b$04$abcdefghijklmnopqrstuuUWcLippSxSVrbKW/ct9eTQdtoLBLaDK

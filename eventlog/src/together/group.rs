@@ -156,8 +156,13 @@ impl Log {
             Ok(Outcome::Appended(placed)) => {
                 snapshot::renew_all(&self.inner.store, due);
                 for (member, (decided, events)) in group.into_iter().zip(answers) {
-                    let answer = part(&member, decided, &events, &placed);
-                    member.hear(Verdict::Answered(answer));
+                    // It has left no receipt: whether there is an older one, it finds out alone.
+                    let malformed = matches!(&decided, Decided::Refused(refused) if refused.is_malformed());
+                    let verdict = match malformed && member.key.is_some() {
+                        true => Verdict::Alone(None),
+                        false => Verdict::Answered(part(&member, decided, &events, &placed)),
+                    };
+                    member.hear(verdict);
                 }
                 return;
             }

@@ -12,8 +12,9 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use domain::user::Role;
+use kernel::Refused;
 
-use crate::errors::ApiError;
+use crate::errors::{FORBIDDEN, SIGN_IN};
 use crate::viewer::Viewer;
 
 pub use gate::Gate;
@@ -108,16 +109,33 @@ impl Rule {
             LazyLock::new(|| RULES.iter().map(|rule| ((rule.root, rule.operation), rule)).collect());
         INDEX.get(&(root, operation)).copied()
     }
+}
 
-    /// Lets a viewer call the operation.
+impl Who {
+    /// Lets a viewer through.
     ///
     /// # Errors
     /// AUTH002 when nobody is signed in, AUTH010 when no role fits.
-    pub fn admit(&self, viewer: &Viewer) -> Result<(), ApiError> {
-        match self.who {
-            Who::Everybody => Ok(()),
-            Who::SignedIn => viewer.person().map(drop),
-            Who::Holders(roles) => viewer.with_role(roles).map(drop),
+    pub fn admit(self, viewer: &Viewer) -> Result<(), Refused> {
+        match self {
+            Self::Everybody => Ok(()),
+            Self::SignedIn | Self::Holders(_) if viewer.user.is_none() => Err(Refused::code(SIGN_IN)),
+            Self::Holders(roles) if !viewer.is_any(roles) => Err(Refused::code(FORBIDDEN)),
+            Self::SignedIn | Self::Holders(_) => Ok(()),
+        }
+    }
+}
+
+/// Lets a viewer call an operation, or do the same thing beside GraphQL. Without a rule nobody passes.
+///
+/// # Errors
+/// AUTH002 when nobody is signed in, AUTH010 when no role fits or nobody has said who may.
+pub fn admit(root: Root, operation: &str, viewer: &Viewer) -> Result<(), Refused> {
+    match Rule::of(root, operation) {
+        Some(rule) => rule.who.admit(viewer),
+        None => {
+            tracing::error!(operation, "an operation has no rule in api/src/access/rules.rs");
+            Err(Refused::code(FORBIDDEN))
         }
     }
 }

@@ -221,6 +221,9 @@ pub enum AdminAction {
         /// Roles, as admin,finance.
         #[arg(long = "role", value_delimiter = ',', required = true)]
         roles: Vec<String>,
+        /// Standard input holds no password but its hash, as another system kept it: argon2 ($argon2id$…) or bcrypt ($2b$…).
+        #[arg(long)]
+        hashed: bool,
         /// Settings.
         #[command(flatten)]
         settings: SettingFlags,

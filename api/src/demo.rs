@@ -163,7 +163,7 @@ async fn list(app: &App, ctx: &Context, host: UserId, car: Car) -> Result<(), An
 pub async fn token(app: &App, user: UserId) -> Result<String, AnyError> {
     let now = real_now();
     let login = commands::session::Login { proven: Some(user), device: Some("demo".to_owned()) };
-    let session = commands::session::login(&app.ctx, &caller(None), &login, now).await?.value.session;
+    let session = commands::session::login(&app.ctx, &caller(None), &login, None, now).await?.value.session;
     let principal = commands::session::principal(&app.ctx, session, now).await?;
     let roles = principal.iter().flat_map(|found| found.roles.iter().map(|role| role.name().to_owned())).collect();
     let claims = Claims::new(user.uuid(), session.uuid(), roles, now.as_second(), Lifetime::Endless);

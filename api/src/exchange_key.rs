@@ -5,15 +5,13 @@ use commands::Caller;
 use commands::exchange_key::{self, DeactivateExchangeKey, KeyPair, RegisterExchangeKey, RotateExchangeKey};
 use domain::exchange_key::Permission;
 use domain::ids::ExchangeKeyId;
-use domain::user::Role;
-use kernel::Refused;
 use projections::models::{ExchangeKeyRow, ExchangeKeys};
 use projections::views::{Direction, Query};
 
 use crate::connection::{Connection, Page};
-use crate::errors::{ApiError, FORBIDDEN};
+use crate::errors::ApiError;
 use crate::event::{self, EventNode};
-use crate::input::{id, invalid};
+use crate::input::id;
 use crate::mutation::{Answer, Reply, Shown};
 use crate::reading::Reader;
 use crate::scalars::DateTime;
@@ -135,6 +133,8 @@ pub struct RegisterExchangeKeyInput {
     /// Is it a key for play money? Others need a second factor.
     #[graphql(default_with = "Some(true)")]
     is_testnet: Option<bool>,
+    /// The code that `requestSecondFactor` sent; needed for a key of real money.
+    second_factor: Option<String>,
     /// Echoed in the answer.
     client_mutation_id: Option<String>,
 }
@@ -152,6 +152,8 @@ pub struct RotateExchangeKeyInput {
     api_secret: String,
     /// What the exchange lets it do.
     permissions: Vec<ExchangePermission>,
+    /// The code that `requestSecondFactor` sent; needed for a key of real money.
+    second_factor: Option<String>,
     /// Echoed in the answer.
     client_mutation_id: Option<String>,
 }
@@ -222,11 +224,14 @@ impl ExchangeKeyMutation {
         #[graphql(desc = "What is to be done.")] input: RegisterExchangeKeyInput,
     ) -> Result<ExchangeKeyPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.trader(input.idempotency_key);
+        let caller = reader.in_person(input.idempotency_key);
         let pair = KeyPair { key: input.api_key, secret: input.api_secret };
         let (permissions, is_testnet) = (stored(&input.permissions), input.is_testnet.unwrap_or(true));
         let command = RegisterExchangeKey { exchange: input.exchange, permissions, is_testnet };
-        let act = async |caller: Caller| exchange_key::register_exchange_key(&reader.app.ctx, &caller, &command, &pair).await;
+        let act = async |caller: Caller| {
+            let proven = reader.second_factor(input.second_factor.as_deref()).await?;
+            exchange_key::register_exchange_key(&reader.app.ctx, &caller, &command, &pair, proven).await
+        };
         reader.mutate(caller, input.client_mutation_id, act).await
     }
 
@@ -237,12 +242,13 @@ impl ExchangeKeyMutation {
         #[graphql(desc = "What is to be done.")] input: RotateExchangeKeyInput,
     ) -> Result<ExchangeKeyPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.trader(input.idempotency_key);
+        let caller = reader.in_person(input.idempotency_key);
         let pair = KeyPair { key: input.api_key, secret: input.api_secret };
         let act = async |caller: Caller| {
             let key = id(&input.exchange_key_id, "SYS007", "exchangeKeyId")?;
             let command = RotateExchangeKey { key, permissions: stored(&input.permissions) };
-            exchange_key::rotate_exchange_key(&reader.app.ctx, &caller, &command, &pair).await
+            let proven = reader.second_factor(input.second_factor.as_deref()).await?;
+            exchange_key::rotate_exchange_key(&reader.app.ctx, &caller, &command, &pair, proven).await
         };
         reader.mutate(caller, input.client_mutation_id, act).await
     }
@@ -260,13 +266,5 @@ impl ExchangeKeyMutation {
             exchange_key::deactivate_exchange_key(&reader.app.ctx, &caller, &command).await
         };
         reader.mutate(caller, input.client_mutation_id, act).await
-    }
-}
-
-impl Reader<'_> {
-    /// A trader who acts themselves.
-    fn trader(&self, key: Option<String>) -> Result<Caller, commands::ExecuteError> {
-        let caller = self.in_person(key)?;
-        if caller.is_any(&[Role::Trader]) { Ok(caller) } else { Err(invalid(Refused::code(FORBIDDEN))) }
     }
 }

@@ -10,7 +10,6 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use commands::ExecuteError;
-use domain::user::Role;
 use futures_util::stream;
 use kernel::Refused;
 use projections::export::{self, ExportError, Format, Range, Summary};
@@ -18,14 +17,13 @@ use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::access::rules::EXPORTS;
 use crate::app::App;
-use crate::errors::{FORBIDDEN, INTERNAL, MALFORMED, SIGN_IN, TOKEN_REFUSED, UNAVAILABLE, limited};
+use crate::errors::{FORBIDDEN, INTERNAL, MALFORMED, TOKEN_REFUSED, UNAVAILABLE, limited};
 use crate::side::failure;
 use crate::transport::{RequestMeta, TurnedAway, bearer};
 use crate::viewer::FrontDoor;
 
-/// Who reads copies of the books.
-const READERS: [Role; 2] = [Role::Finance, Role::Auditor];
 /// Exports that are written at a time; each walks the log.
 const AT_ONCE: usize = 4;
 /// Chunks that wait for a slow reader.
@@ -70,12 +68,7 @@ async fn show(State(exports): State<Exports>, Path(kind): Path<String>, request:
 
 async fn begin(exports: &Exports, kind: &str, wanted: &Wanted, meta: &RequestMeta, headers: &HeaderMap) -> Result<Response, Refused> {
     let viewer = exports.door.viewer_of(bearer(headers)).await.map_err(turned_away)?;
-    if viewer.user.is_none() {
-        return Err(Refused::code(SIGN_IN));
-    }
-    if !viewer.is_any(&READERS) {
-        return Err(Refused::code(FORBIDDEN));
-    }
+    EXPORTS.admit(&viewer)?;
     let format: Format = kind.parse().map_err(|_| Refused::at("SYS007", &["kind"]))?;
     let app = &exports.door.0;
     let head = app.ctx.log.head().await.map_err(internal)?;

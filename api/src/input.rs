@@ -48,13 +48,4 @@ impl Reader<'_> {
     pub fn anyone(&self, key: Option<String>) -> Result<Caller, ExecuteError> {
         self.viewer.caller(key, self.meta).map_err(invalid)
     }
-
-    /// The viewer as a caller who must hold one of these roles.
-    ///
-    /// # Errors
-    /// AUTH002, AUTH010, or SYS003 for an impossible key.
-    pub fn caller_with(&self, key: Option<String>, roles: &[domain::user::Role]) -> Result<Caller, ExecuteError> {
-        let caller = self.caller(key)?;
-        if caller.is_any(roles) { Ok(caller) } else { Err(invalid(Refused::code(crate::errors::FORBIDDEN))) }
-    }
 }

@@ -1,4 +1,5 @@
-//! Passwords: argon2id, few at a time, the same work whether the user exists or not.
+//! Passwords: argon2id, few at a time, the same work whether the user exists or not. What was hashed otherwise (by older parameters, or
+//! by bcrypt in another system) still matches, and is hashed anew when its password is shown (K26).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,12 @@ use tokio::sync::Semaphore;
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+/// What every hash begins with that is made as it is done now.
+const CURRENT: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
+/// How hashes of bcrypt begin.
+const BCRYPT: [&str; 4] = ["$2a$", "$2b$", "$2x$", "$2y$"];
+/// bcrypt looks at no more of a password: a longer one never matches, rather than by its beginning.
+const BCRYPT_BYTES: usize = 72;
 /// Hashes at once: each takes 19 MiB and a core for some 30 ms.
 const AT_ONCE: usize = 2;
 /// A login that waited this long for its turn is told to come back.
@@ -25,6 +32,22 @@ pub enum PasswordError {
     /// The hasher failed: a stored hash is damaged or memory ran out.
     #[error("hashing failed: {0}")]
     Hash(String),
+}
+
+/// What a password was found to be.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Is it the one of the hash?
+    pub right: bool,
+    /// It is, and this is its hash as it is made now; the one that it was checked against is older.
+    pub renewed: Option<String>,
+}
+
+/// Is the text a hash that a password can be checked against?
+#[must_use]
+pub fn is_hash(text: &str) -> bool {
+    let bcrypt = BCRYPT.iter().any(|start| text.starts_with(start)) && text.parse::<bcrypt::HashParts>().is_ok();
+    bcrypt || (text.starts_with("$argon2") && PasswordHash::new(text).is_ok())
 }
 
 /// Hashes and checks passwords. Cheap to clone; clones share the limit.
@@ -64,6 +87,17 @@ impl Passwords {
         Ok(matches && known)
     }
 
+    /// Like [`Passwords::verify`], and hashes a right password anew where that is due.
+    ///
+    /// # Errors
+    /// [`PasswordError`].
+    pub async fn check(&self, password: String, hash: Option<String>) -> Result<Checked, PasswordError> {
+        let outdated = hash.as_ref().is_some_and(|hash| !hash.starts_with(CURRENT));
+        let right = self.verify(password.clone(), hash).await?;
+        let renewed = if right && outdated { Some(self.hash(password).await?) } else { None };
+        Ok(Checked { right, renewed })
+    }
+
     async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
         let turn = turn.map_err(|_| PasswordError::Busy)?.map_err(|_| PasswordError::Busy)?;
@@ -85,6 +119,10 @@ fn hashed(password: &str) -> Result<String, PasswordError> {
 
 /// The hash says itself how it was made, so that older ones stay good when the cost is raised.
 fn matches(password: &str, hash: &str) -> Result<bool, PasswordError> {
+    if BCRYPT.iter().any(|start| hash.starts_with(start)) {
+        let matches = bcrypt::verify(password, hash).map_err(|error| PasswordError::Hash(error.to_string()))?;
+        return Ok(matches && password.len() <= BCRYPT_BYTES);
+    }
     let hash = PasswordHash::new(hash).map_err(|e| PasswordError::Hash(e.to_string()))?;
     match Argon2::default().verify_password(password.as_bytes(), &hash) {
         Ok(()) => Ok(true),
@@ -113,6 +151,35 @@ mod tests {
     async fn nobody_can_sign_in_as_an_unknown_user() {
         let passwords = Passwords::new().unwrap();
         assert!(!passwords.verify("no user has this password".to_owned(), None).await.unwrap());
+    }
+
+    /// "비밀번호-1234" by bcrypt, at its least cost.
+    const OLD: &str = "$2b$04$abcdefghijklmnopqrstuuUWcLippSxSVrbKW/ct9eTQdtoLBLaDK";
+
+    #[tokio::test]
+    async fn what_was_hashed_otherwise_is_hashed_anew_when_it_is_shown() {
+        let passwords = Passwords::new().unwrap();
+        let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(1_024, 1, 1, None).unwrap());
+        let weak = weak.hash_password("비밀번호-1234".as_bytes()).unwrap().to_string();
+        for old in [OLD.to_owned(), weak] {
+            assert!(is_hash(&old), "{old}");
+            let wrong = passwords.check("비밀번호-1235".to_owned(), Some(old.clone())).await.unwrap();
+            assert!(!wrong.right && wrong.renewed.is_none());
+            let right = passwords.check("비밀번호-1234".to_owned(), Some(old)).await.unwrap();
+            let new = right.renewed.unwrap();
+            assert!(right.right && new.starts_with(CURRENT), "{new}");
+            let again = passwords.check("비밀번호-1234".to_owned(), Some(new)).await.unwrap();
+            assert!(again.right && again.renewed.is_none(), "once is enough");
+        }
+        assert!(!is_hash("비밀번호-1234") && !is_hash("$2b$04$short"));
+    }
+
+    #[tokio::test]
+    async fn bcrypt_never_matches_by_a_beginning() {
+        let (passwords, long) = (Passwords::new().unwrap(), "비".repeat(24));
+        let hash = bcrypt::hash_with_salt(&long, 4, [7; 16]).unwrap().to_string();
+        assert!(passwords.verify(long.clone(), Some(hash.clone())).await.unwrap(), "72 bytes are all of them");
+        assert!(!passwords.verify(format!("{long}x"), Some(hash)).await.unwrap());
     }
 
     #[tokio::test]

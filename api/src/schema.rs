@@ -37,7 +37,7 @@ use crate::shop_order::{ShopOrderMutation, ShopOrderQuery, ShopOrderSubscription
 use crate::stock::{StockMutation, StockQuery, StockSubscription};
 use crate::transfers::{TransferMutation, TransferQuery};
 use crate::transport::{GraphQl, RequestMeta};
-use crate::user::{AccountMutation, LicenceMutation, UserAdminMutation, UserMutation, UserQuery};
+use crate::user::{AccountMutation, LicenceMutation, SecondFactorMutation, UserAdminMutation, UserMutation, UserQuery};
 use crate::vehicle::{VehicleMutation, VehicleQuery};
 use tracing::Instrument as _;
 
@@ -50,6 +50,7 @@ pub struct IdentityQuery(UserQuery, SessionQuery, CorporateQuery, ApiKeyQuery, E
 pub struct IdentityMutation(
     UserMutation,
     AccountMutation,
+    SecondFactorMutation,
     UserAdminMutation,
     LicenceMutation,
     SessionMutation,

@@ -11,6 +11,7 @@ mod licence;
 mod mutation;
 mod post;
 mod query;
+mod second_factor;
 mod standing;
 
 use crate::connection::{Connection, Page};
@@ -25,6 +26,7 @@ pub use admin::UserAdminMutation;
 pub use licence::{DriverLicence, LicenceMutation};
 pub use mutation::{UserMutation, UserPayload};
 pub use query::UserQuery;
+pub use second_factor::SecondFactorMutation;
 pub use standing::{ConsentKind, TermsOfUse, UserStatus};
 
 /// The name of whoever was erased.

@@ -51,15 +51,6 @@ impl Viewer {
         self.session.ok_or_else(ApiError::forbidden)
     }
 
-    /// The signed-in user, who holds one of these roles.
-    ///
-    /// # Errors
-    /// AUTH002 when nobody is signed in, AUTH010 when no role fits.
-    pub fn with_role(&self, roles: &[Role]) -> Result<UserId, ApiError> {
-        let user = self.person()?;
-        if self.is_any(roles) { Ok(user) } else { Err(ApiError::forbidden()) }
-    }
-
     /// Does the viewer hold one of these roles?
     #[must_use]
     pub fn is_any(&self, roles: &[Role]) -> bool {

@@ -24,6 +24,11 @@ pub trait Contestant {
 
 /// One client; it sends one command after the other.
 pub trait Client: Send + 'static {
+    /// Waits until its next command is due; nothing of it is measured. At once, unless a rate was asked for.
+    fn due(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
     /// Sends the next command, and says how many events it was acknowledged for.
     fn next(&mut self) -> impl Future<Output = Result<u64, Failure>> + Send;
 }
@@ -102,6 +107,7 @@ pub async fn drive<C: Contestant>(contestant: &C, load: &Load) -> Result<Measure
 async fn run<C: Client>(mut client: C, from: Instant, until: Instant) -> Measured {
     let mut measured = Measured::new();
     loop {
+        client.due().await;
         let began = Instant::now();
         if began >= until {
             return measured;

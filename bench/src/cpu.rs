@@ -28,7 +28,16 @@ impl Cpu {
 }
 
 fn own_ticks() -> u64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    ticks_in("/proc/self/stat")
+}
+
+/// CPU ticks that a process has used so far; 0 when there is none.
+pub fn ticks_of(pid: u32) -> u64 {
+    ticks_in(&format!("/proc/{pid}/stat"))
+}
+
+fn ticks_in(file: &str) -> u64 {
+    let stat = std::fs::read_to_string(file).unwrap_or_default();
     // The name, in parentheses, may hold blanks: count from its end. User and system time are the 12th and 13th after it.
     let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum()

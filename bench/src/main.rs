@@ -21,9 +21,11 @@ mod requests;
 #[cfg(test)]
 mod tests;
 mod transfers;
+mod transfers_http;
 mod trial;
 mod views;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -113,7 +115,7 @@ enum Task {
         seconds: u64,
     },
     /// Transfers over HTTP, against a server that runs already.
-    Http(http::HttpArgs),
+    TransfersHttp(transfers_http::HttpArgs),
     /// The trial balance of a large ledger, now and as of positions of its past.
     Trial {
         #[command(flatten)]
@@ -124,6 +126,43 @@ enum Task {
         /// Positions of the past.
         #[arg(long, default_value_t = 20)]
         positions: u64,
+    },
+    /// Mutations of people who are signed in, over HTTP, against the same crates wired the usual way. PostgreSQL.
+    Http {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        served: ServedArgs,
+        /// Runs; the ratios are medians over them.
+        #[arg(long, default_value_t = 1)]
+        runs: usize,
+    },
+    /// A query of one booking with three nested objects, over HTTP. PostgreSQL.
+    Point {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        served: ServedArgs,
+    },
+    /// Memory of idle subscribers, and the time until one event has reached all of them. PostgreSQL.
+    Sockets {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        binary: BinaryArgs,
+        /// Sockets; this process and the server need a file handle for each.
+        #[arg(long, default_value_t = 10_000)]
+        sockets: usize,
+    },
+    /// Serves the peer of `http`.
+    #[command(hide = true)]
+    HttpPeer {
+        /// A fresh database.
+        #[arg(long, env = "DAYBOOK_BENCH_DATABASE_URL")]
+        database_url: String,
+        /// Where to listen.
+        #[arg(long)]
+        listen: std::net::SocketAddr,
     },
     /// The first command on a long stream after a restart.
     Snapshot {
@@ -179,6 +218,52 @@ struct Common {
 }
 
 #[derive(Args)]
+struct BinaryArgs {
+    /// The product's binary, as `cargo build --release` of the main workspace makes it.
+    #[arg(long, value_name = "PATH", default_value = "../target/release/daybook")]
+    daybook_bin: PathBuf,
+    /// The product's shared hot store; without one it keeps that in its own memory.
+    #[arg(long, value_name = "URL", env = "DAYBOOK_BENCH_REDIS_URL")]
+    redis_url: Option<String>,
+}
+
+#[derive(Args)]
+struct ServedArgs {
+    #[command(flatten)]
+    binary: BinaryArgs,
+    /// Clients at a time, each on a connection of its own.
+    #[arg(long, default_value_t = CLIENTS)]
+    clients: usize,
+    /// Seconds that count.
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Seconds before anything counts.
+    #[arg(long, default_value_t = 2)]
+    warm_up: u64,
+    /// Requests a second of all clients together; without it, as many as are answered.
+    #[arg(long)]
+    rate: Option<f64>,
+    /// Show what the database does meanwhile, and how long each mutation takes (costs a little of what is measured).
+    #[arg(long)]
+    profile: bool,
+}
+
+impl BinaryArgs {
+    fn plan(self, rate: Option<f64>, profile: bool) -> Result<http::Plan, Failure> {
+        // The server runs in a folder of its own.
+        let binary = std::path::absolute(&self.daybook_bin)?;
+        Ok(http::Plan { binary, redis_url: self.redis_url, rate, profile })
+    }
+}
+
+impl ServedArgs {
+    fn load(&self) -> clients::Load {
+        let (warm_up, measured) = (Duration::from_secs(self.warm_up), Duration::from_secs(self.seconds.max(1)));
+        clients::Load { clients: self.clients.max(1), warm_up, measured }
+    }
+}
+
+#[derive(Args)]
 struct LogArgs {
     #[command(flatten)]
     common: Common,
@@ -226,7 +311,8 @@ async fn main() -> ExitCode {
 /// Is what was measured right?
 async fn run(task: Task) -> Result<bool, Failure> {
     let (common, server) = match &task {
-        Task::Http(args) => return http::measure(args).await,
+        Task::TransfersHttp(args) => return transfers_http::measure(args).await,
+        Task::HttpPeer { database_url, listen } => return http::serve_peer(database_url, *listen).await.map(|()| true),
         Task::Log(LogArgs { common, .. })
         | Task::Load { common, .. }
         | Task::Open { common, .. }
@@ -234,6 +320,9 @@ async fn run(task: Task) -> Result<bool, Failure> {
         | Task::Rebuild { common, .. }
         | Task::Transfers { common, .. }
         | Task::Trial { common, .. }
+        | Task::Http { common, .. }
+        | Task::Point { common, .. }
+        | Task::Sockets { common, .. }
         | Task::Snapshot { common, .. }
         | Task::Lag { common, .. }
         | Task::Query { common, .. }
@@ -261,8 +350,18 @@ async fn measure(server: &Server, printer: Printer, task: Task) -> Result<bool, 
             let plan = transfers::Plan { accounts: accounts.max(2), batch_clients, single_clients, warm_up, measured };
             return transfers::measure(server, printer, plan).await;
         }
-        Task::Http(args) => return http::measure(&args).await,
+        Task::TransfersHttp(args) => return transfers_http::measure(&args).await,
         Task::Trial { entries, positions, .. } => trial::trial(server, printer, entries, positions).await?,
+        Task::Http { served, runs, .. } => {
+            let (load, rate, profile) = (served.load(), served.rate, served.profile);
+            return http::mutations(server, printer, &served.binary.plan(rate, profile)?, load, runs.max(1)).await;
+        }
+        Task::Point { served, .. } => {
+            let (load, rate, profile) = (served.load(), served.rate, served.profile);
+            return http::points(server, printer, &served.binary.plan(rate, profile)?, load).await;
+        }
+        Task::Sockets { binary, sockets, .. } => return http::sockets(server, printer, &binary.plan(None, false)?, sockets.max(1)).await,
+        Task::HttpPeer { .. } => {}
         Task::Snapshot { events, .. } => reading::snapshot(server, printer, events).await?,
         Task::Lag { seconds, from, .. } => views::lag(server, printer, seconds, from).await?,
         Task::Query { rows, seconds, .. } => views::query(server, printer, rows, seconds).await?,

@@ -78,7 +78,7 @@ impl Sealer for Plain {
 }
 
 /// Runs a future of the peer, which may serialise events at any of its steps.
-async fn unsealed<T>(future: impl Future<Output = T>) -> T {
+pub async fn unsealed<T>(future: impl Future<Output = T>) -> T {
     let (mut future, plain) = (pin!(future), Arc::new(Plain));
     poll_fn(|context| sealing(plain.clone(), || future.as_mut().poll(context))).await
 }

@@ -10,6 +10,9 @@ use uuid::Uuid;
 
 use crate::error::Failure;
 
+/// The secret of every book of the bench: its bytes differ, so that `daybook serve` takes it as one.
+pub const SECRET: [u8; 32] = *b"the bench's secret of 32 letters";
+
 /// The server, or the folder, that all contestants share.
 pub struct Server {
     address: StoreUrl,
@@ -170,7 +173,7 @@ pub fn log_file(folder: &Path) -> PathBuf {
 
 /// How the bench opens a log: the one place that names the fields of [`Config`].
 fn config(url: StoreUrl, keys: PathBuf) -> Config {
-    Config { url, secret: [7; 32], migrate: true, keys: KeySource::Folder(keys) }
+    Config { url, secret: SECRET, migrate: true, keys: KeySource::Folder(keys) }
 }
 
 /// Runs a statement of the bench's own making.

@@ -27,11 +27,13 @@ use uuid::Uuid;
 use crate::booking::MESSAGE;
 use crate::clients::{Client, Contestant};
 use crate::error::Failure;
+use crate::place::SECRET;
 
 /// Bookings of one car before the next one is listed: a calendar of ordinary length.
 const BOOKINGS_PER_CAR: i64 = 50;
 
 /// The product's commands over one log.
+#[derive(Clone)]
 pub struct Real {
     ctx: Context,
     /// Events of preparations, which are in the log as well.
@@ -68,8 +70,22 @@ impl Real {
     /// Over a log of its own.
     pub fn new(log: Log) -> Self {
         let settings = Arc::new(Settings::default());
-        let ctx = Context { log, clock: Clock::shifted(0), ids: Ids::time_ordered(), settings, keys: Keys::new([9; 32]) };
+        let keys = Keys::new(SECRET);
+        let ctx = Context { log, clock: Clock::shifted(0), ids: Ids::time_ordered(), settings, keys };
         Self { ctx, prepared: Arc::default(), cars: Arc::default() }
+    }
+
+    /// Proves the address of somebody who registered over HTTP, as the link in their mail would.
+    pub async fn prove(&self, user: UserId) -> Result<(), Failure> {
+        let now = Timestamp::now();
+        let code = verification_code(&self.ctx, user, now);
+        prepared(&self.prepared, verify_email(&self.ctx, &caller(Actor::Anonymous), &VerifyEmail { code }, now).await?);
+        Ok(())
+    }
+
+    /// Lists another car of a host.
+    pub async fn car(&self, host: UserId) -> Result<VehicleId, Failure> {
+        car(&self.ctx, &self.prepared, &self.cars, host).await
     }
 }
 

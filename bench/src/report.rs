@@ -161,6 +161,16 @@ impl Printer {
         Ok(())
     }
 
+    /// Who against whom: a name and how many times as much.
+    pub fn ratios(self, name: &str, ratios: &[(&str, f64)]) -> Result<(), Failure> {
+        if self.json {
+            return self.figures(name, ratios);
+        }
+        let list: Vec<_> = ratios.iter().map(|(key, value)| format!("{key} × {value:.3}")).collect();
+        println!("{name}  {}", list.join(", "));
+        Ok(())
+    }
+
     /// Anything else: a name and numbers.
     pub fn figures(self, name: &str, figures: &[(&str, f64)]) -> Result<(), Failure> {
         if self.json {

@@ -67,7 +67,8 @@ pub struct RegisterExchangeKey {
     pub is_testnet: bool,
 }
 
-/// Registers a key. The claim on its fingerprint lets it be registered once. That a trader asks is checked before.
+/// Registers a key. The claim on its fingerprint lets it be registered once. That a trader asks, and whether they have shown a second
+/// factor, is checked before.
 ///
 /// # Errors
 /// KEY001, SYS003, KEY002, KEY003; or the log's.
@@ -76,6 +77,7 @@ pub async fn register_exchange_key(
     caller: &Caller,
     input: &RegisterExchangeKey,
     pair: &KeyPair,
+    second_factor: bool,
 ) -> Result<Executed<ExchangeKeyId>, ExecuteError> {
     let id = ExchangeKeyId::new(ctx.ids.mint());
     ctx.execute("registerExchangeKey", caller, input, |s| async move {
@@ -85,8 +87,7 @@ pub async fn register_exchange_key(
         s.decide(&mut claim, claim::Command::ClaimExchangeKey { key: id })?;
         let mut key = s.fresh::<ExchangeKey>(id.uuid()).await?;
         let (exchange, is_testnet) = (input.exchange.clone(), input.is_testnet);
-        // There is no second factor yet: keys of real money are refused (KEY003).
-        s.decide(&mut key, exchange_key::Command::Register { key: id, user, exchange, offered, is_testnet, second_factor: false })?;
+        s.decide(&mut key, exchange_key::Command::Register { key: id, user, exchange, offered, is_testnet, second_factor })?;
         s.put_secret(&secret_name(id), &encrypted(ctx, id, pair)?);
         Ok(id)
     })
@@ -111,6 +112,7 @@ pub async fn rotate_exchange_key(
     caller: &Caller,
     input: &RotateExchangeKey,
     pair: &KeyPair,
+    second_factor: bool,
 ) -> Result<Executed<ExchangeKeyId>, ExecuteError> {
     ctx.execute("rotateExchangeKey", caller, input, |s| async move {
         let mut key = s.load::<ExchangeKey>(input.key.uuid()).await?;
@@ -123,7 +125,7 @@ pub async fn rotate_exchange_key(
             let mut claim = s.load::<Claim>(claim::Kind::ExchangeKey.stream_id(&before)).await?;
             s.decide(&mut claim, claim::Command::ReleaseExchangeKey { key: input.key })?;
         }
-        s.decide(&mut key, exchange_key::Command::Rotate { offered, second_factor: false })?;
+        s.decide(&mut key, exchange_key::Command::Rotate { offered, second_factor })?;
         s.put_secret(&secret_name(input.key), &encrypted(ctx, input.key, pair)?);
         Ok(input.key)
     })

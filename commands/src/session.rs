@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use domain::ids::{SessionId, UserId};
 use domain::session::{self, RevokeReason, Session};
-use domain::user::{self, Role, Standing, User};
+use domain::user::{self, Role, Standing, User, credential_name};
 use eventlog::{ExecuteError, Executed, LogError, Stop};
 use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -38,11 +38,26 @@ pub struct Login {
     pub device: Option<String>,
 }
 
-/// Signs in (IAM-06).
+/// Another hash of a password that was just shown, for one that is not made so any more (K26). Never part of an input.
+#[derive(Clone)]
+pub struct RenewedHash {
+    /// The hash that the password was found to match.
+    pub replaces: String,
+    /// The same password, hashed as it is done now.
+    pub phc: String,
+}
+
+/// Signs in (IAM-06). A renewed hash takes the old one's place in the same append, unless the password was changed meanwhile.
 ///
 /// # Errors
 /// AUTH001, AUTH007; or the log's.
-pub async fn login(ctx: &Context, caller: &Caller, input: &Login, now_real: Timestamp) -> Result<Executed<SignedIn>, ExecuteError> {
+pub async fn login(
+    ctx: &Context,
+    caller: &Caller,
+    input: &Login,
+    renewed: Option<&RenewedHash>,
+    now_real: Timestamp,
+) -> Result<Executed<SignedIn>, ExecuteError> {
     let session = SessionId::new(ctx.ids.mint());
     ctx.execute("login", caller, input, |s| async move {
         let id = input.proven.ok_or(user::Refusal::WrongCredentials)?;
@@ -53,6 +68,13 @@ pub async fn login(ctx: &Context, caller: &Caller, input: &Login, now_real: Time
             Some(Standing::Active | Standing::Erased) | None => user::Refusal::WrongCredentials,
         };
         let epoch = user.session_epoch().ok_or(refusal)?;
+        let credential = credential_name(id);
+        // Whoever sets another password changes the user, too: this append then does not fit, and looks again.
+        if let Some(renewed) = renewed
+            && s.secret(&credential).await?.as_ref() == Some(&renewed.replaces)
+        {
+            s.put_secret(&credential, &renewed.phc);
+        }
         start(&s, session, id, epoch, input.device.clone(), now_real).await
     })
     .await

@@ -22,6 +22,7 @@ mod licence;
 mod password;
 mod profile;
 mod roles;
+mod second_factor;
 
 pub use address::{ChangeEmail, ConfirmEmailChange, change_email, confirm_email_change, email_change_code};
 pub use closing::{Obligations, OfUser, SuspendUser, deactivate_user, reactivate_user, suspend_user};
@@ -34,6 +35,7 @@ pub use licence::{
 pub use password::{ChangePassword, Letter, ResetPassword, change_password, credential, password_reset, reset_code_fits, reset_password};
 pub use profile::{SetProfileImage, UpdateProfile, VerifyPhone, phone_code, set_profile_image, update_profile, verify_phone};
 pub use roles::{GrantRole, grant_role, revoke_role};
+pub use second_factor::{second_factor, second_factor_fits};
 
 use code::Purpose;
 

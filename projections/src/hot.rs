@@ -3,6 +3,7 @@
 //! The truth is in the log; this spares looking there. Redis shares it between nodes; its loss refuses nobody anything,
 //! every node then goes on with what it knows itself.
 
+mod bucket;
 mod keeper;
 mod link;
 mod memory;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+pub use self::bucket::Bucket;
 pub use self::keeper::{HotFault, HotFigures, HotViews};
 pub use self::memory::Memory;
 pub use self::ping::{PingError, ping};
@@ -49,6 +51,10 @@ pub trait Hot: Send + Sync + 'static {
 
     /// Ends a counter.
     fn reset<'a>(&'a self, key: &'a str) -> BoxFuture<'a, ()>;
+
+    /// Takes a price out of a bucket, and says what is left in it. A price beyond what a bucket holds takes all of a full one. The
+    /// error is how long to wait until there is enough; nothing is taken then.
+    fn spend<'a>(&'a self, key: &'a str, bucket: Bucket, price: u64) -> BoxFuture<'a, Result<u64, Duration>>;
 
     /// Keeps a number that readers may show for a moment without asking a model; `None` forgets it. Nothing is decided by it.
     fn hint<'a>(&'a self, key: &'a str, number: Option<u64>) -> BoxFuture<'a, ()>;

@@ -35,13 +35,8 @@ def variables(request, **values):
 
 
 async def first_update(ready: asyncio.Event):
-    # gql 4 looks for the server's choice under `Sec-WebSocket-Protocol` in exactly these capitals, and takes the deprecated protocol
-    # for granted when the header is written otherwise (names of headers have no case). Offering one protocol settles it.
-    transport = WebsocketsTransport(
-        url=URL.replace("http", "ws", 1),
-        init_payload={"Authorization": TOKEN},
-        subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
-    )
+    # As it comes: both protocols are offered, and gql finds the server's choice under `Sec-WebSocket-Protocol` in exactly these capitals.
+    transport = WebsocketsTransport(url=URL.replace("http", "ws", 1), init_payload={"Authorization": TOKEN})
     async with Client(transport=transport) as session:
         asyncio.get_running_loop().call_later(0.5, ready.set)
         async for update in session.subscribe(UPDATES):

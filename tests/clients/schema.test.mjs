@@ -26,6 +26,21 @@ test('the linter finds nothing', () => {
   assert.doesNotMatch(linted.stdout + linted.stderr, /invalid/i, 'every rule exists');
 });
 
+test("graphql-eslint's Relay and description rules find nothing, and do find what is wrong", () => {
+  // Its configuration names the schema beside it.
+  const lint = (text) => {
+    writeFileSync(join(here, 'schema.graphql'), text);
+    return spawnSync(program('eslint'), ['--no-color', '--max-warnings', '0', 'schema.graphql'], { encoding: 'utf8', cwd: here });
+  };
+  const text = readFileSync(sdl, 'utf8');
+  const good = lint(text);
+  assert.equal(good.status, 0, good.stdout + good.stderr);
+  const bad = lint(text.replace('hasNextPage: Boolean!', 'hasNextPage: Boolean'));
+  assert.match(bad.stdout, /relay-page-info/, bad.stdout + bad.stderr);
+  const bare = lint(`${text}\ntype Bare { field: Int }\nextend type Query { bare: Bare }\n`);
+  assert.match(bare.stdout, /require-description/, bare.stdout + bare.stderr);
+});
+
 test('graphql-js reads the schema, and the server answers its introspection', async () => {
   const schema = buildSchema(readFileSync(sdl, 'utf8'));
   assert.ok(introspectionFromSchema(schema).__schema.types.length > 50);

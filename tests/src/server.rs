@@ -5,6 +5,7 @@ mod client;
 mod database;
 mod process;
 mod socket;
+mod watch;
 
 use std::fs;
 use std::net::TcpListener;
@@ -19,6 +20,7 @@ pub use client::{Answer, Client, Outcome, codes, texts};
 pub use database::Database;
 pub use process::Process;
 pub use socket::Socket;
+pub use watch::Watch;
 
 /// How long a server may take to be ready; generous, because tests share the machine.
 const START: Duration = Duration::from_secs(60);
@@ -51,6 +53,7 @@ pub struct Daybook {
     url: String,
     ready: Value,
     horizon: client::Horizon,
+    watch: Watch,
 }
 
 impl Daybook {
@@ -73,6 +76,7 @@ impl Daybook {
             url: String::new(),
             ready: Value::Null,
             horizon: client::Horizon::default(),
+            watch: Watch::default(),
         };
         book.launch();
         book
@@ -147,11 +151,19 @@ impl Daybook {
     #[must_use]
     pub fn staff(&self, name: &str, roles: &str) -> Client {
         let email = format!("{name}@staff.example");
-        let mut command = self.configured();
-        command.args(["admin", "create-user", "--email", &email, "--name", name, "--phone", "010-2345-6789", "--role", roles]);
-        let (code, output) = process::fed(&mut command, PASSWORD);
+        let (code, output) = self.create_user(&email, roles, &[], PASSWORD);
         assert_eq!(code, Some(0), "{output}");
         self.client().login(&email, PASSWORD)
+    }
+
+    /// `daybook admin create-user` with further arguments and this on standard input: the exit code, and what it printed.
+    #[must_use]
+    pub fn create_user(&self, email: &str, roles: &str, more: &[&str], input: &str) -> (Option<i32>, String) {
+        let mut command = self.configured();
+        command
+            .args(["admin", "create-user", "--email", email, "--name", "김직원", "--phone", "010-2345-6789", "--role", roles])
+            .args(more);
+        process::fed(&mut command, input)
     }
 
     /// How another program opens the log of this book, beside the server, with the server's keys.
@@ -196,7 +208,7 @@ impl Daybook {
     /// A client that is not signed in.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client::seeing(&self.url, self.horizon.clone())
+        Client::seeing(&self.url, self.horizon.clone(), self.watch.clone())
     }
 
     /// The demo user of this name.
@@ -277,6 +289,24 @@ impl Daybook {
         fs::read_to_string(self.log()).expect("the log is there")
     }
 
+    /// The payloads of all events, as they are stored; nothing where the log cannot be opened (some tests break it on purpose).
+    fn payloads(&self) -> String {
+        let read = async {
+            let log = eventlog::Log::open(self.log_config()).await.ok()?;
+            let (mut text, mut after) = (String::new(), 0);
+            while let Ok(events) = log.read(after, eventlog::MAX_READ).await
+                && let Some(last) = events.last()
+            {
+                after = last.position;
+                events.iter().for_each(|event| text.extend([event.payload.as_ref(), "\n"]));
+            }
+            log.close().await;
+            Some(text)
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        runtime.ok().and_then(|runtime| runtime.block_on(read)).unwrap_or_default()
+    }
+
     fn log(&self) -> PathBuf {
         self.folder.path().with_extension("log")
     }
@@ -288,6 +318,8 @@ impl Drop for Daybook {
         drop(self.process.take());
         if std::thread::panicking() {
             eprintln!("the server's log:\n{}", fs::read_to_string(self.log()).unwrap_or_default());
+        } else if self.log().exists() {
+            self.watch.look_through(&self.logged(), &self.payloads());
         }
         // Best effort: it is in the folder for temporary files.
         let _ = fs::remove_file(self.log());

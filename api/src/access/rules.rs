@@ -30,6 +30,8 @@ const OFFICE: &[Role] = &[Role::Support, Role::Admin];
 const BOOKING_READERS: &[Role] = &crate::booking::READERS;
 /// Looks into orders.
 const ORDER_READERS: &[Role] = &crate::shop_order::READERS;
+/// Who may read a copy of the books by `GET /exports/{kind}`.
+pub const EXPORTS: Who = Who::Holders(&BOOKS);
 
 /// Credentials are tried against it.
 const CREDENTIALS: u32 = 5;
@@ -112,6 +114,7 @@ pub const RULES: &[Rule] = &[
     mutation("issueApiKey", Who::SignedIn).weighs(CREDENTIALS),
     mutation("revokeApiKey", Who::SignedIn),
     query("myApiKeys", Who::SignedIn),
+    mutation("requestSecondFactor", Who::SignedIn).weighs(CREDENTIALS),
     mutation("registerExchangeKey", Who::Holders(&[Role::Trader])).weighs(CREDENTIALS),
     mutation("rotateExchangeKey", Who::Holders(&[Role::Trader])).weighs(CREDENTIALS),
     mutation("deactivateExchangeKey", Who::Holders(&[Role::Trader])),

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use commands::Caller;
-use commands::projection::{HoldProjection, OPERATORS, RebuildProjection, pause_projection, rebuild_projection, resume_projection};
+use commands::projection::{HoldProjection, RebuildProjection, pause_projection, rebuild_projection, resume_projection};
 
 use super::ProjectionStatus;
 use crate::errors::ApiError;
@@ -87,7 +87,7 @@ impl ProjectionMutation {
         #[graphql(desc = "What is to be done.")] input: RebuildProjectionInput,
     ) -> Result<ProjectionPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(input.idempotency_key, &OPERATORS);
+        let caller = reader.caller(input.idempotency_key);
         let known = known(&reader, &input.name);
         let RebuildProjectionInput { name, reason, dry_run, accept, .. } = input;
         let command = RebuildProjection { name, dry_run, accept, reason, known };
@@ -103,7 +103,7 @@ impl ProjectionMutation {
         #[graphql(desc = "What is to be done.")] input: PauseProjectionInput,
     ) -> Result<ProjectionPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(input.idempotency_key, &OPERATORS);
+        let caller = reader.caller(input.idempotency_key);
         let command = HoldProjection { known: known(&reader, &input.name), name: input.name, reason: input.reason };
         let act = async |caller: Caller| pause_projection(&reader.app.ctx, &caller, &command).await;
         reader.mutate(caller, input.client_mutation_id, act).await
@@ -116,7 +116,7 @@ impl ProjectionMutation {
         #[graphql(desc = "What is to be done.")] input: ResumeProjectionInput,
     ) -> Result<ProjectionPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(input.idempotency_key, &OPERATORS);
+        let caller = reader.caller(input.idempotency_key);
         let command = HoldProjection { known: known(&reader, &input.name), name: input.name, reason: input.reason };
         let act = async |caller: Caller| resume_projection(&reader.app.ctx, &caller, &command).await;
         reader.mutate(caller, input.client_mutation_id, act).await

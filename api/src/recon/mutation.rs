@@ -4,7 +4,6 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use commands::recon as command;
 use commands::{Caller, ExecuteError};
 use domain::ids::StatementId;
-use domain::user::Role;
 use kernel::Refused;
 use kernel::jiff::civil::Date;
 
@@ -14,8 +13,6 @@ use crate::input::{id, invalid};
 use crate::mutation::{Answer, Reply};
 use crate::reading::Reader;
 
-/// Who reconciles.
-const RECONCILERS: [Role; 1] = [Role::Finance];
 /// Most days that the provider is asked about at once.
 const MAX_DAYS: i32 = 92;
 
@@ -138,7 +135,7 @@ impl ReconMutation {
         let reader = Reader::of(ctx)?;
         let ImportStatementInput { idempotency_key, source, content, complete_from, complete_to, client_mutation_id } = input;
         let act = async {
-            let caller = reader.caller_with(Some(idempotency_key), &RECONCILERS)?;
+            let caller = reader.caller(Some(idempotency_key))?;
             match source {
                 StatementSource::Provider => {
                     let range = match (&complete_from, &complete_to) {
@@ -168,7 +165,7 @@ impl ReconMutation {
         let reader = Reader::of(ctx)?;
         let FetchSettlementsInput { idempotency_key, from, to, client_mutation_id } = input;
         let act = async {
-            let caller = reader.caller_with(Some(idempotency_key), &RECONCILERS)?;
+            let caller = reader.caller(Some(idempotency_key))?;
             let (from, to) = days(&from, &to, ["from", "to"])?;
             let unavailable = || invalid(Refused::code(UNAVAILABLE));
             let reports = reader.app.reports.as_ref().ok_or_else(unavailable)?;
@@ -190,7 +187,7 @@ impl ReconMutation {
         #[graphql(desc = "Which movement, and what was found.")] input: ResolveReconExceptionInput,
     ) -> Result<ReconLinePayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(Some(input.idempotency_key), &RECONCILERS);
+        let caller = reader.caller(Some(input.idempotency_key));
         let act = async |caller: Caller| {
             let exception_id = id(&input.exception_id, "SYS007", "exceptionId")?;
             let command = command::ResolveReconException { exception_id, reason: input.reason };

@@ -13,30 +13,55 @@ use crate::app::real_now;
 use crate::boot::Book;
 use crate::cli::{AdminAction, Exit, Failed};
 use crate::errors::{Language, text};
+use crate::password::{Passwords, is_hash};
 
 pub(super) async fn run(action: AdminAction) -> Result<(), Failed> {
-    let AdminAction::CreateUser { email, name, phone, roles, settings } = action;
+    let AdminAction::CreateUser { email, name, phone, roles, hashed, settings } = action;
     let roles = roles.iter().map(|role| role.parse::<Role>()).collect::<Result<Vec<_>, _>>();
     let roles = roles.map_err(|error| Failed::new(Exit::Usage, error, "roles are named as in the schema, in lower case"))?;
     let mut password = String::new();
     std::io::stdin().read_to_string(&mut password).map_err(failed)?;
-    let password = password.trim_end_matches(['\r', '\n']).to_owned();
-    let chars = password.chars().count();
-    if !PASSWORD_CHARS.contains(&chars) {
-        return Err(Failed::new(Exit::Refused, "the password is too short or too long", "8 to 128 characters on standard input"));
-    }
+    let given = Given::read(password.trim_end_matches(['\r', '\n']), hashed)?;
     let book = super::serve::open_for(&settings).await?;
-    let created = create(&book, RegisterUser { email, name, phone, role: Role::Guest }, &roles, password, chars).await;
+    let created = create(&book, RegisterUser { email, name, phone, role: Role::Guest }, &roles, given).await;
     book.close().await;
     println!("{}", created?);
     Ok(())
 }
 
-async fn create(book: &Book, account: RegisterUser, roles: &[Role], password: String, chars: usize) -> Result<String, Failed> {
+/// What came on standard input.
+enum Given {
+    Password(String),
+    Hash(String),
+}
+
+impl Given {
+    fn read(text: &str, hashed: bool) -> Result<Self, Failed> {
+        match hashed {
+            true if is_hash(text) => Ok(Self::Hash(text.to_owned())),
+            true => Err(Failed::new(Exit::Refused, "this is no hash of argon2 or bcrypt", "$argon2id$… or $2b$… on standard input")),
+            false if PASSWORD_CHARS.contains(&text.chars().count()) => Ok(Self::Password(text.to_owned())),
+            false => Err(Failed::new(Exit::Refused, "the password is too short or too long", "8 to 128 characters on standard input")),
+        }
+    }
+
+    /// As it is kept. How long the password behind a hash is, nobody knows: its own system let it pass.
+    async fn kept(self, passwords: &Passwords) -> Result<NewPassword, Failed> {
+        match self {
+            Self::Hash(phc) => Ok(NewPassword { chars: *PASSWORD_CHARS.start(), phc }),
+            Self::Password(password) => {
+                let chars = password.chars().count();
+                Ok(NewPassword { chars, phc: passwords.hash(password).await.map_err(failed)? })
+            }
+        }
+    }
+}
+
+async fn create(book: &Book, account: RegisterUser, roles: &[Role], given: Given) -> Result<String, Failed> {
     let ctx = &book.app.ctx;
-    let phc = book.app.passwords.hash(password).await.map_err(failed)?;
+    let password = given.kept(&book.app.passwords).await?;
     let by = || Caller::system("admin", None, Uuid::new_v4());
-    let registered = commands::user::register_user(ctx, &by(), &account, &NewPassword { chars, phc }, real_now()).await;
+    let registered = commands::user::register_user(ctx, &by(), &account, &password, real_now()).await;
     let user = registered.map_err(refused)?.value.user;
     let code = commands::user::verification_code(ctx, user, real_now());
     commands::user::verify_email(ctx, &by(), &VerifyEmail { code }, real_now()).await.map_err(refused)?;

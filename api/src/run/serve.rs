@@ -133,7 +133,7 @@ fn setup(config: &Config, book: &Book) -> Result<server::Setup, Failed> {
     let documents = config.documents.as_deref().map(listed).transpose()?;
     Ok(server::Setup {
         introspection: config.introspection,
-        budget: config.cost_per_minute.filter(|points| *points > 0).map(Budget::new),
+        budget: config.cost_per_minute.filter(|points| *points > 0).map(|points| Budget::new(points, Arc::clone(&book.app.hot))),
         documents: documents.map_or_else(Documents::default, Documents::only),
         edge: door.edge(&config.public_url),
         meter: door.limits.then(|| Meter::new(Arc::clone(&book.app.hot), door.allowance)),

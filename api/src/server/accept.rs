@@ -1,5 +1,6 @@
 //! Connections: accepted up to a number, over TLS where it is configured, with a clock on whatever a client may drag out.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::{Extensions, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -96,10 +98,22 @@ async fn speaks(stream: &TcpStream) -> bool {
 /// HTTP/1.1 and HTTP/2 with our limits.
 fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(MAX_HEADER_BYTES);
+    // How a client writes the names of headers is kept for the answer to an upgrade ([`as_written`]).
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(MAX_HEADER_BYTES).preserve_header_case(true);
     let max_header_list = u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(ARE_YOU_THERE).max_header_list_size(max_header_list);
     builder
+}
+
+/// Names of headers have no case; yet some clients look for the answer to their `Sec-WebSocket-Protocol` in exactly these capitals
+/// (Python's gql does). hyper writes a name as the request wrote it when what it noted of the request goes along with the response.
+fn as_written(request: &axum::extract::Request) -> Extensions {
+    if !request.headers().contains_key(header::UPGRADE) {
+        return Extensions::new();
+    }
+    let mut noted = request.extensions().clone();
+    noted.remove::<hyper::upgrade::OnUpgrade>();
+    noted
 }
 
 async fn connection<S>(
@@ -115,7 +129,13 @@ async fn connection<S>(
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(over);
-        routes.clone().oneshot(request)
+        let written = as_written(&request);
+        let answer = routes.clone().oneshot(request);
+        async move {
+            let mut response = answer.await?;
+            response.extensions_mut().extend(written);
+            Ok::<_, Infallible>(response)
+        }
     });
     let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), answer));
     let ended = tokio::select! {

@@ -1,7 +1,7 @@
 //! What creates accounts and records transfers.
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
-use commands::transfers::{CreateAccounts, CreateTransfers, WRITERS, create_accounts, create_transfers};
+use commands::transfers::{CreateAccounts, CreateTransfers, create_accounts, create_transfers};
 use commands::{ExecuteError, Executed};
 use domain::transfers::{Answers, Outcome};
 
@@ -118,7 +118,7 @@ impl TransferMutation {
         let CreateAccountsInput { idempotency_key, book, accounts, client_mutation_id } = input;
         let ids: Vec<_> = accounts.iter().map(TransferAccountInput::id).collect();
         let act = async {
-            let caller = reader.caller_with(idempotency_key, &WRITERS)?;
+            let caller = reader.caller(idempotency_key)?;
             let book = super::book(book.as_deref()).map_err(invalid)?;
             let command = CreateAccounts { book, accounts: input::accounts(accounts)? };
             create_accounts(&reader.app.ctx, &caller, &command).await
@@ -144,7 +144,7 @@ impl TransferMutation {
         let CreateTransfersInput { idempotency_key, book, transfers, client_mutation_id } = input;
         let ids: Vec<_> = transfers.iter().map(TransferInput::id).collect();
         let act = async {
-            let caller = reader.caller_with(Some(idempotency_key), &WRITERS)?;
+            let caller = reader.caller(Some(idempotency_key))?;
             let book = super::book(book.as_deref()).map_err(invalid)?;
             let command = CreateTransfers { book, transfers: input::transfers(transfers)? };
             create_transfers(&reader.app.ctx, &caller, &command).await

@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use commands::transfers::{CreateTransfers, WRITERS, create_transfers};
+use commands::transfers::{CreateTransfers, create_transfers};
 use commands::{ExecuteError, Executed};
 use domain::transfers::{Answer, Answers, MAX_BATCH, Outcome, Transfer, TransferOutcome};
 use futures_util::{StreamExt as _, stream};
@@ -20,6 +20,7 @@ use serde_json::json;
 
 use super::book;
 use super::line;
+use crate::access::{self, Root};
 use crate::app::App;
 use crate::errors::{self, ApiError, facts, text, timestamp};
 use crate::mutation::refusal;
@@ -125,15 +126,12 @@ async fn answer(app: &Arc<App>, parts: &Parts, body: Body, meta: &RequestMeta) -
     Ok(lines(&done, ids))
 }
 
-/// The signed-in caller, who may move value.
+/// The signed-in caller, who may do here what they may do by `createTransfers`.
 async fn viewer(app: &Arc<App>, parts: &Parts) -> Result<Viewer, Fault> {
     let door = FrontDoor(Arc::clone(app));
     let viewer = door.viewer_of(bearer(&parts.headers)).await.map_err(turned_away)?;
-    match viewer.with_role(&WRITERS) {
-        Ok(_) => Ok(viewer),
-        Err(ApiError::Refused(refused)) => Err(refused.into()),
-        Err(ApiError::Lagging { .. } | ApiError::Slow { .. } | ApiError::Internal(_)) => Err(Refused::code(errors::INTERNAL).into()),
-    }
+    access::admit(Root::Mutation, "createTransfers", &viewer)?;
+    Ok(viewer)
 }
 
 fn turned_away(why: TurnedAway) -> Fault {

@@ -5,7 +5,7 @@ use projections::models::transfers::{account_column, key};
 use projections::models::{TransferAccounts, TransferHistory, TransferTotals, Transfers};
 use projections::views::{Direction, Filter, Op, Query};
 
-use super::{READERS, TransferAccountBalance, TransferAccountNode, TransferNode, TransferTrialBalance, book};
+use super::{TransferAccountBalance, TransferAccountNode, TransferNode, TransferTrialBalance, book};
 use crate::connection::{Connection, Page};
 use crate::errors::ApiError;
 use crate::reading::{Reader, from_view};
@@ -17,13 +17,6 @@ const MAX_LEDGERS: u64 = 1_000;
 /// Queries of transfer ledgers.
 #[derive(Default)]
 pub struct TransferQuery;
-
-/// A reader who may read transfer ledgers.
-fn reader<'c>(ctx: &Context<'c>) -> Result<Reader<'c>, ApiError> {
-    let reader = Reader::of(ctx)?;
-    reader.viewer.with_role(&READERS)?;
-    Ok(reader)
-}
 
 /// A number as a column; one that no row has when it is out of range.
 fn column(number: BigInt) -> i64 {
@@ -50,7 +43,7 @@ impl TransferQuery {
         #[graphql(desc = "Its id.")] id: UInt128,
         #[graphql(name = "book", desc = "In which book; `main` when left out.")] name: Option<String>,
     ) -> Result<Option<TransferAccountNode>, ApiError> {
-        let (reader, book) = (reader(ctx)?, book(name.as_deref())?);
+        let (reader, book) = (Reader::of(ctx)?, book(name.as_deref())?);
         Ok(reader.get::<TransferAccounts>(&key(book.as_str(), id.0)).await?.map(TransferAccountNode))
     }
 
@@ -67,7 +60,7 @@ impl TransferQuery {
         #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<TransferAccountNode>, ApiError> {
-        let (reader, book) = (reader(ctx)?, book(name.as_deref())?);
+        let (reader, book) = (Reader::of(ctx)?, book(name.as_deref())?);
         let page = Page::new(first, after, last, before)?;
         let query = within(Query::new().eq("book", book.as_str()), ledger, code).order_by("created_ns", Direction::Asc);
         reader.page::<TransferAccounts, _>(query, &page, |_, row| TransferAccountNode(row)).await
@@ -80,7 +73,7 @@ impl TransferQuery {
         #[graphql(desc = "Its id.")] id: UInt128,
         #[graphql(name = "book", desc = "In which book; `main` when left out.")] name: Option<String>,
     ) -> Result<Option<TransferNode>, ApiError> {
-        let (reader, book) = (reader(ctx)?, book(name.as_deref())?);
+        let (reader, book) = (Reader::of(ctx)?, book(name.as_deref())?);
         Ok(reader.get::<Transfers>(&key(book.as_str(), id.0)).await?.map(TransferNode))
     }
 
@@ -98,7 +91,7 @@ impl TransferQuery {
         #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<TransferNode>, ApiError> {
-        let (reader, book) = (reader(ctx)?, book(name.as_deref())?);
+        let (reader, book) = (Reader::of(ctx)?, book(name.as_deref())?);
         let page = Page::new(first, after, last, before)?;
         let mut query = within(Query::new().eq("book", book.as_str()), ledger, code);
         if let Some(account) = account {
@@ -121,7 +114,7 @@ impl TransferQuery {
         #[graphql(desc = "So many from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<TransferAccountBalance>, ApiError> {
-        let (reader, book) = (reader(ctx)?, book(name.as_deref())?);
+        let (reader, book) = (Reader::of(ctx)?, book(name.as_deref())?);
         let page = Page::new(first, after, last, before)?;
         let query = Query::new().eq("account", key(book.as_str(), account.0)).order_by("recorded_ns", Direction::Asc);
         reader.page::<TransferHistory, _>(query, &page, |_, row| row.into()).await
@@ -133,7 +126,7 @@ impl TransferQuery {
         ctx: &Context<'_>,
         #[graphql(name = "book", desc = "Which book; `main` when left out.")] name: Option<String>,
     ) -> Result<Vec<TransferTrialBalance>, ApiError> {
-        let (reader, book) = (reader(ctx)?, book(name.as_deref())?);
+        let (reader, book) = (Reader::of(ctx)?, book(name.as_deref())?);
         reader.ready::<TransferTotals>().await?;
         let query = Query::new().eq("book", book.as_str()).order_by("ledger", Direction::Asc);
         let rows = reader.app.views.all::<TransferTotals>(&query, MAX_LEDGERS).await.map_err(from_view)?;

@@ -1,6 +1,6 @@
 //! From the parameters of a request to an operation that its caller may run: the document found, sized up, priced and paid for.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_graphql::{Response, Value};
 
@@ -64,7 +64,7 @@ impl Cost {
 }
 
 impl Endpoint {
-    /// The operation, ready to run for this viewer.
+    /// The operation, ready to run for this viewer once it is paid for ([`Endpoint::charge`]).
     pub(super) fn prepare(&self, mut params: Params, viewer: &Admitted, meta: &RequestMeta) -> Result<Prepared, Unprepared> {
         let new = self.documents.complete(&mut params).map_err(|missing| match missing {
             Missing::Bad(bad) => Unprepared::Bad(bad),
@@ -75,21 +75,26 @@ impl Endpoint {
             self.documents.remember(hash, &prepared.source.query);
         }
         crate::metrics::cost(prepared.cost.price);
-        self.charge(&mut prepared.cost, viewer, meta)?;
+        prepared.payer = payer(viewer, meta);
         prepared.request = self.furnished(prepared.request, viewer, meta);
         Ok(prepared)
     }
 
     /// Takes the price out of the caller's bucket, where there are buckets. What costs nothing still costs a point: it is work.
-    fn charge(&self, cost: &mut Cost, viewer: &Admitted, meta: &RequestMeta) -> Result<(), Unprepared> {
+    pub(super) async fn charge(&self, prepared: &mut Prepared) -> Result<(), Unprepared> {
         let Some(budget) = &self.budget else { return Ok(()) };
-        let caller = match (&viewer.caller, meta.remote) {
-            (Some(caller), _) => caller.clone(),
-            (None, Some(address)) => address.to_string(),
-            (None, None) => String::new(),
-        };
-        let left = budget.spend(&caller, cost.price.max(1), Instant::now()).map_err(|retry_after| Unprepared::Limited { retry_after })?;
-        cost.bucket = Some((left, budget.points()));
+        let left = budget.spend(&prepared.payer, prepared.cost.price.max(1)).await;
+        let left = left.map_err(|retry_after| Unprepared::Limited { retry_after })?;
+        prepared.cost.bucket = Some((left, budget.points()));
         Ok(())
+    }
+}
+
+/// Who pays: the viewer, else whoever shares their address.
+fn payer(viewer: &Admitted, meta: &RequestMeta) -> String {
+    match (&viewer.caller, meta.remote) {
+        (Some(caller), _) => caller.clone(),
+        (None, Some(address)) => address.to_string(),
+        (None, None) => String::new(),
     }
 }

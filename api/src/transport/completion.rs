@@ -9,11 +9,12 @@ use async_graphql::{Name, PathSegment, Response, Value};
 
 use super::types::{Types, innermost};
 
-/// What was executed, to be read again when something failed.
+/// What was executed, to be held against its response.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
     pub(super) query: String,
     pub(super) operation_name: Option<String>,
+    pub(super) document: ExecutableDocument,
 }
 
 /// Puts `null` where a field failed, and where that is not allowed, around it.
@@ -21,19 +22,20 @@ pub(super) fn complete(types: &Types, source: &Source, response: &mut Response) 
     if response.errors.iter().all(|error| error.path.is_empty()) {
         return;
     }
-    let Ok(document) = async_graphql::parser::parse_query(&source.query) else { return };
-    let Some(operation) = operation(&document, source.operation_name.as_deref()) else { return };
+    let document = &source.document;
+    let Some(operation) = operation(document, source.operation_name.as_deref()) else { return };
     for error in &response.errors {
         fill(&mut response.data, &error.path);
     }
-    let walk = Walk { types, document: &document };
+    let walk = Walk { types, document };
     for error in &response.errors {
         let nullable = walk.nullability(operation, &error.path);
         propagate(&mut response.data, &error.path, &nullable);
     }
 }
 
-fn operation<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Option<&'d OperationDefinition> {
+/// The operation that was executed.
+pub(super) fn operation<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Option<&'d OperationDefinition> {
     match (&document.operations, name) {
         (DocumentOperations::Single(operation), _) => Some(&operation.node),
         (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name).map(|operation| &operation.node),
@@ -172,7 +174,8 @@ mod tests {
         let error = |path: &&[&str]| ServerError::new("x", None).with_path(path.iter().map(segment).collect());
         let mut response = Response::from_errors(paths.iter().map(error).collect());
         response.data = Value::from_json(data).unwrap();
-        complete(&Types::from_sdl(SDL), &Source { query: query.to_owned(), operation_name: None }, &mut response);
+        let document = async_graphql::parser::parse_query(query).unwrap();
+        complete(&Types::from_sdl(SDL), &Source { query: query.to_owned(), operation_name: None, document }, &mut response);
         response.data.into_json().unwrap()
     }
 

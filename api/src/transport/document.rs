@@ -79,6 +79,8 @@ pub struct Prepared {
     pub operation: OperationType,
     /// What it costs.
     pub(super) cost: Cost,
+    /// Whose bucket pays for it.
+    pub(super) payer: String,
     /// The document, to be read again when something fails.
     pub(super) source: Source,
 }
@@ -98,9 +100,9 @@ pub(super) fn prepare(params: Params, types: &Types, limits: &Limits) -> Result<
     require_variables(operation, &variables, types)?;
     let mut request = Request::new(params.query.clone()).variables(variables);
     request.operation_name.clone_from(&params.operation_name);
-    request.set_parsed_query(document);
-    let source = Source { query: params.query, operation_name: params.operation_name };
-    Ok(Prepared { request, operation: kind, cost: Cost::of(price, limits), source })
+    request.set_parsed_query(document.clone());
+    let source = Source { query: params.query, operation_name: params.operation_name, document };
+    Ok(Prepared { request, operation: kind, cost: Cost::of(price, limits), payer: String::new(), source })
 }
 
 fn too_much(error: TooMuch) -> RequestError {

@@ -65,6 +65,10 @@ async fn answer(endpoint: &Endpoint, parts: &Parts, body: Body, wanted: &Wanted,
     let token = bearer(&parts.headers);
     let viewer = endpoint.door.enter(token, meta).await.map_err(Fault::TurnedAway)?;
     let prepared = match endpoint.prepare(params, &viewer, meta) {
+        Ok(mut prepared) => endpoint.charge(&mut prepared).await.map(|()| prepared),
+        Err(unprepared) => Err(unprepared),
+    };
+    let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(Unprepared::Bad(bad)) => return Err(Fault::Params(bad)),
         Err(Unprepared::Limited { retry_after }) => return Err(Fault::TurnedAway(TurnedAway::Limited { retry_after })),

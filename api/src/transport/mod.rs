@@ -12,6 +12,7 @@ pub mod limits;
 mod meta;
 mod near;
 mod negotiation;
+mod order;
 mod persisted;
 mod protocol;
 mod sse;
@@ -141,7 +142,7 @@ pub struct Endpoint {
     types: Arc<Types>,
     door: Arc<dyn Door>,
     limits: Arc<Limits>,
-    budget: Option<Arc<Budget>>,
+    budget: Option<Budget>,
     documents: Arc<Documents>,
     sockets: SocketLimits,
     introspection: bool,
@@ -177,7 +178,7 @@ impl Endpoint {
     /// What each caller may spend in a minute; without one, as much as they like.
     #[must_use]
     pub fn budget(mut self, budget: Option<Budget>) -> Self {
-        self.budget = budget.map(Arc::new);
+        self.budget = budget;
         self
     }
 
@@ -210,6 +211,7 @@ impl Endpoint {
     /// The response as it may leave: nulls in their places, errors complete.
     fn finish(&self, response: &mut Response, source: &Source, meta: &RequestMeta) {
         completion::complete(&self.types, source, response);
+        order::arrange(source, &mut response.data);
         for error in response.errors.iter_mut().filter(|error| error.source.is_none()) {
             if let Some(text) = near::named(&self.types, &error.message) {
                 error.message = text;

@@ -21,6 +21,10 @@ use super::protocol::{Close, FromClient, FromServer, SUBPROTOCOL};
 use super::{Admitted, Endpoint, RequestMeta, TurnedAway, bearer_token};
 use crate::errors;
 
+/// Bytes that are read of a socket at a time. The layer below fills its whole buffer with zeros before each read and keeps it: its own
+/// choice of 128 KiB would be what an idle socket mostly costs. A longer message grows it.
+const READ_BYTES: usize = 4 * 1_024;
+
 /// What one socket may hold and how long it may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketLimits {
@@ -64,7 +68,8 @@ pub(super) async fn upgrade(endpoint: Endpoint, parts: &mut Parts, meta: Request
     let header = authorization_header(&parts.headers);
     match WebSocketUpgrade::from_request_parts(parts, &()).await {
         Ok(upgrade) => {
-            let upgrade = upgrade.protocols([SUBPROTOCOL]).max_message_size(endpoint.limits.body_bytes);
+            let most = endpoint.limits.body_bytes;
+            let upgrade = upgrade.protocols([SUBPROTOCOL]).max_message_size(most).max_frame_size(most).read_buffer_size(READ_BYTES);
             upgrade.on_upgrade(move |socket| serve(socket, endpoint, meta, header))
         }
         Err(rejection) => rejection.into_response(),

@@ -19,11 +19,11 @@ use crate::mutation::{Answer, Reply};
 use crate::reading::Reader;
 
 /// Tries of a code of six digits before the next one has to be waited for.
-const MAX_CODE_TRIES: u64 = 5;
+pub(super) const MAX_CODE_TRIES: u64 = 5;
 /// How long tries are remembered: longer than a code lives.
-const CODE_WINDOW: Duration = Duration::from_secs(20 * 60);
+pub(super) const CODE_WINDOW: Duration = Duration::from_secs(20 * 60);
 /// Messages to one person within [`FAILURE_WINDOW`].
-const MAX_MESSAGES: u64 = 5;
+pub(super) const MAX_MESSAGES: u64 = 5;
 
 /// Ways to reach a person that want to be proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -312,7 +312,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// AUTH006 when there were too many.
-    async fn at_most(&self, what: &str, most: u64, window: Duration) -> Result<(), ExecuteError> {
+    pub(super) async fn at_most(&self, what: &str, most: u64, window: Duration) -> Result<(), ExecuteError> {
         if self.app.lockout && self.app.hot.increment(what, window).await > most {
             return Err(invalid(Refused::code("AUTH006").with("minutes", window.as_secs() / 60)));
         }

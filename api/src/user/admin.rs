@@ -100,7 +100,7 @@ impl UserAdminMutation {
         #[graphql(desc = "What is to be done.")] input: GrantRoleInput,
     ) -> Result<UserPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(input.idempotency_key, &ADMIN);
+        let caller = reader.caller(input.idempotency_key);
         let act = async |caller: Caller| {
             let command = GrantRole { user: user_id(&input.user_id)?, role: input.role.granted() };
             user::grant_role(&reader.app.ctx, &caller, &command).await
@@ -115,7 +115,7 @@ impl UserAdminMutation {
         #[graphql(desc = "What is to be done.")] input: RevokeRoleInput,
     ) -> Result<UserPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(input.idempotency_key, &ADMIN);
+        let caller = reader.caller(input.idempotency_key);
         let act = async |caller: Caller| {
             let command = GrantRole { user: user_id(&input.user_id)?, role: input.role.granted() };
             user::revoke_role(&reader.app.ctx, &caller, &command).await
@@ -130,7 +130,7 @@ impl UserAdminMutation {
         #[graphql(desc = "What is to be done.")] input: SuspendUserInput,
     ) -> Result<UserPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(input.idempotency_key, &ADMIN);
+        let caller = reader.caller(input.idempotency_key);
         let act = async |caller: Caller| {
             let command = SuspendUser { user: user_id(&input.user_id)?, reason: input.reason };
             user::suspend_user(&reader.app.ctx, &caller, &command).await
@@ -145,7 +145,7 @@ impl UserAdminMutation {
         #[graphql(desc = "What is to be done.")] input: ReactivateUserInput,
     ) -> Result<UserPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(input.idempotency_key, &ADMIN);
+        let caller = reader.caller(input.idempotency_key);
         let act = async |caller: Caller| user::reactivate_user(&reader.app.ctx, &caller, &OfUser { user: user_id(&input.user_id)? }).await;
         reader.mutate::<UserNode, _>(caller, input.client_mutation_id, act).await
     }

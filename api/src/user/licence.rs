@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use commands::Caller;
 use commands::user::{self, AcceptTerms, OfUser, RejectLicence, SetConsent, SubmitLicence};
-use domain::user::{LicenceStatus, Role as Granted};
+use domain::user::LicenceStatus;
 use projections::models::users::LicenceRow;
 
 use super::admin::user_id;
@@ -13,8 +13,6 @@ use crate::errors::ApiError;
 use crate::input::invalid;
 use crate::reading::Reader;
 use crate::scalars::DateTime;
-
-const SUPPORT: [Granted; 1] = [Granted::Support];
 
 /// Where a driver's licence stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -142,7 +140,7 @@ impl LicenceMutation {
         #[graphql(desc = "What is to be done.")] input: SubmitDriverLicenceInput,
     ) -> Result<UserPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(input.idempotency_key, &[Granted::Guest, Granted::Host]);
+        let caller = reader.caller(input.idempotency_key);
         let act = async |caller: Caller| {
             let expires_at = input.expires_at.instant(&["expiresAt"]).map_err(invalid)?;
             let command = SubmitLicence { number: input.number, expires_at };
@@ -158,7 +156,7 @@ impl LicenceMutation {
         #[graphql(desc = "What is to be done.")] input: VerifyDriverLicenceInput,
     ) -> Result<UserPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(input.idempotency_key, &SUPPORT);
+        let caller = reader.caller(input.idempotency_key);
         let act = async |caller: Caller| user::verify_licence(&reader.app.ctx, &caller, &OfUser { user: user_id(&input.user_id)? }).await;
         reader.mutate::<UserNode, _>(caller, input.client_mutation_id, act).await
     }
@@ -170,7 +168,7 @@ impl LicenceMutation {
         #[graphql(desc = "What is to be done.")] input: RejectDriverLicenceInput,
     ) -> Result<UserPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let caller = reader.caller_with(input.idempotency_key, &SUPPORT);
+        let caller = reader.caller(input.idempotency_key);
         let act = async |caller: Caller| {
             let command = RejectLicence { user: user_id(&input.user_id)?, reason: input.reason };
             user::reject_licence(&reader.app.ctx, &caller, &command).await

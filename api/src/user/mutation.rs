@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
-use commands::session::{Login, Logout, RefreshOutcome, RefreshSession, SignedIn};
+use commands::session::{Login, Logout, RefreshOutcome, RefreshSession, RenewedHash, SignedIn};
 use commands::user::{NewPassword, RegisterUser, VerifyEmail};
 use commands::{ExecuteError, Executed};
 use domain::session::Refusal as SessionRefusal;
@@ -234,11 +234,13 @@ impl UserMutation {
         }
         let candidate = commands::user::candidate(&reader.app.ctx, &input.email).await.map_err(ApiError::internal)?;
         let (user, phc) = candidate.map(|candidate| (candidate.user, candidate.phc)).unzip();
-        let right = reader.app.passwords.verify(input.password, phc).await.map_err(busy)?;
-        let proven = user.filter(|_| right);
+        let checked = reader.app.passwords.check(input.password, phc.clone()).await.map_err(busy)?;
+        let proven = user.filter(|_| checked.right);
+        let renewed = phc.zip(checked.renewed).map(|(replaces, phc)| RenewedHash { replaces, phc });
         let outcome = async {
             let caller = reader.anyone(None)?;
-            commands::session::login(&reader.app.ctx, &caller, &Login { proven, device: input.device }, real_now()).await
+            let login = Login { proven, device: input.device };
+            commands::session::login(&reader.app.ctx, &caller, &login, renewed.as_ref(), real_now()).await
         };
         let outcome = outcome.await;
         if locks && outcome.is_ok() {

@@ -2,7 +2,7 @@
 
 use adapters::{Message, Recipient};
 use commands::user::{self, Letter};
-use domain::ids::UserId;
+use domain::ids::{SessionId, UserId};
 use eventlog::LogError;
 
 use crate::app::{App, real_now};
@@ -23,6 +23,14 @@ pub(super) async fn prove_phone(reader: &Reader<'_>, user: UserId) {
         let text = format!("인증번호 / phone code: {}", letter.code);
         send(reader.app, Recipient::Phone(letter.to), "[Daybook] 휴대전화 인증 / verify your number", text).await;
     }
+}
+
+/// The code that shows that a proved telephone is at hand; false where none is proved.
+pub(super) async fn second_factor(reader: &Reader<'_>, user: UserId, session: SessionId) -> bool {
+    let Some(letter) = made(user::second_factor(&reader.app.ctx, user, session, real_now()).await) else { return false };
+    let text = format!("추가 인증번호 / second factor: {}", letter.code);
+    send(reader.app, Recipient::Phone(letter.to), "[Daybook] 추가 인증 / confirm that it is you", text).await;
+    true
 }
 
 /// The code that proves the address that is to take the place of another, and a word to that one.

@@ -20,7 +20,7 @@ fn generation(outcome: Result<Executed<RefreshOutcome>, ExecuteError>) -> Option
 
 async fn sign_in(book: &Book, proven: Option<UserId>) -> Result<Executed<SignedIn>, ExecuteError> {
     let input = Login { proven, device: Some("Pixel 11".to_owned()) };
-    login(&book.ctx, &caller(Actor::Anonymous), &input, now()).await
+    login(&book.ctx, &caller(Actor::Anonymous), &input, None, now()).await
 }
 
 #[tokio::test]

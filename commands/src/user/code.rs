@@ -1,7 +1,7 @@
 //! Codes that prove something by coming back: they need no row anywhere, since each carries its user, its end and a tag.
 //! What a code is bound to (a password's number, an address) is under the tag, not in the code: when that changes, it is void.
 
-use domain::ids::UserId;
+use domain::ids::{SessionId, UserId};
 use kernel::Timestamp;
 use kernel::jiff::SignedDuration;
 use uuid::Uuid;
@@ -17,6 +17,10 @@ const TAG_DIGITS: usize = 32;
 const SMS_SECONDS: i64 = 600;
 /// Six digits: what people type without a mistake. Tries are counted at the door.
 const SMS_CODES: u64 = 1_000_000;
+/// What a code by SMS is good for: to prove a number…
+const PROVE_PHONE: &str = "phone-verification";
+/// …or to show that a proved one is at hand.
+const SECOND_FACTOR: &str = "second-factor";
 
 /// What a code is good for, and for nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,20 +72,37 @@ fn tag(ctx: &Context, purpose: Purpose, head: &str, bound_to: &str) -> String {
 
 /// The code that goes to a telephone now.
 pub(super) fn sms(ctx: &Context, user: UserId, phone: &str, now_real: Timestamp) -> String {
-    sms_of(ctx, user, phone, now_real.as_second().div_euclid(SMS_SECONDS))
+    sms_of(ctx, PROVE_PHONE, &format!("{}|{phone}", user.uuid()), window(now_real))
 }
 
 /// Is it the code that went there not long ago?
 pub(super) fn sms_fits(ctx: &Context, user: UserId, phone: &str, presented: &str, now_real: Timestamp) -> bool {
-    let window = now_real.as_second().div_euclid(SMS_SECONDS);
-    let presented = presented.trim().as_bytes();
+    fits(ctx, PROVE_PHONE, &format!("{}|{phone}", user.uuid()), presented, now_real)
+}
+
+/// The code that goes to a telephone now, for what a session asks for next.
+pub(super) fn second_factor(ctx: &Context, session: SessionId, phone: &str, now_real: Timestamp) -> String {
+    sms_of(ctx, SECOND_FACTOR, &format!("{}|{phone}", session.uuid()), window(now_real))
+}
+
+/// Is it the code that went there not long ago, for this session?
+pub(super) fn second_factor_fits(ctx: &Context, session: SessionId, phone: &str, presented: &str, now_real: Timestamp) -> bool {
+    fits(ctx, SECOND_FACTOR, &format!("{}|{phone}", session.uuid()), presented, now_real)
+}
+
+fn window(now_real: Timestamp) -> i64 {
+    now_real.as_second().div_euclid(SMS_SECONDS)
+}
+
+fn fits(ctx: &Context, purpose: &str, bound_to: &str, presented: &str, now_real: Timestamp) -> bool {
+    let (window, presented) = (window(now_real), presented.trim().as_bytes());
     // Both are always looked at: which of them it was takes no other time.
-    let fits = [window, window - 1].map(|window| same(sms_of(ctx, user, phone, window).as_bytes(), presented));
+    let fits = [window, window - 1].map(|window| same(sms_of(ctx, purpose, bound_to, window).as_bytes(), presented));
     fits.contains(&true)
 }
 
-fn sms_of(ctx: &Context, user: UserId, phone: &str, window: i64) -> String {
-    let digest = ctx.keys.claim("phone-verification", &format!("{}|{phone}|{window}", user.uuid()));
+fn sms_of(ctx: &Context, purpose: &str, bound_to: &str, window: i64) -> String {
+    let digest = ctx.keys.claim(purpose, &format!("{bound_to}|{window}"));
     let number = u64::from_str_radix(&digest[..15], 16).unwrap_or_default() % SMS_CODES;
     format!("{number:06}")
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use crate::hot::{ACKNOWLEDGED_FOR, HINTED_FOR, Hot};
+use crate::hot::{ACKNOWLEDGED_FOR, Bucket, HINTED_FOR, Hot};
 
 /// Most entries of each kind; beyond, those that end soonest go first.
 const MOST: usize = 100_000;
@@ -24,6 +24,8 @@ struct Tables {
     denied: Table,
     acknowledged: Table,
     counters: Table,
+    /// A bucket that is full again needs no entry: its end is when it will be.
+    buckets: Table,
     hints: Table,
 }
 
@@ -40,6 +42,11 @@ impl<V> Default for Table<V> {
 impl<V: Clone> Table<V> {
     fn get(&self, key: &str) -> Option<V> {
         self.0.get(key).filter(|(_, ends)| *ends > Instant::now()).map(|(value, _)| value.clone())
+    }
+
+    /// How long an entry lasts from now on.
+    fn lasts(&self, key: &str) -> Duration {
+        self.0.get(key).map_or(Duration::ZERO, |(_, ends)| ends.saturating_duration_since(Instant::now()))
     }
 
     /// Sets a value; one that has not ended keeps its end when told so.
@@ -120,6 +127,13 @@ impl Memory {
         self.lock().counters.0.remove(key);
     }
 
+    pub(super) fn spend_now(&self, key: &str, bucket: Bucket, price: u64) -> Result<u64, Duration> {
+        let mut tables = self.lock();
+        let full_in = bucket.take(tables.buckets.lasts(key), price)?;
+        tables.buckets.set(key, 0, full_in, false);
+        Ok(bucket.left(full_in))
+    }
+
     pub(super) fn hint_now(&self, key: &str, number: Option<u64>) {
         let mut tables = self.lock();
         match number {
@@ -170,6 +184,10 @@ impl Hot for Memory {
         Box::pin(async move { self.reset_now(key) })
     }
 
+    fn spend<'a>(&'a self, key: &'a str, bucket: Bucket, price: u64) -> BoxFuture<'a, Result<u64, Duration>> {
+        Box::pin(async move { self.spend_now(key, bucket, price) })
+    }
+
     fn hint<'a>(&'a self, key: &'a str, number: Option<u64>) -> BoxFuture<'a, ()> {
         Box::pin(async move { self.hint_now(key, number) })
     }
@@ -200,6 +218,22 @@ mod tests {
         assert_eq!(hot.hinted("stock:1").await, Some(3));
         tokio::time::advance(HINTED_FOR).await;
         assert_eq!(hot.hinted("stock:1").await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bucket_empties_and_fills_again() {
+        let (hot, bucket) = (Memory::new(), Bucket { points: 60, window: Duration::from_secs(60) });
+        let seconds = Duration::from_secs;
+        assert_eq!(hot.spend("ann", bucket, 40).await, Ok(20));
+        assert_eq!(hot.spend("ann", bucket, 30).await, Err(seconds(10)));
+        assert_eq!(hot.spend("bob", bucket, 60).await, Ok(0), "everybody has their own");
+        tokio::time::advance(seconds(10)).await;
+        assert_eq!(hot.spend("ann", bucket, 30).await, Ok(0));
+        tokio::time::advance(seconds(4_000)).await;
+        assert_eq!(hot.spend("ann", bucket, 1).await, Ok(59));
+        // What costs more than a bucket holds needs a full one, and takes it all.
+        assert_eq!(hot.spend("cleo", bucket, 1_000).await, Ok(0));
+        assert_eq!(hot.spend("cleo", bucket, 1_000).await, Err(seconds(60)));
     }
 
     #[tokio::test(start_paused = true)]

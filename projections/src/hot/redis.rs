@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use redis::{RedisError, Script};
 
 use crate::hot::link::Link;
-use crate::hot::{ACKNOWLEDGED_FOR, HINTED_FOR, Hot, Memory};
+use crate::hot::{ACKNOWLEDGED_FOR, Bucket, HINTED_FOR, Hot, Memory};
 
 /// Longest wait for an answer; longer than Redis ever needs for one key.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
@@ -18,6 +18,16 @@ redis.call('set', KEYS[1], math.max(old, tonumber(ARGV[1])), 'px', ARGV[2])";
 const COUNT: &str = "local count = redis.call('incr', KEYS[1])
 if count == 1 then redis.call('pexpire', KEYS[1], ARGV[1]) end
 return count";
+/// Takes a price (in microseconds of filling) out of a bucket: whether there was enough, and when it will be full, or how long to
+/// wait. By the clock of Redis: those of the nodes may differ.
+const SPEND: &str = "local time = redis.call('time')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local full_at = tonumber(redis.call('get', KEYS[1]) or '0')
+local full_in = math.max(full_at - now, 0) + tonumber(ARGV[1])
+local window = tonumber(ARGV[2])
+if full_in > window then return {0, full_in - window} end
+redis.call('set', KEYS[1], string.format('%.0f', now + full_in), 'px', math.ceil(full_in / 1000) + 1)
+return {1, full_in}";
 
 /// The address is no Redis address.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +41,7 @@ pub struct Redis {
     namespace: String,
     raise: Script,
     count: Script,
+    spend: Script,
 }
 
 impl Redis {
@@ -45,6 +56,7 @@ impl Redis {
             namespace: format!("daybook:{book}"),
             raise: Script::new(RAISE),
             count: Script::new(COUNT),
+            spend: Script::new(SPEND),
         })
     }
 
@@ -132,6 +144,24 @@ impl Hot for Redis {
             self.memory.reset_now(key);
             let name = self.key("count", key);
             self.link.ask(async |mut c| redis::cmd("DEL").arg(&name).query_async::<()>(&mut c).await).await;
+        })
+    }
+
+    fn spend<'a>(&'a self, key: &'a str, bucket: Bucket, price: u64) -> BoxFuture<'a, Result<u64, Duration>> {
+        Box::pin(async move {
+            let (name, price_us, window_us) = (self.key("bucket", key), bucket.time(price).as_micros(), bucket.window.as_micros());
+            let take = async |mut c| {
+                let mut spend = self.spend.key(&name);
+                let (price_us, window_us) = (u64::try_from(price_us).unwrap_or(u64::MAX), u64::try_from(window_us).unwrap_or(u64::MAX));
+                spend.arg(price_us).arg(window_us).invoke_async::<(bool, u64)>(&mut c).await
+            };
+            let shared = self.link.ask(take).await;
+            if let Some((false, wait_us)) = shared {
+                return Err(Duration::from_micros(wait_us));
+            }
+            // Counted here as well: a Redis that is gone, or has lost its data, does not forgive what this process knows.
+            let own = self.memory.spend_now(key, bucket, price)?;
+            Ok(shared.map_or(own, |(_, full_in_us)| own.min(bucket.left(Duration::from_micros(full_in_us)))))
         })
     }
 

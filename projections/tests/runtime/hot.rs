@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use daybook_projections::hot::{Hot, Memory, Redis};
+use daybook_projections::hot::{Bucket, Hot, Memory, Redis};
 use uuid::Uuid;
 
 const NO_REDIS: &str =
     "the Redis half of the hot store's tests needs DAYBOOK_TEST_REDIS_URL, the address of a Redis; scripts/test starts one and sets it";
 
 const HOUR: Duration = Duration::from_secs(3_600);
+const BUCKET: Bucket = Bucket { points: 10, window: HOUR };
 
 async fn suite(hot: Arc<dyn Hot>, shared: bool) {
     assert!(!hot.is_denied("s").await);
@@ -39,6 +40,9 @@ async fn suite(hot: Arc<dyn Hot>, shared: bool) {
     assert_eq!(hot.increment("brief", Duration::from_millis(20)).await, 1);
     tokio::time::sleep(Duration::from_millis(40)).await;
     assert_eq!(hot.increment("brief", HOUR).await, 1);
+    assert_eq!(hot.spend("b", BUCKET, 4).await, Ok(6));
+    assert!(hot.spend("b", BUCKET, 7).await.is_err_and(|wait| wait <= HOUR / 10));
+    assert_eq!(hot.spend("b", BUCKET, 6).await, Ok(0), "what was refused took nothing");
     assert_eq!(hot.hinted("h").await, None);
     for number in [Some(7), Some(3), None, Some(4)] {
         hot.hint("h", number).await;
@@ -61,6 +65,7 @@ async fn in_redis() {
     assert!(node.is_denied("s").await);
     assert_eq!(node.kept_session("s").await.as_deref(), Some("known anew"));
     assert_eq!((node.acknowledged("u").await, node.increment("c", HOUR).await), (Some(9), 2));
+    assert!(node.spend("b", BUCKET, 1).await.is_err(), "a caller of several nodes has one bucket");
     node.hint("h", None).await;
     assert_eq!(Redis::open(&url, &book).unwrap().hinted("h").await, None);
     node.acknowledge("u", 3).await;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::Watch;
+
 /// Longer than the server ever takes (it waits 10 s for a payment's outcome).
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -16,6 +18,7 @@ pub struct Client {
     token: Option<String>,
     agent: ureq::Agent,
     horizon: Horizon,
+    watch: Watch,
 }
 
 /// The latest receipt that anybody on this server got, and its token: what one did, another wants to see.
@@ -109,13 +112,13 @@ impl Client {
     /// Nobody in particular, talking to this server.
     #[must_use]
     pub fn new(url: &str) -> Self {
-        Self::seeing(url, Arc::default())
+        Self::seeing(url, Arc::default(), Watch::default())
     }
 
     /// Nobody in particular, who reads what others on this server wrote.
-    pub(super) fn seeing(url: &str, horizon: Horizon) -> Self {
+    pub(super) fn seeing(url: &str, horizon: Horizon, watch: Watch) -> Self {
         let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT));
-        Self { url: url.to_owned(), token: None, agent: config.build().into(), horizon }
+        Self { url: url.to_owned(), token: None, agent: config.build().into(), horizon, watch }
     }
 
     /// The same with a token.
@@ -171,7 +174,15 @@ impl Client {
         }
         let mut response = request.send(json!({ "query": query, "variables": variables }).to_string()).ok()?;
         let body = response.body_mut().read_to_string().ok()?;
-        Some(Answer { status: response.status().as_u16(), body: serde_json::from_str(&body).unwrap_or_default() })
+        let body = serde_json::from_str(&body).unwrap_or_default();
+        self.watch.listen(self.token(), variables, &body);
+        Some(Answer { status: response.status().as_u16(), body })
+    }
+
+    /// What is overheard of everybody who talks to this server.
+    #[must_use]
+    pub const fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     /// Asks for data that covers everything that anybody on this server was told to have done.

@@ -7,14 +7,18 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Message, WebSocket};
 
-use super::Client;
+use super::{Client, Watch};
 
 /// How long the next message may take.
 const WAIT: Duration = Duration::from_secs(20);
 
 /// An open connection.
 #[derive(Debug)]
-pub struct Socket(WebSocket<TcpStream>);
+pub struct Socket {
+    socket: WebSocket<TcpStream>,
+    token: Option<String>,
+    watch: Watch,
+}
 
 impl Socket {
     /// Connects and signs in as the client.
@@ -42,7 +46,7 @@ impl Socket {
         let mut request = format!("ws://{address}/graphql").into_client_request().expect("an address");
         request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().expect("a header"));
         let (socket, _) = tokio_tungstenite::tungstenite::client(request, stream).expect("the server upgrades");
-        Self(socket)
+        Self { socket, token: client.token().map(str::to_owned), watch: client.watch().clone() }
     }
 
     /// Sends a message.
@@ -50,7 +54,7 @@ impl Socket {
     /// # Panics
     /// When the connection is broken.
     pub fn say(&mut self, message: &Value) {
-        self.0.send(Message::text(message.to_string())).expect("the connection is open");
+        self.socket.send(Message::text(message.to_string())).expect("the connection is open");
     }
 
     /// Starts an operation.
@@ -67,9 +71,10 @@ impl Socket {
     /// When nothing comes in time.
     pub fn hear(&mut self) -> Result<Value, Option<u16>> {
         loop {
-            match self.0.read() {
+            match self.socket.read() {
                 Ok(Message::Text(text)) => {
                     let message: Value = serde_json::from_str(&text).expect("messages are JSON");
+                    self.watch.listen(self.token.as_deref(), &Value::Null, &message);
                     if message["type"] == "ping" {
                         self.say(&json!({ "type": "pong" }));
                     } else {

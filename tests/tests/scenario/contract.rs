@@ -5,10 +5,11 @@ use daybook_tests::sdl::{Sdl, is_list, named};
 use daybook_tests::server::daybook;
 
 /// Mutations of the door: their caller is not known yet, or a repeat cannot do harm. They take no key.
-const KEYLESS: [&str; 9] = [
+const KEYLESS: [&str; 10] = [
     "registerUser",
     "verifyEmail",
     "resendVerification",
+    "requestSecondFactor",
     "login",
     "refreshSession",
     "logout",

@@ -26,6 +26,7 @@ fn play(cast: &mut Cast) {
     let staff = Staff::of(cast);
     life::proofs(cast);
     life::passwords(cast);
+    life::passwords_of_another_system(cast);
     life::profile_and_address(cast, &staff);
     life::roles(cast, &staff);
     life::suspension(cast, &staff);

@@ -345,7 +345,7 @@ async fn a_document_may_be_named_by_its_hash() {
 #[tokio::test]
 async fn whoever_spent_too_much_waits() {
     let mut toy = Toy::new();
-    toy.endpoint = toy.endpoint.budget(Some(crate::transport::Budget::new(25)));
+    toy.endpoint = toy.endpoint.budget(Some(crate::transport::Budget::new(25, std::sync::Arc::new(projections::hot::Memory::new()))));
     let change = || post(GRAPHQL, r#"{"query":"mutation { change }"}"#);
     let with = |token: &str| {
         let (mut parts, body) = change().into_parts();

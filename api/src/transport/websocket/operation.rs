@@ -60,10 +60,13 @@ pub(super) fn start(endpoint: &Endpoint, params: Params, viewer: &Admitted, meta
     let prepared = endpoint.prepare(params, viewer, &meta);
     let answers_once = prepared.as_ref().map_or(true, |p| p.operation != OperationType::Subscription);
     let task = match prepared {
-        Ok(prepared) => {
+        Ok(mut prepared) => {
             let endpoint = endpoint.clone();
             tokio::spawn(async move {
-                if answers_once {
+                if let Err(unpaid) = endpoint.charge(&mut prepared).await {
+                    let response = errors::finished(unpaid.into(), &meta);
+                    answers.send(Answer::Error(response.errors)).await;
+                } else if answers_once {
                     once(&endpoint, prepared, &meta, &answers).await
                 } else {
                     many(&endpoint, prepared, &meta, &answers).await

@@ -13,7 +13,7 @@ async fn state(book: &Book, user: UserId) -> User {
 }
 
 async fn sign_in(book: &Book, user: UserId) -> Result<Executed<SignedIn>, ExecuteError> {
-    login(&book.ctx, &caller(Actor::Anonymous), &Login { proven: Some(user), device: None }, now()).await
+    login(&book.ctx, &caller(Actor::Anonymous), &Login { proven: Some(user), device: None }, None, now()).await
 }
 
 async fn lives(book: &Book, session: SessionId) -> bool {

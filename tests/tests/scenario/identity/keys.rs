@@ -1,5 +1,6 @@
 //! Keys of programs and of exchanges.
 
+use daybook_tests::server::Client;
 use serde_json::{Value, json};
 
 use super::secrets::{EXCHANGE_KEY, EXCHANGE_SECRET};
@@ -70,6 +71,23 @@ pub fn exchanges(cast: &Cast, staff: &Staff) {
     assert_eq!(client.command("rotateExchangeKey", "exchangeKey { maskedKey }", rotate).done()["exchangeKey"]["maskedKey"], "****ey-1");
     let end = json!({ "exchangeKeyId": key["id"] });
     client.command("deactivateExchangeKey", "exchangeKey { isActive }", end).done();
-    let kept = client.query("{ myExchangeKeys { nodes { isActive maskedKey } } }", json!({}));
+    real_money(cast, &client);
+    let kept = client.query("{ myExchangeKeys(last: 1) { nodes { isActive maskedKey } } }", json!({}));
     assert_eq!(kept["myExchangeKeys"]["nodes"], json!([{ "isActive": false, "maskedKey": "****ey-1" }]));
+}
+
+/// A key of real money needs a second factor: a code to the telephone that was proved, which is good once.
+fn real_money(cast: &Cast, trader: &Client) {
+    let wish = |key: &str, code: &str| json!({ "exchange": "Binance", "apiKey": key, "apiSecret": EXCHANGE_SECRET, "permissions": ["READ"], "isTestnet": false, "secondFactor": code });
+    let register = |key: &str, code: &str| trader.command("registerExchangeKey", "exchangeKey { isTestnet }", wish(key, code));
+    let request = || trader.mutate("requestSecondFactor", "user { id }", &json!({}));
+    assert_eq!(request().refused(), "KEY003", "no number is proved yet");
+    trader.mutate("resendVerification", "user { id }", &json!({ "channel": "PHONE" })).done();
+    let code = cast.book.code_after("***-5678", "phone code: ");
+    trader.command("verifyPhone", "user { id }", json!({ "code": code })).done();
+    assert_eq!(register("real-money-key-1", &code).refused(), "KEY003", "a code proves one thing");
+    request().done();
+    let code = cast.book.code_after("***-5678", "second factor: ");
+    assert_eq!(register("real-money-key-1", &code).done()["exchangeKey"]["isTestnet"], false);
+    assert_eq!(register("real-money-key-2", &code).refused(), "KEY003", "a code is good once");
 }

@@ -116,6 +116,38 @@ pub fn roles(cast: &Cast, staff: &Staff) {
     grant("revokeRole", "ADMIN").done();
 }
 
+/// Somebody comes from another system with the hash that it kept: they sign in with their password, and from then on it is hashed our way.
+pub fn passwords_of_another_system(cast: &Cast) {
+    const HASH: &str = "$2b$04$abcdefghijklmnopqrstuuUWcLippSxSVrbKW/ct9eTQdtoLBLaDK";
+    const OLD_PASSWORD: &str = "비밀번호-1234";
+    if cast.book.variant() == Variant::Embedded {
+        return;
+    }
+    let email = "moved-in@people.example";
+    let create = |input: &str| cast.book.create_user(email, "guest", &["--hashed"], input);
+    let (code, said) = create(OLD_PASSWORD);
+    assert!(code == Some(3) && said.contains("hint:") && !said.contains(OLD_PASSWORD), "{said}");
+    let (code, said) = create(HASH);
+    assert_eq!(code, Some(0), "{said}");
+    let user = said.trim().rsplit('\n').next().unwrap().parse().unwrap();
+    let kept = || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let log = eventlog::Log::open(cast.book.log_config()).await.unwrap();
+            let kept = log.secret(&domain::user::credential_name(user)).await.unwrap().unwrap();
+            log.close().await;
+            kept
+        })
+    };
+    assert_eq!(sign_in(cast, email, "비밀번호-1235"), "AUTH001");
+    assert!(kept().starts_with("$2b$"), "a wrong password changes nothing");
+    assert_eq!(sign_in(cast, email, OLD_PASSWORD), "accepted");
+    let renewed = kept();
+    assert!(renewed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{renewed}");
+    assert_eq!(sign_in(cast, email, OLD_PASSWORD), "accepted");
+    assert_eq!(kept(), renewed, "once is enough");
+}
+
 /// A locked account ends at once, and only who knows the password is told.
 pub fn suspension(cast: &Cast, staff: &Staff) {
     let person = Person::new(cast, "locked", "GUEST");

@@ -180,7 +180,7 @@ pub struct Paid;
 /// Never happens.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("never")]
-enum Never {}
+pub enum Never {}
 
 impl kernel::Refusal for Never {
     fn refused(&self) -> kernel::Refused {

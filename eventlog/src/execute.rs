@@ -178,6 +178,13 @@ impl Log {
             Err(Stop::Unbalanced(unbalanced)) => return Err(ExecuteError::Unbalanced(unbalanced)),
             Err(Stop::Log(error)) => return Err(error.into()),
         };
+        // It leaves no receipt, and so meets none when it is appended: an older one is looked for here.
+        if let (Decided::Refused(refused), Some(key)) = (&decided, &key)
+            && refused.is_malformed()
+            && let Some(stored) = self.inner.store.receipt(key.digest).await?
+        {
+            return self.replay_if_same(command, key, stored).await.map(Attempt::Done);
+        }
         let mut work = session.finish();
         if let Decided::Refused(_) = decided {
             work.refuse();

@@ -344,6 +344,11 @@ impl Store {
         self.fetch::<(String,)>(query).await?.into_iter().map(|(name,)| Ok(name.parse()?)).collect()
     }
 
+    /// The receipt of a key.
+    pub(crate) async fn receipt(&self, key: Uuid) -> Result<Option<StoredReceipt>, LogError> {
+        Ok(rows::receipts(self.fetch(rows::receipts_query([&key])).await?)?.remove(&key))
+    }
+
     pub(crate) async fn secret(&self, name: &str) -> Result<Option<String>, LogError> {
         let query = Query::new("select value from vault").bind(" where name = ", Value::Text(name.to_owned()));
         Ok(self.fetch::<(String,)>(query).await?.pop().map(|(value,)| value))

@@ -79,7 +79,8 @@ impl Log {
         let mut turn = None::<Turn<'_>>;
         for _ in 0..MAX_OVERTAKEN {
             let Ready { append, basis, written, answers, due } = self.decide_group(stream, group).await?;
-            check(&append)?;
+            // Too large together; each of them may fit.
+            check(&append).map_err(|_| Stay::Apart)?;
             fail_point!("append::group_decided");
             let place = self.inner.appender.reserve().await?;
             let (mut answer, rests_on) = (None, basis.rests_on());
@@ -110,7 +111,7 @@ impl Log {
             };
             let place = events.len()..events.len() + own.len();
             events.extend(self.drafts::<J::State>(stream, member, &own).await?);
-            receipts.extend(receipt(Some(&member.command), member.key, &decided, place.clone())?);
+            receipts.extend(receipt(Some(&member.command), member.key, &decided, place.clone()).map_err(|_| Stay::Apart)?);
             answers.push((decided, place));
         }
         let fate = Arc::<Fate>::default();
@@ -143,7 +144,8 @@ impl Log {
         let command = &member.command;
         let draft = |event| Ok(Draft { stream: stream.clone(), event: codec::encode(event)?, command: Some(command.clone()) });
         let encode = || events.iter().map(draft).collect::<Result<Vec<_>, LogError>>();
-        Ok(self.inner.keyring.encode_sealed(command.command_id, encode).await?)
+        // What is wrong with one of them is no answer to the others.
+        self.inner.keyring.encode_sealed(command.command_id, encode).await.map_err(|_| Stay::Apart)
     }
 
     /// Waits until the group is durable and answers each of its commands. Where others were quicker its commands wait for the next group:
@@ -154,8 +156,13 @@ impl Log {
             Ok(Outcome::Appended(placed)) => {
                 snapshot::renew_all(&self.inner.store, due);
                 for (member, (decided, events)) in group.into_iter().zip(answers) {
-                    let answer = part(&member, decided, &events, &placed);
-                    member.hear(Verdict::Answered(answer));
+                    // It has left no receipt: whether there is an older one, it finds out alone.
+                    let malformed = matches!(&decided, Decided::Refused(refused) if refused.is_malformed());
+                    let verdict = match malformed && member.key.is_some() {
+                        true => Verdict::Alone(None),
+                        false => Verdict::Answered(part(&member, decided, &events, &placed)),
+                    };
+                    member.hear(verdict);
                 }
                 return;
             }

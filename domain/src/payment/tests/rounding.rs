@@ -1,5 +1,7 @@
 //! L1 to L4 for random amounts, fees and sequences of refunds, in every asset there is (exponents 0 to 18): nothing is created or lost.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::collections::BTreeMap;
 
 use kernel::{Actor, At, Decider, Fact, Side};

@@ -32,8 +32,7 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// What every connection sets: a plan made while a table was empty must not scan it when it is large.
 const SETTINGS: &str = "set enable_seqscan = off; set jit = off";
 /// What the appending connections set too: a dead node must not hold the head, and a live one must not wait for it forever.
-const WRITER_SETTINGS: &str =
-    "set default_transaction_isolation = 'read committed'; set enable_seqscan = off; set jit = off; set lock_timeout = '10s'; set idle_in_transaction_session_timeout = '10s'";
+const WRITER_SETTINGS: &str = "set default_transaction_isolation = 'read committed'; set enable_seqscan = off; set jit = off; set lock_timeout = '10s'; set idle_in_transaction_session_timeout = '10s'";
 
 /// An opened database.
 #[derive(Clone)]

@@ -167,7 +167,13 @@ mod tests {
 
     #[test]
     fn receipts_name_just_their_events() {
-        assert_eq!(run(&[1, 1, 2, 3], &[receipt(1, 1, 2), receipt(9, 3, 0), receipt(3, 4, 1), receipt(8, 5, 0), receipt(7, 5, 2), receipt(6, 9, 0)]), None);
+        assert_eq!(
+            run(
+                &[1, 1, 2, 3],
+                &[receipt(1, 1, 2), receipt(9, 3, 0), receipt(3, 4, 1), receipt(8, 5, 0), receipt(7, 5, 2), receipt(6, 9, 0)]
+            ),
+            None
+        );
         assert_eq!(run(&[1, 1, 2], &[]), None);
     }
 

@@ -3,6 +3,8 @@
 //! A batch forms by load alone: whatever waits while others are written goes into the next one, so an idle log adds no delay.
 //! Each command gets its own answer.
 
+mod failure;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -10,11 +12,13 @@ use std::time::{Duration, Instant};
 use fail::fail_point;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 
-use crate::error::{LogError, is_passing};
+use crate::error::LogError;
 use crate::memory::Memory;
 use crate::outcome::{Append, Head, Outcome};
 use crate::states::States;
 use crate::store::{AppendFailure, Store, Written};
+
+use failure::is_lost;
 
 /// Commands that may wait; more wait for room.
 const QUEUE: usize = 1_024;
@@ -374,16 +378,6 @@ async fn ended(before: Before) -> bool {
     }
 }
 
-/// Did the connection go, rather than the database say no? (sqlx's own enum: open-ended.)
-fn is_lost(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
-        // PostgreSQL says goodbye: shut down, crashed, or starting up again.
-        sqlx::Error::Database(e) => e.code().is_some_and(|code| code.starts_with("57P") || code == "25P03"),
-        _ => false,
-    }
-}
-
 fn raise(head: &watch::Sender<u64>, outcomes: &[Outcome]) {
     let last = outcomes.iter().filter_map(|outcome| match outcome {
         Outcome::Appended(placed) => Some(placed.position),
@@ -401,26 +395,5 @@ impl Append {
         let secrets = self.secrets.iter().map(|secret| secret.name.len() + secret.value.as_ref().map_or(0, String::len));
         let receipts = self.receipts.iter().map(|receipt| receipt.answer.len());
         events.chain(secrets).chain(receipts).sum()
-    }
-}
-
-impl AppendFailure {
-    /// Can one command be the reason, so that the others may well be appended without it?
-    fn may_be_of_one(&self) -> bool {
-        match self {
-            Self::Nothing(error) => !is_passing(error),
-            Self::Damaged(_) => true,
-            Self::Unknown(_) => false,
-        }
-    }
-}
-
-impl From<AppendFailure> for LogError {
-    fn from(failure: AppendFailure) -> Self {
-        match failure {
-            AppendFailure::Nothing(error) => Self::Store(Arc::new(error)),
-            AppendFailure::Damaged(error) => error,
-            AppendFailure::Unknown(error) => Self::Unknown(Arc::new(error)),
-        }
     }
 }

@@ -149,7 +149,7 @@ pub enum RebuildState {
 /// A rebuild that an operator asked for.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct ProjectionRebuild {
-    /// 1, 2, …: which of this model.
+    /// Which of this model: 1, 2, ….
     pub number: i32,
     /// How far it is.
     pub state: RebuildState,

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::settlement::guard;
 use crate::{
-    adjustment, admins, api_key, booking, claim, corporate, deadletter, exchange_key, export, payable, payment, payout, pending, period,
-    product, projection, recon, session, settlement, shop_order, statement, stock, transfers, upload, user, vehcal, vehicle,
+    adjustment, admins, api_key, booking, claim, corporate, deadletter, exchange_key, export, fee_invoice, payable, payment, payout,
+    pending, period, product, projection, recon, session, settlement, shop_order, statement, stock, transfers, upload, user, vehcal,
+    vehicle,
 };
 
 /// A stored event, as far as its state needs it.
@@ -54,6 +55,8 @@ pub fn of(kind: &str, events: &[Stored<'_>]) -> Result<Option<Value>, Unreadable
         recon::Recon::KIND => fold::<recon::Recon>(events),
         statement::Statement::KIND => fold::<statement::Statement>(events),
         export::Export::KIND => fold::<export::Export>(events),
+        fee_invoice::FeeBook::KIND => fold::<fee_invoice::FeeBook>(events),
+        fee_invoice::number::FeeNumbers::KIND => fold::<fee_invoice::number::FeeNumbers>(events),
         projection::Projection::KIND => fold::<projection::Projection>(events),
         transfers::TransferLedger::KIND => fold::<transfers::TransferLedger>(events),
         _ => Ok(None),

@@ -304,7 +304,9 @@ impl Daybook {
             Some(text)
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        runtime.ok().and_then(|runtime| runtime.block_on(read)).unwrap_or_default()
+        // On a thread of its own: the test that lets the server go may be on a runtime.
+        let read = || runtime.ok().and_then(|runtime| runtime.block_on(read));
+        std::thread::scope(|scope| scope.spawn(read).join().ok().flatten()).unwrap_or_default()
     }
 
     fn log(&self) -> PathBuf {

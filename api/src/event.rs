@@ -233,7 +233,7 @@ async fn page(reader: &Reader<'_>, filter: Filter, page: &Page) -> Result<Connec
     };
     let (after, before) = (place(&page.after, "after")?, place(&page.before, "before")?);
     let range = EventPage { after, before, order, limit: page.fetch() };
-    let found = reader.app.ctx.log.search(&filter, range).await.map_err(ApiError::internal)?;
+    let found = reader.app.ctx.log.search(&filter, range).await.map_err(ApiError::internal)?.events;
     let rows = found.into_iter().map(|event| (token(event.position), EventNode(event)));
     let log = reader.app.ctx.log.clone();
     Ok(Connection::page(page, rows).counted(move || {

@@ -164,7 +164,7 @@ async fn find(reader: &Reader<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
             let Some(event_id) = id.strip_prefix("event-").and_then(|id| uuid::Uuid::try_parse(id).ok()) else { return Ok(None) };
             let filter = eventlog::EventFilter { event_id: Some(event_id), ..Default::default() };
             let one = eventlog::EventPage { after: None, before: None, order: eventlog::Order::Ascending, limit: 1 };
-            let found = reader.app.ctx.log.search(&filter, one).await.map_err(ApiError::internal)?;
+            let found = reader.app.ctx.log.search(&filter, one).await.map_err(ApiError::internal)?.events;
             found.into_iter().next().map(EventNode).map(Node::Event)
         }
         _ => None,

@@ -82,7 +82,7 @@ pub async fn of_stream(reader: &Reader<'_>, stream: &str, event_type: &str) -> R
     let stream = stream.parse().map_err(ApiError::internal)?;
     let filter = EventFilter { stream: Some(stream), types: vec![event_type.to_owned()], ..EventFilter::default() };
     let last = EventPage { after: None, before: None, order: Order::Descending, limit: 1 };
-    let Some(event) = reader.app.ctx.log.search(&filter, last).await.map_err(ApiError::internal)?.pop() else { return Ok(None) };
+    let Some(event) = reader.app.ctx.log.search(&filter, last).await.map_err(ApiError::internal)?.events.pop() else { return Ok(None) };
     Ok(url(reader.app, event.position).await?.map(|url| EventProof { event, url }))
 }
 

@@ -230,7 +230,7 @@ impl Pages {
     /// The next page; none after the last one.
     async fn next(&mut self, ctx: &Context) -> Result<Option<Vec<Recorded>>, LogError> {
         let page = EventPage { after: Some(self.after), before: None, order: Order::Ascending, limit: MAX_READ };
-        let events = ctx.log.search(&self.filter, page).await?;
+        let events = ctx.log.search(&self.filter, page).await?.events;
         let Some(last) = events.last() else { return Ok(None) };
         self.after = last.position;
         Ok(Some(events))

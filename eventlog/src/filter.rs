@@ -3,7 +3,7 @@
 use kernel::{Actor, StreamName, Timestamp};
 use uuid::Uuid;
 
-use crate::recorded::{EVENT_COLUMNS, signed};
+use crate::recorded::{EVENT_COLUMNS, Recorded, signed};
 
 /// Which events; all that are given must hold. Kind, type, stream and correlation are found by index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +49,16 @@ pub struct EventPage {
     pub order: Order,
     /// At most so many, and never more than [`crate::MAX_READ`].
     pub limit: usize,
+}
+
+/// A page of the events that a filter finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Searched {
+    /// In the page's order.
+    pub events: Vec<Recorded>,
+    /// The last position that was looked at, in the page's order: it and all before it are done. Oldest first, a search that found less than
+    /// a page has looked up to the head as it stood; newest first, down to where the page ends.
+    pub scanned_to: u64,
 }
 
 /// Most types that a filter may name.

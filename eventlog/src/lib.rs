@@ -43,7 +43,7 @@ pub use codec::DecodeError;
 pub use command::{CommandMeta, Executed, Receipt};
 pub use config::{Config, InvalidUrl, KeySource, StoreUrl};
 pub use error::{ExecuteError, LogError, Stop};
-pub use filter::{EventFilter, EventPage, Order};
+pub use filter::{EventFilter, EventPage, Order, Searched};
 pub use leaf::{LEAF_FORMAT, LeafError, LeafRecord, MAX_LEAF_BYTES, payload_digest};
 pub use log::{Log, MAX_READ};
 pub use merkle::{Frontier, Hash};

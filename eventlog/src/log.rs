@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 use crate::appender::Appender;
 use crate::config::{Config, StoreUrl};
 use crate::error::LogError;
-use crate::filter::{self, EventFilter, EventPage};
+use crate::filter::{self, EventFilter, EventPage, Order, Searched};
 use crate::hint;
 use crate::memory::Memory;
 use crate::recorded::Recorded;
@@ -141,15 +141,26 @@ impl Log {
         self.inner.store.read_stream(stream, after_version, u64::MAX, limit.min(MAX_READ)).await
     }
 
-    /// One page of the events that a filter finds.
+    /// One page of the events that a filter finds, and how far was looked for them: whoever asks again goes on from there.
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub async fn search(&self, filter: &EventFilter, page: EventPage) -> Result<Vec<Recorded>, LogError> {
-        match self.types(filter).await? {
-            Some(types) => self.inner.store.events(filter::search(filter, &types, &page, page.limit.min(MAX_READ))).await,
-            None => Ok(Vec::new()),
-        }
+    pub async fn search(&self, filter: &EventFilter, page: EventPage) -> Result<Searched, LogError> {
+        // Read first: what is appended while the page is read is not said to have been looked at.
+        let end = self.head().await?.saturating_add(1).min(page.before.unwrap_or(u64::MAX));
+        let page = EventPage { before: Some(end), limit: page.limit.min(MAX_READ), ..page };
+        let events = match self.types(filter).await? {
+            Some(types) => self.inner.store.events(filter::search(filter, &types, &page, page.limit)).await?,
+            None => Vec::new(),
+        };
+        let scanned_to = match (events.last(), page.order) {
+            (Some(last), _) if events.len() >= page.limit => last.position,
+            (None, Order::Ascending) if page.limit == 0 => page.after.unwrap_or(0),
+            (None, Order::Descending) if page.limit == 0 => end,
+            (_, Order::Ascending) => (end - 1).min(filter.up_to.unwrap_or(u64::MAX)).max(page.after.unwrap_or(0)),
+            (_, Order::Descending) => page.after.map_or(1, |after| after.saturating_add(1)),
+        };
+        Ok(Searched { events, scanned_to })
     }
 
     /// How many events a filter finds; costs a scan of what it finds.

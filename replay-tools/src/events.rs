@@ -79,16 +79,19 @@ async fn show(common: &Common, options: &Options, log: &Log) -> Result<(), Faile
     }
 }
 
-/// Shows what comes after a position, oldest first; the last position shown.
+/// Shows what comes after a position, oldest first; the last position looked at.
 async fn forward(log: &Log, filter: &EventFilter, after: u64, limit: u64, print: &impl Fn(&Recorded)) -> Result<u64, Failed> {
     let (mut reached, mut left) = (after, limit);
     while left > 0 {
         let limit = usize::try_from(left).unwrap_or(MAX_READ).min(MAX_READ);
         let page = EventPage { after: Some(reached), before: None, order: Order::Ascending, limit };
         let found = log.search(filter, page).await?;
-        let Some(last) = found.last() else { break };
-        (reached, left) = (last.position, left - found.len() as u64);
-        found.iter().for_each(print);
+        let whole = found.events.len() < limit;
+        (reached, left) = (found.scanned_to, left - found.events.len() as u64);
+        found.events.iter().for_each(print);
+        if whole {
+            break;
+        }
     }
     Ok(reached)
 }
@@ -97,7 +100,7 @@ async fn forward(log: &Log, filter: &EventFilter, after: u64, limit: u64, print:
 async fn newest(log: &Log, filter: &EventFilter, limit: u64, print: &impl Fn(&Recorded)) -> Result<(), Failed> {
     let limit = usize::try_from(limit).unwrap_or(MAX_READ).min(MAX_READ);
     let page = EventPage { after: None, before: None, order: Order::Descending, limit };
-    log.search(filter, page).await?.iter().rev().for_each(print);
+    log.search(filter, page).await?.events.iter().rev().for_each(print);
     Ok(())
 }
 

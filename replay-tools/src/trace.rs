@@ -51,7 +51,7 @@ async fn events(log: &Log, correlation: Uuid) -> Result<Vec<Recorded>, Failed> {
     let mut events = Vec::<Recorded>::new();
     while events.len() < MAX_EVENTS {
         let after = events.last().map(|event| event.position);
-        let found = log.search(&filter, EventPage { after, before: None, order: Order::Ascending, limit: MAX_READ }).await?;
+        let found = log.search(&filter, EventPage { after, before: None, order: Order::Ascending, limit: MAX_READ }).await?.events;
         let full = found.len() == MAX_READ;
         events.extend(found);
         if !full {

@@ -77,7 +77,7 @@ async fn entries_of(reader: &Reader<'_>, id: &str) -> Result<Option<Query>, ApiE
             let Some(event_id) = id.strip_prefix("event-").and_then(|id| uuid::Uuid::try_parse(id).ok()) else { return Ok(None) };
             let filter = eventlog::EventFilter { event_id: Some(event_id), ..Default::default() };
             let one = eventlog::EventPage { after: None, before: None, order: eventlog::Order::Ascending, limit: 1 };
-            let found = reader.app.ctx.log.search(&filter, one).await.map_err(ApiError::internal)?;
+            let found = reader.app.ctx.log.search(&filter, one).await.map_err(ApiError::internal)?.events;
             found.first().map(|event| Query::new().eq("entry_position", moment::stored(event.position)))
         }
         // What names its own entries: refunds, payouts, adjustments, rows of the provider.

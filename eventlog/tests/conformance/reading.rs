@@ -19,7 +19,7 @@ pub async fn filters_and_pages(book: &Book) {
     let page = |after, before, order, limit| EventPage { after, before, order, limit };
     let all = page(None, None, Order::Ascending, 100);
     let positions = async |filter: EventFilter, page: EventPage| -> Vec<u64> {
-        let found = log.search(&filter, page).await.unwrap();
+        let found = log.search(&filter, page).await.unwrap().events;
         found.into_iter().map(|event| event.position).collect()
     };
     let any = EventFilter::default;
@@ -47,6 +47,16 @@ pub async fn filters_and_pages(book: &Book) {
     assert_eq!(positions(any(), page(Some(2), Some(6), Order::Ascending, 2)).await, [3, 4]);
     assert_eq!(positions(any(), page(Some(2), Some(6), Order::Descending, 2)).await, [5, 4]);
     assert_eq!(positions(any(), page(None, None, Order::Ascending, 0)).await, [0; 0]);
+    let claimed = EventFilter { types: vec!["Claimed".into()], ..any() };
+    let scanned = async |filter: &EventFilter, page: EventPage| log.search(filter, page).await.unwrap().scanned_to;
+    // Nothing more to find: up to the head, or to the end of what was asked for; else up to the last one found.
+    assert_eq!(scanned(&claimed, page(None, Some(5), Order::Ascending, 2)).await, 4);
+    assert_eq!(scanned(&EventFilter { types: vec!["Posted".into()], ..any() }, all).await, 7);
+    assert_eq!(scanned(&EventFilter { up_to: Some(3), ..any() }, all).await, 3);
+    assert_eq!(scanned(&any(), page(None, None, Order::Ascending, 2)).await, 2);
+    assert_eq!(scanned(&any(), page(None, None, Order::Descending, 2)).await, 6);
+    assert_eq!(scanned(&claimed, page(Some(2), None, Order::Descending, 2)).await, 3);
+    assert_eq!(scanned(&claimed, page(Some(2), None, Order::Ascending, 0)).await, 2);
     let tail = log.read_stream(&stream, 1, 1).await.unwrap();
     assert_eq!((tail.len(), tail[0].version), (1, 2));
 }

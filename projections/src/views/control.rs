@@ -76,7 +76,7 @@ impl<E: Send + Sync + 'static> Views<E> {
         let (mut found, mut after) = (BTreeMap::<String, Control>::new(), 0);
         loop {
             let page = EventPage { after: Some(after), before: None, order: Order::Ascending, limit: MAX_READ };
-            let events = self.log().search(&filter, page).await?;
+            let events = self.log().search(&filter, page).await?.events;
             for recorded in &events {
                 let control = found.entry(recorded.stream.id().to_owned()).or_default();
                 // What only a newer program can read is told to that program.
@@ -100,7 +100,7 @@ pub(crate) async fn paused_at(log: &Log, name: &str) -> Result<Option<u64>, LogE
     let types = [PAUSED, RESUMED].map(str::to_owned).to_vec();
     let filter = EventFilter { types, stream: Some(stream), ..EventFilter::default() };
     let newest = EventPage { after: None, before: None, order: Order::Descending, limit: 1 };
-    let newest = log.search(&filter, newest).await?.pop();
+    let newest = log.search(&filter, newest).await?.events.pop();
     Ok(newest.filter(|event| event.event_type == PAUSED).map(|event| event.position))
 }
 

@@ -31,7 +31,7 @@ impl LeftOut {
         let (mut found, mut after) = (Self::default(), 0);
         loop {
             let page = EventPage { after: Some(after), before: None, order: Order::Ascending, limit: MAX_READ };
-            let events = log.search(&filter, page).await?;
+            let events = log.search(&filter, page).await?.events;
             let full = events.len() == MAX_READ;
             after = events.last().map_or(after, |event| event.position);
             let says = events.iter().filter_map(|event| serde_json::from_str::<Says>(&event.payload).ok()?.left_out);

@@ -138,7 +138,7 @@ pub async fn send(
     log.execute(&meta, |session| async move {
         let mut loaded = match command {
             Command::Request { .. } if expected.is_none() => session.fresh::<Booking>(booking).await?,
-            Command::Request { .. } | Command::Approve { .. } | Command::Pay { .. } | Command::Note { .. } => {
+            Command::Request { .. } | Command::Approve { .. } | Command::Pay | Command::Note { .. } => {
                 session.load::<Booking>(booking).await?
             }
         };

@@ -31,6 +31,8 @@ const CALM_MS: u64 = 50;
 const CATCH_UP: Duration = Duration::from_secs(600);
 /// Clients of the lag's load and of the queries.
 const CLIENTS: u32 = 32;
+/// Longest time that is told apart, in microseconds: a minute. Without bounds, what is longer than the first few would be cut.
+const LONGEST_US: u64 = 60_000_000;
 /// A rate counts as reached when so many of a hundred of its commands were answered in time.
 const REACHED_PERCENT: u64 = 95;
 
@@ -123,7 +125,7 @@ impl Run {
         for client in clients {
             tasks.spawn(paced(client, self.rate, sent.clone(), stop.clone()));
         }
-        let mut lags = Histogram::<u64>::new(2).map_err(wrong)?;
+        let mut lags = Histogram::<u64>::new_with_bounds(1, LONGEST_US, 2).map_err(wrong)?;
         let (mut watch, news) = (LagWatch { heads: VecDeque::new() }, side.log.watch());
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(self.seconds) {
@@ -218,7 +220,7 @@ async fn ask(views: &Views, filled: &Arc<requests::Filled>, kind: Kind, time: Du
     for client in 0..CLIENTS as usize {
         let (views, filled) = (views.clone(), filled.clone());
         tasks.spawn(async move {
-            let mut times = Histogram::<u64>::new(3).map_err(wrong)?;
+            let mut times = Histogram::<u64>::new_with_bounds(1, LONGEST_US, 3).map_err(wrong)?;
             let (began, mut at) = (Instant::now(), client * 7_919);
             while began.elapsed() < time {
                 // A step that is no divisor of the numbers: all over the table.
@@ -236,7 +238,7 @@ async fn ask(views: &Views, filled: &Arc<requests::Filled>, kind: Kind, time: Du
             Ok::<_, Failure>(times)
         });
     }
-    let mut all = Histogram::<u64>::new(3).map_err(wrong)?;
+    let mut all = Histogram::<u64>::new_with_bounds(1, LONGEST_US, 3).map_err(wrong)?;
     while let Some(times) = tasks.join_next().await {
         all.add(times.map_err(wrong)??).map_err(wrong)?;
     }

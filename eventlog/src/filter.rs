@@ -3,7 +3,7 @@
 use kernel::{Actor, StreamName, Timestamp};
 use uuid::Uuid;
 
-use crate::recorded::{EVENT_COLUMNS, Recorded, signed};
+use crate::recorded::{Recorded, signed};
 
 /// Which events; all that are given must hold. Kind, type, stream and correlation are found by index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,6 +64,9 @@ pub struct Searched {
 /// Most types that a filter may name.
 const MAX_TYPES: usize = 100;
 
+/// How a query for events begins; each store says itself which columns it reads ([`Query::selecting`]).
+pub(crate) const EVENTS: &str = " from events e";
+
 /// A bound value of a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
@@ -90,6 +93,11 @@ impl Query {
         self.values.push(value);
         self.sql.push_str(&format!("{text}${}", self.values.len()));
         self
+    }
+
+    /// The query for these columns; they bind no values.
+    pub(crate) fn selecting(self, columns: &str) -> Self {
+        Self { sql: format!("select {columns}{}", self.sql), ..self }
     }
 
     /// Adds text.
@@ -129,7 +137,7 @@ pub(crate) fn search(filter: &EventFilter, types: &[String], page: &EventPage, l
             .text(order)
             .bind(" limit ", limit.clone())
     };
-    let query = Query::new(format!("select {EVENT_COLUMNS} from events e where true"));
+    let query = Query::new(EVENTS).text(" where true");
     let narrow = filter.stream.is_some() || filter.correlation_id.is_some() || filter.event_id.is_some();
     if narrow || types.len() < 2 || types.len() > MAX_TYPES {
         return paged(conditions(query, filter, types));

@@ -88,7 +88,7 @@ impl Recorded {
     }
 }
 
-/// The columns of [`EventRow`], of `events e`; the same text for both stores.
+/// The columns of [`EventRow`], of `events e`.
 pub(crate) const EVENT_COLUMNS: &str = "e.position, e.stream, e.version, e.event_id, e.event_type, e.schema_version, e.recorded_at, \
      e.occurred_at, e.actor, e.correlation_id, e.causation_id, e.command_id, e.traceparent, e.digest, \
      e.payload";

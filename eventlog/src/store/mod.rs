@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::config::{Config, StoreUrl};
 use crate::error::LogError;
-use crate::filter::{Query, Value};
+use crate::filter::{EVENTS, Query, Value};
 use crate::memory::Memory;
 use crate::migrations;
 use crate::outcome::{Append, Head, Outcome, StoredReceipt};
@@ -192,9 +192,12 @@ impl Store {
         }
     }
 
-    /// Runs a query for events.
+    /// The events that a query finds that begins with [`EVENTS`].
     pub(crate) async fn events(&self, query: Query) -> Result<Vec<Recorded>, LogError> {
-        self.fetch::<EventRow>(query).await?.into_iter().map(Recorded::try_from).collect()
+        match self {
+            Self::Sqlite(store) => store.events(query).await,
+            Self::Postgres(_) => self.fetch::<EventRow>(query.selecting(EVENT_COLUMNS)).await?.into_iter().map(Recorded::try_from).collect(),
+        }
     }
 
     /// The texts that a query yields.
@@ -215,7 +218,7 @@ impl Store {
 
     /// Events by position, after one.
     pub(crate) async fn read(&self, after: u64, limit: usize) -> Result<Vec<Recorded>, LogError> {
-        let query = Query::new(format!("select {EVENT_COLUMNS} from events e"))
+        let query = Query::new(EVENTS)
             .bind(" where e.position > ", Value::Integer(signed(after)))
             .bind(" order by e.position limit ", Value::Integer(signed(limit as u64)));
         self.events(query).await
@@ -223,7 +226,7 @@ impl Store {
 
     /// Events of a stream by version, after one and up to another.
     pub(crate) async fn read_stream(&self, stream: &StreamName, after: u64, up_to: u64, limit: usize) -> Result<Vec<Recorded>, LogError> {
-        let query = Query::new(format!("select {EVENT_COLUMNS} from events e"))
+        let query = Query::new(EVENTS)
             .bind(" where e.stream = ", Value::Text(stream.to_string()))
             .bind(" and e.version > ", Value::Integer(signed(after)))
             // Versions are dense: a range is a page.

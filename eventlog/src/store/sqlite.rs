@@ -1,6 +1,7 @@
 //! The log in one file: WAL, synchronous FULL, one writing connection, a pool of reading ones.
 
 mod at_once;
+mod packed;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -22,7 +23,9 @@ use crate::memory::Memory;
 use crate::migrations;
 use crate::outcome::{Append, Found, Outcome, Secret};
 use crate::plan::{Plan, plan};
-use crate::recorded::signed;
+use crate::recorded::{Recorded, signed};
+
+use packed::{PACKED, Packed};
 
 /// How long a writer waits for another process's write, in milliseconds.
 const BUSY_TIMEOUT_MS: u64 = 10_000;
@@ -96,6 +99,13 @@ impl Sqlite {
             drop(connection.detach());
         }
         if at_once::does_not_fit(&error) { Ok(Written::Nothing(None)) } else { Err(AppendFailure::Nothing(error)) }
+    }
+
+    /// The events that a query finds, unpacked while the next rows are read.
+    pub(super) async fn events(&self, query: Query) -> Result<Vec<Recorded>, LogError> {
+        let query = query.selecting(PACKED);
+        let rows: Vec<Packed> = bound(sqlx::query_as(AssertSqlSafe(query.sql)), query.values).fetch_all(&self.readers).await?;
+        rows.into_iter().map(|row| row.0).collect()
     }
 
     /// The versions of those of these streams that exist.

@@ -12,8 +12,9 @@ use crate::check::{check, retries_hear_the_same};
 use crate::child;
 use crate::load;
 
-const BOTH: [&str; 4] = [
+const BOTH: [&str; 5] = [
     include_str!("../../src/appender.rs"),
+    include_str!("../../src/appender/commit.rs"),
     include_str!("../../src/execute.rs"),
     include_str!("../../src/store/mod.rs"),
     include_str!("../../src/together/group.rs"),

@@ -78,6 +78,15 @@ pub enum LogError {
         /// The version needed.
         known: i64,
     },
+    /// What was applied to the database are not the migrations of this program: another build made it, or somebody altered its record.
+    #[error(
+        "migration {version} of the database is not the one of this program: another build has made this schema, or its record was altered; \
+         use the program that made it, or a new database"
+    )]
+    Altered {
+        /// The first migration that is another one.
+        version: i64,
+    },
     /// A migration failed; none of it was applied.
     #[error("migration failed: {0}")]
     Migration(#[source] Arc<sqlx::migrate::MigrateError>),
@@ -106,6 +115,7 @@ impl LogError {
             | Self::Folder(_)
             | Self::Newer { .. }
             | Self::Outdated { .. }
+            | Self::Altered { .. }
             | Self::Migration(_)
             | Self::Keys(
                 KeyError::Absent

@@ -208,7 +208,7 @@ impl Log {
     /// Is the schema still the one that this program knows? A newer program may have migrated it meanwhile.
     ///
     /// # Errors
-    /// [`LogError::Newer`], [`LogError::Outdated`], or the database's.
+    /// [`LogError::Newer`], [`LogError::Outdated`], [`LogError::Altered`], or the database's.
     pub async fn check_schema(&self) -> Result<(), LogError> {
         self.inner.store.check_schema().await
     }

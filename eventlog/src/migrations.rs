@@ -37,11 +37,16 @@ const TABLE: &str = "log_migrations";
 /// Key of the advisory lock under which nodes that start together migrate one after another ("daybook" in ASCII).
 const LOCK: i64 = 0x0064_6179_626f_6f6b;
 
+/// A migration that a database says was applied: its version, and the checksum of its text as it then was.
+type Applied = (i64, Vec<u8>);
+
+const APPLIED: &str = "select version, checksum from log_migrations order by version";
+
 /// Brings a file up to date, or only checks that it is.
 pub(crate) async fn sqlite(db: &mut SqliteConnection, migrate: bool) -> Result<(), LogError> {
     // Taken before the first look: of processes that start together, one migrates and the others find it done.
     let mut transaction = db.begin_with("begin immediate").await?;
-    check(sqlite_version(&mut transaction).await?, SQLITE, migrate)?;
+    check(&in_file(&mut transaction).await?, SQLITE, migrate)?;
     if migrate {
         run(SQLITE, &mut *transaction).await?;
     }
@@ -55,7 +60,7 @@ pub(crate) async fn postgres(db: &mut PgConnection, migrate: bool) -> Result<(),
     if migrate {
         sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
     }
-    check(postgres_version(&mut transaction).await?, POSTGRES, migrate)?;
+    check(&in_database(&mut transaction).await?, POSTGRES, migrate)?;
     if migrate {
         run(POSTGRES, &mut *transaction).await?;
     }
@@ -64,28 +69,26 @@ pub(crate) async fn postgres(db: &mut PgConnection, migrate: bool) -> Result<(),
 
 /// Refuses a file whose schema is not this program's; writes nothing.
 pub(crate) async fn current_sqlite(db: &mut SqliteConnection) -> Result<(), LogError> {
-    check(sqlite_version(db).await?, SQLITE, false)
+    check(&in_file(db).await?, SQLITE, false)
 }
 
 /// Refuses a database whose schema is not this program's; writes nothing.
 pub(crate) async fn current_postgres(db: &mut PgConnection) -> Result<(), LogError> {
-    check(postgres_version(db).await?, POSTGRES, false)
+    check(&in_database(db).await?, POSTGRES, false)
 }
 
-/// Version of a file's schema; 0 when there is none.
-async fn sqlite_version(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+/// What was applied to a file.
+async fn in_file(db: &mut SqliteConnection) -> Result<Vec<Applied>, sqlx::Error> {
     let table = "select count(*) from sqlite_schema where type = 'table' and name = 'log_migrations'";
     let exists: i64 = sqlx::query_scalar(table).fetch_one(&mut *db).await?;
-    if exists == 0 { Ok(0) } else { sqlx::query_scalar(VERSION).fetch_one(db).await }
+    if exists == 0 { Ok(Vec::new()) } else { sqlx::query_as(APPLIED).fetch_all(db).await }
 }
 
-/// Version of a database's schema; 0 when there is none.
-async fn postgres_version(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
+/// What was applied to a database.
+async fn in_database(db: &mut PgConnection) -> Result<Vec<Applied>, sqlx::Error> {
     let exists: bool = sqlx::query_scalar("select to_regclass('log_migrations') is not null").fetch_one(&mut *db).await?;
-    if exists { sqlx::query_scalar(VERSION).fetch_one(db).await } else { Ok(0) }
+    if exists { sqlx::query_as(APPLIED).fetch_all(db).await } else { Ok(Vec::new()) }
 }
-
-const VERSION: &str = "select coalesce(max(version), 0) from log_migrations";
 
 /// A schema and the one that this program knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,27 +104,28 @@ pub struct SchemaStatus {
 /// How the schema of a log is; changes nothing.
 ///
 /// # Errors
-/// When the database cannot be read.
+/// When the database cannot be read; [`LogError::Altered`] when it is none of this program's schemas.
 pub async fn schema_status(url: &StoreUrl) -> Result<SchemaStatus, LogError> {
-    let (found, steps) = match url {
-        StoreUrl::Sqlite(folder) => (sqlite_file_version(folder).await?, SQLITE),
+    let (applied, steps) = match url {
+        StoreUrl::Sqlite(folder) => (in_folder(folder).await?, SQLITE),
         StoreUrl::Postgres(address) => {
             let mut db = PgConnection::connect_with(&PgConnectOptions::from_str(address)?).await?;
-            (postgres_version(&mut db).await?, POSTGRES)
+            (in_database(&mut db).await?, POSTGRES)
         }
     };
+    let (found, known) = (reached(&applied, steps)?, newest(steps));
     let missing = steps.iter().filter(|step| step.0 > found).map(|step| step.1).collect();
-    Ok(SchemaStatus { found, known: newest(steps), missing })
+    Ok(SchemaStatus { found, known, missing })
 }
 
-/// Version of a folder's log; 0 when there is none.
-async fn sqlite_file_version(folder: &Path) -> Result<i64, LogError> {
+/// What was applied to a folder's log.
+async fn in_folder(folder: &Path) -> Result<Vec<Applied>, LogError> {
     let file = folder.join(LOG_FILE);
     if !tokio::fs::try_exists(&file).await.map_err(|e| LogError::Folder(Arc::new(e)))? {
-        return Ok(0);
+        return Ok(Vec::new());
     }
     let mut db = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file).read_only(true)).await?;
-    Ok(sqlite_version(&mut db).await?)
+    Ok(in_file(&mut db).await?)
 }
 
 /// The refusal of a file that is not there and not to be made.
@@ -133,8 +137,29 @@ fn newest(steps: &[Step]) -> i64 {
     steps.last().map_or(0, |step| step.0)
 }
 
-fn check(found: i64, steps: &[Step], migrate: bool) -> Result<(), LogError> {
-    let known = newest(steps);
+fn migration(&(version, name, sql): &Step) -> Migration {
+    Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
+}
+
+/// The version of a schema; 0 when there is none. Beyond what this program knows nothing can be said of it but that. Up to there, what
+/// was applied must be this program's own migrations, in order and to the letter: a name and a number do not make a schema.
+fn reached(applied: &[Applied], steps: &[Step]) -> Result<i64, LogError> {
+    let found = applied.last().map_or(0, |last| last.0);
+    if found > newest(steps) {
+        return Ok(found);
+    }
+    let mut own = steps.iter();
+    for (version, checksum) in applied {
+        let same = own.next().map(migration).is_some_and(|step| step.version == *version && step.checksum[..] == checksum[..]);
+        if !same {
+            return Err(LogError::Altered { version: *version });
+        }
+    }
+    Ok(found)
+}
+
+fn check(applied: &[Applied], steps: &[Step], migrate: bool) -> Result<(), LogError> {
+    let (found, known) = (reached(applied, steps)?, newest(steps));
     match found {
         _ if found > known => Err(LogError::Newer { found, known }),
         _ if found < known && !migrate => Err(LogError::Outdated { found, known }),
@@ -143,8 +168,6 @@ fn check(found: i64, steps: &[Step], migrate: bool) -> Result<(), LogError> {
 }
 
 async fn run<C: Migrate>(steps: &[Step], db: &mut C) -> Result<(), LogError> {
-    let migration =
-        |&(version, name, sql): &Step| Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false);
     let mut migrator = Migrator::with_migrations(steps.iter().map(migration).collect());
     migrator.dangerous_set_table_name(TABLE);
     migrator.set_locking(false);
@@ -160,11 +183,38 @@ mod tests {
         assert!(SQLITE.iter().map(|s| (s.0, s.1)).eq(POSTGRES.iter().map(|s| (s.0, s.1))));
     }
 
+    fn applied(steps: &[Step]) -> Vec<Applied> {
+        steps.iter().map(migration).map(|step| (step.version, step.checksum.into_owned())).collect()
+    }
+
     #[test]
     fn a_newer_schema_is_refused_and_an_older_one_only_migrated() {
-        let newest = newest(SQLITE);
-        assert!(matches!(check(newest + 1, SQLITE, true), Err(LogError::Newer { found, known }) if (found, known) == (newest + 1, newest)));
-        assert!(matches!(check(1, SQLITE, false), Err(LogError::Outdated { found: 1, known }) if known == newest));
-        assert!(check(1, SQLITE, true).is_ok() && check(newest, SQLITE, false).is_ok());
+        let known = newest(SQLITE);
+        let newer = [applied(SQLITE), vec![(known + 1, vec![1])]].concat();
+        assert!(matches!(check(&newer, SQLITE, true), Err(LogError::Newer { found, known: k }) if (found, k) == (known + 1, known)));
+        let older = applied(&SQLITE[..1]);
+        assert!(matches!(check(&older, SQLITE, false), Err(LogError::Outdated { found: 1, known: k }) if k == known));
+        assert!(matches!(check(&[], SQLITE, false), Err(LogError::Outdated { found: 0, .. })));
+        assert!(check(&older, SQLITE, true).is_ok() && check(&applied(SQLITE), SQLITE, false).is_ok());
+    }
+
+    #[test]
+    fn other_migrations_than_this_programs_are_refused() {
+        let refused = |applied: &[Applied], at: i64| {
+            for migrate in [true, false] {
+                assert!(matches!(check(applied, POSTGRES, migrate), Err(LogError::Altered { version }) if version == at), "{at}");
+            }
+        };
+        let mut other = applied(POSTGRES);
+        other[1].1[0] ^= 1;
+        refused(&other, POSTGRES[1].0);
+        // One is missing between two, or is in between.
+        let mut gap = applied(POSTGRES);
+        gap.remove(2);
+        refused(&gap, POSTGRES[3].0);
+        let mut more = applied(POSTGRES);
+        more.insert(4, (7, vec![1]));
+        refused(&more, 7);
+        refused(&applied(SQLITE), 1);
     }
 }

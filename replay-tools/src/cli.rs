@@ -143,6 +143,7 @@ impl From<LogError> for Failed {
             }
             LogError::Outdated { .. } => Self::new(Exit::Refused, error, "run `daybook migrate up` first"),
             LogError::Newer { .. } => Self::new(Exit::Refused, error, "use the newer program's daybook-replay"),
+            LogError::Altered { .. } => Self::new(Exit::Refused, error, "use the daybook-replay of the program that made it"),
             _ => Self::new(Exit::Failure, error, ""),
         }
     }

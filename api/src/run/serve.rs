@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use commands::Ids;
-use eventlog::{Config as LogConfig, KeySource, Log, SchemaStatus, StoreUrl};
+use eventlog::{Config as LogConfig, KeySource, Log, LogError, SchemaStatus, StoreUrl};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -199,7 +199,10 @@ async fn operating_listener(config: &Config) -> Result<Option<TcpListener>, Fail
 pub(super) async fn migrate(action: MigrateAction, dry_run: bool, quiet: bool, flags: &SettingFlags) -> Result<(), Failed> {
     let config = Config::read(&settings(flags, &flags.flags())?)?;
     let url = store(&config)?;
-    let status = eventlog::schema_status(&url).await.map_err(|error| unavailable(error, DATABASE_HINT))?;
+    let status = eventlog::schema_status(&url).await.map_err(|error| match &error {
+        LogError::Altered { .. } => Failed::new(Exit::Refused, error, "check that DATABASE_URL names the database that you mean"),
+        _ => unavailable(error, DATABASE_HINT),
+    })?;
     let SchemaStatus { found, known, missing } = &status;
     if found > known {
         let error = format!("the database's schema ({found}) is newer than this program ({known})");

@@ -81,6 +81,19 @@ pub async fn a_newer_schema_is_refused(book: &Book) {
     }
 }
 
+/// What was applied is this program's to the letter, or the book is not opened; a server that runs already says so when it is asked.
+pub async fn other_migrations_are_refused(book: &Book) {
+    let running = book.open().await;
+    add(&running, "a", 1).await;
+    let altered = if book.is_postgres() { "'\\x01'" } else { "x'01'" };
+    book.raw().await.run(&format!("update log_migrations set checksum = {altered} where version = 4")).await.unwrap();
+    for migrate in [true, false] {
+        assert!(matches!(book.try_open(migrate).await.err(), Some(LogError::Altered { version: 4 })));
+    }
+    assert!(matches!(running.check_schema().await, Err(LogError::Altered { version: 4 })));
+    assert!(matches!(daybook_eventlog::schema_status(&book.address().parse().unwrap()).await, Err(LogError::Altered { version: 4 })));
+}
+
 /// Nodes that start together on an empty database migrate it once.
 pub async fn nodes_start_together(book: &Book) {
     let (a, b, c) = tokio::join!(book.try_open(true), book.try_open(true), book.try_open(true));

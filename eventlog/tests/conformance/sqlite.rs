@@ -114,6 +114,11 @@ async fn a_newer_schema_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_migrations_are_refused() {
+    on_sqlite(durable::other_migrations_are_refused).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_start_together() {
     on_sqlite(durable::nodes_start_together).await;
 }

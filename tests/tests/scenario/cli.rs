@@ -79,20 +79,40 @@ fn a_schema_is_looked_at_tried_and_brought_up_to_date() {
 fn a_newer_schema_is_refused_in_plain_words() {
     let mut book = Daybook::start_with(Variant::Server, &[]);
     assert_eq!(book.terminate(), Some(0));
-    let url = book.database_url().unwrap();
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
-        use sqlx::Connection as _;
-        let mut db = sqlx::PgConnection::connect(&url).await.unwrap();
-        let row =
-            "insert into log_migrations (version, description, success, checksum, execution_time) values (9999, 'later', true, '', 0)";
-        sqlx::query(row).execute(&mut db).await.unwrap();
-    });
+    on_its_database(
+        &book,
+        "insert into log_migrations (version, description, success, checksum, execution_time) values (9999, 'later', true, '', 0)",
+    );
     for arguments in [["serve", "--no-migrate"], ["serve", "--workers=off"]] {
         let (code, _, err) = run(book.configured().args(arguments));
         assert!(code == Some(4) && err.contains("is newer than this program") && err.contains("hint: "), "{code:?} {err}");
     }
     let (code, _, err) = run(book.configured().args(["migrate", "up"]));
     assert!(code == Some(3) && err.contains("use the newer program"), "{code:?} {err}");
+}
+
+/// Of the same version, but made by another build: nothing is opened, and it is said why.
+#[test]
+fn a_schema_that_another_build_made_is_refused_in_plain_words() {
+    let mut book = Daybook::start_with(Variant::Server, &[]);
+    assert_eq!(book.terminate(), Some(0));
+    on_its_database(&book, "update log_migrations set checksum = sha256(checksum) where version = 4");
+    let why = "migration 4 of the database is not the one of this program";
+    for (arguments, expected) in [(["serve", "--no-migrate"], 4), (["serve", "--workers=off"], 4), (["migrate", "status"], 3)] {
+        let (code, _, err) = run(book.configured().args(arguments));
+        assert!(code == Some(expected) && err.contains(why) && err.contains("hint: "), "{arguments:?}: {code:?} {err}");
+    }
+    let (code, out, _) = run(book.configured().arg("doctor"));
+    assert!(code == Some(4) && out.contains("failed database") && out.contains(why), "{code:?} {out}");
+}
+
+fn on_its_database(book: &Daybook, sql: &'static str) {
+    let url = book.database_url().unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        use sqlx::Connection as _;
+        let mut db = sqlx::PgConnection::connect(&url).await.unwrap();
+        sqlx::query(sql).execute(&mut db).await.unwrap();
+    });
 }
 
 #[test]

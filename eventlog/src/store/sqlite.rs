@@ -70,6 +70,8 @@ impl Sqlite {
             // Without it `insert or replace` would delete rows behind the back of the triggers.
             .pragma("recursive_triggers", "on")
             .pragma("cache_size", WRITER_CACHE)
+            // What each statement keeps to be undone alone: otherwise a file is made, written and deleted for every batch.
+            .pragma("temp_store", "memory")
             .pragma("wal_autocheckpoint", CHECKPOINT);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
@@ -92,8 +94,10 @@ impl Sqlite {
 
     /// Writes a plan by one text, if all that it assumes holds.
     pub(super) async fn call(&self, plan: &Plan<'_>) -> Result<Written, AppendFailure> {
+        let leaves = at_once::leaves(plan)?;
+        let call = at_once::call(plan, &leaves);
         let mut connection = self.writer.acquire().await?;
-        let Err(error) = at_once::call(&mut connection, plan).await else { return Ok(Written::All) };
+        let Err(error) = call.execute(&mut *connection).await else { return Ok(Written::All) };
         // The text ends wherever it failed; its database transaction must not outlive it.
         if sqlx::query("rollback").execute(&mut *connection).await.is_err() {
             drop(connection.detach());

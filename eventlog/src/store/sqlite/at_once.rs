@@ -27,11 +27,11 @@ const EVENT_VALUES: usize = 16;
 /// Rows of one insert where they are not all written by one text: far below SQLite's 32,766 values.
 const CHUNK: usize = 128;
 
-type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
+pub(super) type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-/// Writes what the plan says, if all that it assumes holds; else an error, and the caller rolls back.
-pub(super) async fn call(db: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
-    let leaves = leaves(plan)?;
+/// What writes a plan if all that it assumes holds, and fails otherwise, so that the caller rolls back. Made before there is a
+/// connection to write it: that one is never kept waiting for it.
+pub(super) fn call<'p>(plan: &'p Plan<'_>, leaves: &'p [[u8; 32]]) -> Bound<'p> {
     // One text for each size of a batch, so that it stays prepared.
     let mut text = format!("begin immediate;{GUARD}");
     if !plan.receipts.is_empty() {
@@ -45,11 +45,11 @@ pub(super) async fn call(db: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(
     let mut query = sqlx::query(AssertSqlSafe(text));
     query = query.bind(signed(plan.base.position)).bind(plan.base.recorded_at).bind(plan.base.last_event);
     query = plan.receipts.iter().fold(query, |query, receipt| bind_receipt(query, receipt, plan));
-    query = plan.events.iter().zip(&leaves).fold(query, |query, (event, leaf)| bind_event(query, event, leaf, plan));
+    query = plan.events.iter().zip(leaves).fold(query, |query, (event, leaf)| bind_event(query, event, leaf, plan));
     if !plan.events.is_empty() {
         query = query.bind(signed(plan.head.position)).bind(plan.head.recorded_at).bind(plan.head.last_event);
     }
-    query.execute(db).await.map(|_| ())
+    query
 }
 
 /// Writes the rows of a plan of any size within a database transaction that has made it.
@@ -75,7 +75,7 @@ pub(super) async fn rows(db: &mut SqliteConnection, plan: &Plan<'_>) -> Result<(
     Ok(())
 }
 
-fn leaves(plan: &Plan<'_>) -> Result<Vec<[u8; 32]>, sqlx::Error> {
+pub(super) fn leaves(plan: &Plan<'_>) -> Result<Vec<[u8; 32]>, sqlx::Error> {
     leaf::hashes(&plan.events, plan.head.recorded_at).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }
 

@@ -89,11 +89,11 @@ impl Recorded {
 }
 
 /// The columns of [`EventRow`], of `events e`.
-pub(crate) const EVENT_COLUMNS: &str = "e.position, e.stream, e.version, e.event_id, e.event_type, e.schema_version, e.recorded_at, \
+pub(crate) const COLUMNS: &str = "e.position, e.stream, e.version, e.event_id, e.event_type, e.schema_version, e.recorded_at, \
      e.occurred_at, e.actor, e.correlation_id, e.causation_id, e.command_id, e.traceparent, e.digest, \
      e.payload";
 
-/// An event's row, in the order of [`EVENT_COLUMNS`].
+/// An event's row, in the order of [`COLUMNS`].
 pub(crate) type EventRow =
     (i64, String, i64, Uuid, String, i32, i64, i64, String, Uuid, Option<Uuid>, Uuid, Option<String>, Vec<u8>, String);
 

@@ -23,7 +23,7 @@ use crate::memory::Memory;
 use crate::migrations;
 use crate::outcome::{Append, Head, Outcome, StoredReceipt};
 use crate::plan::{Plan, plan};
-use crate::recorded::{EVENT_COLUMNS, EventRow, Recorded, signed, unsigned};
+use crate::recorded::{COLUMNS, EventRow, Recorded, signed, unsigned};
 use crate::snapshot::{self, Snapshot, SnapshotRow};
 
 use pages::Pages;
@@ -196,7 +196,7 @@ impl Store {
     pub(crate) async fn events(&self, query: Query) -> Result<Vec<Recorded>, LogError> {
         match self {
             Self::Sqlite(store) => store.events(query).await,
-            Self::Postgres(_) => self.fetch::<EventRow>(query.selecting(EVENT_COLUMNS)).await?.into_iter().map(Recorded::try_from).collect(),
+            Self::Postgres(_) => self.fetch::<EventRow>(query.selecting(COLUMNS)).await?.into_iter().map(Recorded::try_from).collect(),
         }
     }
 

@@ -134,7 +134,10 @@ mod tests {
             payload: payload.into(),
         };
         assert_eq!(full, expected);
-        assert_eq!(unpacked(&row(None, None, "{}")).unwrap(), Recorded { causation_id: None, traceparent: None, payload: "{}".into(), ..expected });
+        assert_eq!(
+            unpacked(&row(None, None, "{}")).unwrap(),
+            Recorded { causation_id: None, traceparent: None, payload: "{}".into(), ..expected }
+        );
     }
 
     /// Neither a shorter row nor a longer one passes for an event, wherever it is cut.

@@ -18,8 +18,6 @@ use crate::log::Log;
 const QUEUE: usize = 1_024;
 /// Commands of one group.
 const MAX_GROUP: usize = 256;
-/// Commands that make two groups where nothing is on its way: one is decided while the other is written. Fewer are not worth a second sync.
-const TWO_GROUPS: usize = 32;
 /// Groups of one stream on their way: one that is written, one that follows it.
 const GROUPS_ON_THEIR_WAY: usize = 2;
 /// Turns given to others before a group is taken: clients that have just been answered join it, instead of waiting for the next one.
@@ -107,9 +105,7 @@ impl<J: Joint> Lane<J> {
     /// The next group, no key twice in it: whoever comes with the key of another is heard after that one.
     fn take(&self) -> Vec<Member<J>> {
         let (mut waiting, mut weight, mut end, mut keys) = (self.waiting(), 0, 0, HashSet::<Uuid>::new());
-        let halves = waiting.len() >= TWO_GROUPS && self.ahead.load(Ordering::Acquire) == 0;
-        let most = if halves { waiting.len().div_ceil(2) } else { waiting.len() };
-        for member in waiting.iter().take(most.min(MAX_GROUP)) {
+        for member in waiting.iter().take(MAX_GROUP) {
             weight += member.asked.weight();
             let fits = end == 0 || weight <= MAX_WEIGHT;
             if !fits || !member.key.is_none_or(|key| keys.insert(key.digest)) {

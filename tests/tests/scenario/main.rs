@@ -21,6 +21,7 @@ mod finance;
 mod hostile;
 mod identity;
 mod main_path;
+mod notices;
 mod operators;
 mod past;
 mod paying;

@@ -25,6 +25,7 @@ mod notices;
 mod operators;
 mod past;
 mod paying;
+mod payouts;
 mod pooling;
 mod production;
 mod proofs;

@@ -34,6 +34,15 @@ impl Dialect {
             Self::Postgres => "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
         }
     }
+
+    /// Added to a statement that writes what the log can make again: its commit does not wait for the disk. A crash may take it,
+    /// and never less than what came after it. SQLite's files of that kind are opened so.
+    pub(crate) const fn lazily(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " returning set_config('synchronous_commit', 'off', true)",
+        }
+    }
 }
 
 /// A statement and its values. The text is ours: names come from `&'static` definitions, never from input.

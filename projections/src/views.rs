@@ -9,6 +9,7 @@ mod current;
 pub(crate) mod definition;
 mod error;
 pub(crate) mod fold;
+mod follow;
 mod gate;
 mod hint;
 mod keyed;
@@ -35,6 +36,7 @@ use tokio::sync::Notify;
 pub use control::{AskedRebuild, Control, Word};
 pub use counts::ProjectorCounts;
 pub use error::{PageError, ViewError};
+pub use follow::Followed;
 pub use parked::ParkedKey;
 pub use projector::{Projector, Step, Workers};
 pub use query::{DEFAULT_PAGE, Direction, Filter, MAX_IN, MAX_PAGE, Op, Page, PageArgs, PageItem, Query};
@@ -147,6 +149,11 @@ impl<E: Send + Sync + 'static> Views<E> {
     /// [`ViewError::Parked`] when a poison event stands before that; [`ViewError::Lagging`] when the model is so far
     /// behind that it must be waited for in vain, or the position is not in the log.
     pub async fn fresh<M: ReadModel<E>>(&self, key: &str, at_least: u64) -> Result<Option<M::Row>, ViewError> {
+        Ok(self.fresh_at::<M>(key, at_least).await?.0)
+    }
+
+    /// That row, with the position that it stands at.
+    async fn fresh_at<M: ReadModel<E>>(&self, key: &str, at_least: u64) -> Result<(Option<M::Row>, u64), ViewError> {
         let (mut row, mut position) = self.row_at_checkpoint::<M>(key).await?;
         if position.saturating_add(FRESH_GAP) < at_least {
             self.wait::<M>(at_least, FRESH_WAIT).await?;
@@ -163,7 +170,7 @@ impl<E: Send + Sync + 'static> Views<E> {
                 position = at;
             }
         }
-        Ok(row)
+        Ok((row, position))
     }
 
     /// A row and the checkpoint that it stands at, in one consistent read.

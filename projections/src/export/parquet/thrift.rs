@@ -37,7 +37,7 @@ impl Value<'_> {
             Self::List(values) => {
                 let code = values.first().map_or(12, Value::code);
                 match u8::try_from(values.len()) {
-                    Ok(few) if few < 15 => out.push(few << 4 | code),
+                    Ok(few) if few < 15 => out.push((few << 4) | code),
                     Ok(_) | Err(_) => {
                         out.push(0xf0 | code);
                         varint(values.len() as u64, out);
@@ -57,7 +57,7 @@ pub(super) fn structure(fields: &[Field<'_>]) -> Vec<u8> {
         // Numbers rise by less than 16 in all that is written here.
         let step = u8::try_from(number - last).unwrap_or(u8::MAX);
         debug_assert!((1..16).contains(&step));
-        out.push(step << 4 | value.code());
+        out.push((step << 4) | value.code());
         value.write(&mut out);
         last = *number;
     }

@@ -15,6 +15,7 @@ mod hint;
 mod keyed;
 mod lead;
 pub(crate) mod left_out;
+mod lookup;
 mod paging;
 mod parked;
 mod projector;
@@ -24,6 +25,7 @@ mod schema;
 mod sql;
 mod status;
 mod wait;
+mod workers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,9 +40,10 @@ pub use counts::ProjectorCounts;
 pub use error::{PageError, ViewError};
 pub use follow::Followed;
 pub use parked::ParkedKey;
-pub use projector::{Projector, Step, Workers};
+pub use projector::{Projector, Step};
 pub use query::{DEFAULT_PAGE, Direction, Filter, MAX_IN, MAX_PAGE, Op, Page, PageArgs, PageItem, Query};
 pub use status::{ProjectionState, ProjectionStatus};
+pub use workers::Workers;
 
 use crate::db::{Db, unsigned};
 use crate::known::{Decode, Event, Known, Seen};
@@ -48,6 +51,7 @@ use crate::model::ReadModel;
 use crate::tail::{SharedTail, Tail};
 use counts::Counts;
 use definition::Definition;
+use lookup::Lookups;
 use wait::Progress;
 
 /// The name of the SQLite file.
@@ -83,6 +87,7 @@ pub(crate) struct Installed<E> {
     pub definition: Definition<E>,
     pub progress: Progress,
     pub counts: Counts,
+    pub lookups: Lookups,
 }
 
 impl<E: Send + Sync + 'static> Views<E> {
@@ -112,7 +117,7 @@ impl<E: Send + Sync + 'static> Views<E> {
             found.ready = true;
         }
         let progress = Progress::new(&found, Arc::clone(&self.inner.moved));
-        let installed = Arc::new(Installed { definition, progress, counts: Counts::default() });
+        let installed = Arc::new(Installed { definition, progress, counts: Counts::default(), lookups: Lookups::default() });
         self.lock().insert(M::NAME, installed);
         Ok(())
     }
@@ -122,8 +127,9 @@ impl<E: Send + Sync + 'static> Views<E> {
     /// # Errors
     /// [`ViewError::Lagging`] while the model is built for the first time; else the database's.
     pub async fn get<M: ReadModel<E>>(&self, key: &str) -> Result<Option<M::Row>, ViewError> {
-        let mut rows = self.get_many::<M>(&[key.to_owned()]).await?;
-        Ok(rows.remove(key))
+        let installed = self.ready::<M>().await?;
+        let doc = self.look_up(&installed, key).await?;
+        doc.map(|doc| definition::read::<E, M>(key, &doc)).transpose()
     }
 
     /// Rows by their keys, in one query per 1,000 keys; keys without a row are left out.
@@ -243,9 +249,12 @@ pub(crate) fn read_row<M: ReadModel>(key: &str, doc: &str) -> Result<M::Row, Vie
     definition::read::<Event, M>(key, doc)
 }
 
-/// The table of a model's rows, as a statement writes it.
-pub(crate) fn rows_table<M: ReadModel>(db: &Db) -> String {
-    schema::table(db.dialect(), &format!("{}_v{}", M::NAME, M::VERSION))
+/// The live generation of a model with the table of its rows, as a statement writes it; `None` when it was never built.
+pub(crate) async fn live_rows<M: ReadModel>(db: &Db) -> Result<Option<(u32, String)>, ViewError> {
+    let (definition, live) = (Definition::of::<M>()?, runtime_table(db, "live"));
+    let sql = schema::named(format!("select generation from {live} where name = $1 and version = $2"), &definition);
+    let found = db.first::<(i64,)>(sql).await?.map(|(generation,)| schema::small(generation));
+    Ok(found.map(|generation| (generation, schema::table(db.dialect(), &schema::rows_of(&definition, generation)))))
 }
 
 /// A table of the runtime's own, as a statement writes it.

@@ -13,7 +13,7 @@
 //!
 //! A payment key with `-refundunknown-` in it books its cancels but loses the answers (found by a re-query), one with
 //! `-refundfail-` declines the first cancel, one with `-refundlost-` loses the first. Everything else is scripted:
-//! [`Sandbox::script`].
+//! [`Sandbox::script`], or by a file beside the books (`plan`).
 //!
 //! The same idempotency key again brings the same answer and books nothing; an answer that was lost stays lost until a
 //! re-query has told. Every decision has its line in a book ([`Book`]) and is on disk before the answer leaves.
@@ -23,6 +23,7 @@ mod book;
 mod fault;
 mod payments;
 mod payouts;
+mod plan;
 mod request;
 mod writer;
 
@@ -119,6 +120,15 @@ impl Sandbox {
         }
     }
 
+    /// Scripts what somebody has asked for beside the books since the last call.
+    fn planned(&self) {
+        for (call, fault) in plan::take(&self.0.provider_book.with_file_name(plan::FILE)) {
+            if let Err(error) = self.script(call, fault) {
+                tracing::warn!(%error, "a fault of the sandbox's plan is left out");
+            }
+        }
+    }
+
     fn now(&self) -> Timestamp {
         let now = (self.0.clock)();
         // Microseconds, as everywhere.
@@ -153,6 +163,7 @@ impl SettlementReports for Sandbox {
 impl PaymentProvider for Sandbox {
     fn confirm(&self, request: ConfirmRequest) -> Answer<'_, Confirmation> {
         Box::pin(async move {
+            self.planned();
             let (now, mut booked) = (self.now(), false);
             let notice = Notice { payment_key: request.payment_key.clone(), order_id: request.order_id.clone() };
             let decide = |payments: &mut Payments| {
@@ -173,6 +184,7 @@ impl PaymentProvider for Sandbox {
     }
 
     fn cancel(&self, request: CancelRequest) -> Answer<'_, Cancellation> {
+        self.planned();
         let now = self.now();
         Box::pin(self.0.payments.serve(move |payments| payments.cancel(request, now)))
     }
@@ -180,6 +192,7 @@ impl PaymentProvider for Sandbox {
 
 impl PayoutBank for Sandbox {
     fn pay(&self, order: PayoutOrder) -> Answer<'_, PayoutResult> {
+        self.planned();
         let now = self.now();
         Box::pin(self.0.payouts.serve(move |payouts| payouts.pay(order, now)))
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use adapters::{Messenger, ObjectStore, SettlementReports};
 use commands::Context;
+use eventlog::tree::HeadsFolder;
 use futures_util::future::BoxFuture;
 use kernel::Timestamp;
 use projections::feed::Feed;
@@ -32,6 +33,8 @@ pub struct App {
     pub tokens: Tokens,
     /// Hashes and verifies.
     pub passwords: Passwords,
+    /// Where the last signed head lies, and what witnesses have cosigned.
+    pub heads: HeadsFolder,
     /// Photos.
     pub objects: Arc<dyn ObjectStore>,
     /// The payment provider's settlement reports, where this process talks to it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use adapters::{ConsoleMessenger, FolderStore, GuardLimits, Guarded, Sandbox, SandboxFiles, SeoulGeocoder, Watched};
 use commands::{Clock, Context, Ids, Keys};
 use domain::settings::Settings;
-use eventlog::tree::{Sealer, Sealing};
+use eventlog::tree::{HeadsFolder, Sealer, Sealing};
 use eventlog::{Config as LogConfig, KeySource, Log, StoreUrl};
 use futures_util::future::BoxFuture;
 use kernel::Timestamp;
@@ -67,6 +67,8 @@ pub struct Options {
     pub settings: Settings,
     /// How the log is sealed, where the workers run.
     pub sealing: Option<Sealing>,
+    /// The folder of signed heads outside of the database.
+    pub heads: PathBuf,
 }
 
 /// An open book.
@@ -248,6 +250,7 @@ impl Book {
             feed,
             tokens: if options.endless_tokens { tokens.with_endless() } else { tokens },
             passwords: Passwords::new()?,
+            heads: HeadsFolder::new(&options.heads),
             objects: Arc::new(FolderStore::open(options.data.join("photos"), adapters::objects::DEFAULT_MAX_BYTES)?),
             reports,
             messenger: Arc::new(ConsoleMessenger::new()),

@@ -58,3 +58,4 @@ pub mod tree;
 pub mod user;
 pub mod vehicle;
 pub mod viewer;
+pub mod webhook;

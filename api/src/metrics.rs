@@ -28,6 +28,7 @@ struct Metrics {
     requests: IntCounterVec,
     duration: Histogram,
     cost: Histogram,
+    notices: IntCounterVec,
     subscriptions: IntGaugeVec,
     log_position: IntGauge,
     unbalanced: IntGauge,
@@ -46,7 +47,15 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
     let up_since = registered(Gauge::new("daybook_start_time_seconds", "When this process started, in seconds of Unix time."));
     #[expect(clippy::cast_precision_loss, reason = "seconds of this millennium fit a float exactly")]
     up_since.set(kernel::Timestamp::now().as_second() as f64);
+    let notices = registered(IntCounterVec::new(
+        Opts::new("daybook_provider_notices_total", "Notices of the payment provider by what became of them."),
+        &["outcome"],
+    ));
+    for outcome in [Noticed::Recorded, Noticed::Ignored, Noticed::Malformed, Noticed::Failed] {
+        notices.with_label_values(&[outcome.name()]).inc_by(0);
+    }
     Metrics {
+        notices,
         requests: registered(IntCounterVec::new(
             Opts::new("daybook_graphql_requests_total", "GraphQL operations by what became of them."),
             &["operation_type", "outcome"],
@@ -112,6 +121,37 @@ impl Drop for Subscribed {
     fn drop(&mut self) {
         METRICS.subscriptions.with_label_values(&[self.0.name()]).dec();
     }
+}
+
+/// What became of a notice of the payment provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noticed {
+    /// On record; the provider is asked.
+    Recorded,
+    /// There is nothing to ask, or no such payment.
+    Ignored,
+    /// No notice at all.
+    Malformed,
+    /// It could not be kept; the provider sends it again.
+    Failed,
+}
+
+impl Noticed {
+    /// As in the metric's label.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Recorded => "recorded",
+            Self::Ignored => "ignored",
+            Self::Malformed => "malformed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A notice of the payment provider came.
+pub fn noticed(outcome: Noticed) {
+    METRICS.notices.with_label_values(&[outcome.name()]).inc();
 }
 
 /// An operation was executed, or turned down.

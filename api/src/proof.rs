@@ -39,7 +39,7 @@ impl ProofQuery {
     /// The newest signed head of the log's tree; null until the log is sealed.
     async fn log_head(&self, ctx: &Context<'_>) -> Result<Option<LogHead>, ApiError> {
         let app = ctx.data::<App>().map_err(|_| ApiError::internal("no book"))?;
-        Ok(app.ctx.log.tree().head().await.map_err(ApiError::internal)?.map(Into::into))
+        Ok(app.ctx.log.tree().shown(&app.heads).await.map_err(ApiError::internal)?.map(Into::into))
     }
 }
 

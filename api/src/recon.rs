@@ -17,6 +17,7 @@ use crate::mutation::Shown;
 use crate::payment::PaymentNode;
 use crate::reading::Reader;
 use crate::scalars::{DateTime, Money};
+use crate::settlement::PayoutNode;
 use crate::user::UserNode;
 pub use mutation::ReconMutation;
 
@@ -124,6 +125,14 @@ impl ReconLineNode {
         let Some(payment) = self.0.payment else { return Ok(None) };
         let row = reader.get::<Payments>(&payment.to_string()).await?;
         Ok(row.and_then(|row| PaymentNode::visible(&reader, row)))
+    }
+
+    /// Our payout, where the bank's line is one that left or came back.
+    async fn payout(&self, ctx: &Context<'_>) -> Result<Option<PayoutNode>, ApiError> {
+        match self.0.payout {
+            Some(payout) => PayoutNode::find(&Reader::of(ctx)?, &payout.to_string()).await,
+            None => Ok(None),
+        }
     }
 
     /// What our books say; the agreed fee, where the fee is in question.

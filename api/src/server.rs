@@ -18,7 +18,7 @@ use crate::edge::{Edge, EdgeSettings, Meter};
 use crate::schema::Served;
 use crate::transport::{self, Budget, Documents, Endpoint};
 use crate::viewer::FrontDoor;
-use crate::{console, exports, fee_invoice, graphiql, side, transfers, tree};
+use crate::{console, exports, fee_invoice, graphiql, side, transfers, tree, webhook};
 
 /// How long sockets and requests under way may take to end. With what follows it stays below ten seconds.
 const DRAIN: Duration = Duration::from_secs(6);
@@ -56,6 +56,7 @@ pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup,
         .merge(fee_invoice::router(Arc::new(app.clone())))
         .merge(tree::router(Arc::new(app.clone())))
         .merge(transfers::ndjson::router(Arc::new(app.clone())))
+        .merge(webhook::router(Arc::new(app.clone())))
         .merge(side::router(Arc::new(app), draining.clone()))
         .merge(console::router(facts))
         .merge(graphiql::router(&facts.fills))

@@ -170,13 +170,19 @@ pub(crate) fn internal(error: impl std::fmt::Display) -> Refused {
     Refused::code(crate::errors::INTERNAL)
 }
 
-fn success(data: serde_json::Value) -> Response {
+/// Something beside GraphQL that went well.
+pub(crate) fn success(data: serde_json::Value) -> Response {
     axum::Json(json!({ "success": true, "data": data, "message": null, "timestamp": timestamp() })).into_response()
 }
 
 /// A failure as every endpoint beside GraphQL answers it, with the status of its code.
 pub(crate) fn failure(refused: Refused, path: &str, headers: &HeaderMap) -> Response {
     Failure::of(refused, path, headers).into_response()
+}
+
+/// The same, with a status of its own.
+pub(crate) fn failure_as(status: StatusCode, refused: Refused, path: &str, headers: &HeaderMap) -> Response {
+    Failure { status: Some(status), ..Failure::of(refused, path, headers) }.into_response()
 }
 
 /// Whatever path nobody serves.

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use eventlog::LogError;
-use eventlog::tree::TileName;
+use eventlog::tree::{TileName, TlogProof};
 use kernel::Refused;
 
 use crate::app::App;
@@ -43,7 +43,8 @@ pub fn proof_path(position: u64) -> String {
 }
 
 async fn head(State(app): State<Arc<App>>) -> Response {
-    let found = app.ctx.log.tree().head().await;
+    let tree = app.ctx.log.tree();
+    let found = tree.shown(&app.heads).await;
     answer(found.map(|head| head.map(|head| head.note)), TEXT, MOVES, "/log/checkpoint")
 }
 
@@ -61,13 +62,20 @@ async fn tile(State(app): State<Arc<App>>, Path(path): Path<String>) -> Response
     answer(found, BYTES, STAYS, "/log/tile/…")
 }
 
+async fn proved(app: &App, position: u64) -> Result<Option<TlogProof>, LogError> {
+    let tree = app.ctx.log.tree();
+    let Some(mut proof) = tree.prove(position).await? else { return Ok(None) };
+    proof.head = tree.with_cosignatures(proof.head, &app.heads).await?;
+    Ok(Some(proof))
+}
+
 /// The proof that the event at a position is under the newest head, to be kept as a file.
 async fn proof(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
     let position = name.strip_suffix(PROOF_SUFFIX).and_then(|position| position.parse::<u64>().ok());
     // One address for each position.
     let position = position.filter(|position| format!("{position}{PROOF_SUFFIX}") == name);
     let found = match position {
-        Some(position) => app.ctx.log.tree().prove(position).await,
+        Some(position) => proved(&app, position).await,
         None => Ok(None),
     };
     let saved = position.map(|position| (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{position}{PROOF_SUFFIX}\"")));

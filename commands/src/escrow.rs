@@ -62,8 +62,7 @@ pub struct Bill {
 /// PAY009.
 pub async fn ask(s: &Session, payment_id: PaymentId, bill: Bill) -> Result<(), Stop> {
     let Bill { purpose, payer, earner: host, amount, fee, due_at } = bill;
-    // Our order number at the provider: 6 to 64 characters.
-    let order_id = format!("db-{}", payment_id.uuid().simple());
+    let order_id = payment::notice::order_number(payment_id);
     let order = payment::Order { purpose, payer, host, order_id, amount, fee, due_at };
     let mut payment = s.fresh::<Payment>(payment_id.uuid()).await?;
     s.decide(&mut payment, payment::Command::Request(Box::new(order)))?;

@@ -25,6 +25,17 @@ pub struct ConfirmPayment {
     pub amount: Money,
 }
 
+/// Input of [`receive_notice`]: all that is taken from a notice.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReceiveNotice {
+    /// Which payment it is about.
+    pub payment_id: PaymentId,
+    /// Tells this notice from others: 32 hexadecimal digits.
+    pub notice: String,
+    /// The provider's key of the attempt, if the notice names one.
+    pub payment_key: Option<String>,
+}
+
 /// Input of [`request_refund`].
 #[derive(Clone, Debug, Serialize)]
 pub struct RequestRefund {
@@ -143,6 +154,24 @@ pub async fn record_capture(
             }
         }
         Ok(payment_id)
+    })
+    .await
+}
+
+/// Takes note of what the provider's webhook says, if it is worth asking the provider (PAY-08). Of a payment that there is not it is
+/// worth nothing. Answers whether it was.
+///
+/// # Errors
+/// Of the log only.
+pub async fn receive_notice(ctx: &Context, caller: &Caller, input: &ReceiveNotice) -> Result<Executed<bool>, ExecuteError> {
+    ctx.execute("receiveNotice", caller, input, |s| async move {
+        let mut payment = s.load::<Payment>(input.payment_id.uuid()).await?;
+        if payment.order().is_none() {
+            return Ok(false);
+        }
+        let (notice, payment_key) = (input.notice.clone(), input.payment_key.clone());
+        let events = s.decide(&mut payment, Command::ReceiveNotice { notice, payment_key })?;
+        Ok(!events.is_empty())
     })
     .await
 }

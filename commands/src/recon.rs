@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use domain::calendar::day_of;
-use domain::ids::{PaymentId, ReconId, StatementId};
+use domain::ids::{PaymentId, PayoutId, ReconId, StatementId};
+use domain::payment::notice::payment_of;
 use domain::payment::{self, Payment};
 use domain::payout;
 use domain::recon::{self, BankLine, BankSide, Command, Ours, ProviderRow, Recon};
@@ -20,6 +21,7 @@ use uuid::Uuid;
 
 use crate::access::{self, actor_of};
 use crate::context::{Caller, Context};
+use crate::settlement;
 
 /// Rows of one append.
 const CHUNK: usize = 250;
@@ -79,7 +81,8 @@ pub async fn import_provider(ctx: &Context, caller: &Caller, report: &ProviderRe
     imported(ctx, caller, id, StatementSource::Provider, &report.sha256, report.rows.len()).await
 }
 
-/// Records the lines of a bank's statement, each beside what the provider or a payout said.
+/// Records the lines of a bank's statement, each beside what the provider or a payout said. A payout that came back is taken back:
+/// what the host is owed, the batch and the payments follow.
 ///
 /// # Errors
 /// RECON001; or the log's.
@@ -91,6 +94,10 @@ pub async fn import_bank(ctx: &Context, caller: &Caller, report: &BankReport) ->
         (recon, Command::RecordBank { recon, statement: id, line: line.clone(), side: known.side(line) })
     };
     record(ctx, caller, id, report.lines.iter().enumerate().map(command).collect()).await?;
+    let unkeyed = Caller { key: None, ..caller.clone() };
+    for payout in report.lines.iter().filter_map(|line| known.came_back(line)) {
+        settlement::return_payout(ctx, &unkeyed, payout).await?;
+    }
     imported(ctx, caller, id, StatementSource::Bank, &report.sha256, report.lines.len()).await
 }
 
@@ -156,12 +163,6 @@ async fn imported(
         Ok(id)
     })
     .await
-}
-
-/// The payment of an order number of ours (`db-…`).
-fn payment_of(order_id: &str) -> Option<PaymentId> {
-    let uuid = Uuid::try_parse(order_id.strip_prefix("db-")?).ok()?;
-    Some(PaymentId::new(uuid))
 }
 
 /// What our books say of a row: read from the payment's own events, which never change.
@@ -237,13 +238,21 @@ impl Pages {
     }
 }
 
+/// A payout that left.
+#[derive(Clone, Copy)]
+struct Left {
+    payout: PayoutId,
+    amount: Money,
+    day: Date,
+}
+
 /// What a bank's lines may be.
 #[derive(Default)]
 struct Known {
     /// What the provider said it pays, by day.
     days: BTreeMap<Date, Money>,
     /// Payouts by the bank's reference.
-    payouts: BTreeMap<String, BankSide>,
+    payouts: BTreeMap<String, Left>,
 }
 
 impl Known {
@@ -262,8 +271,7 @@ impl Known {
         if event.stream.kind() == "payout" {
             for happened in event.events::<payout::Event>()?.into_vec() {
                 if let payout::Event::PayoutCompleted { payout, amount, reference, at, .. } = happened {
-                    let expected = amount.with_minor(-amount.minor());
-                    self.payouts.insert(reference, BankSide::Payout { payout, expected, day: day_of(at) });
+                    self.payouts.insert(reference, Left { payout, amount, day: day_of(at) });
                 }
             }
             return Ok(());
@@ -278,10 +286,18 @@ impl Known {
         Ok(())
     }
 
+    /// The payout whose money a line brings back, all of it, under the reference that it left with.
+    fn came_back(&self, line: &BankLine) -> Option<PayoutId> {
+        self.payouts.get(&line.reference).filter(|left| left.amount == line.amount).map(|left| left.payout)
+    }
+
     /// What a line is: a payout by its reference, or a day of the provider, that day or one near it with the very same sum.
     fn side(&self, line: &BankLine) -> BankSide {
-        if let Some(side) = self.payouts.get(&line.reference) {
-            return *side;
+        if let Some(payout) = self.came_back(line) {
+            return BankSide::Payout { payout, expected: line.amount, day: line.day };
+        }
+        if let Some(Left { payout, amount, day }) = self.payouts.get(&line.reference).copied() {
+            return BankSide::Payout { payout, expected: amount.with_minor(-amount.minor()), day };
         }
         let day = |day: Date| self.days.get(&day).map(|expected| BankSide::ProviderDay { day, expected: *expected });
         let near = |day: &Date| day.since(line.day).is_ok_and(|span| i64::from(span.get_days()).abs() <= SHIFT_DAYS);

@@ -155,6 +155,7 @@ pub fn payment_entry(event: &payment::Event) -> Result<Option<JournalEntry>, Unb
         | E::PaymentConfirmStarted { .. }
         | E::PaymentFailed { .. }
         | E::PaymentOutcomeUnknown { .. }
+        | E::ProviderNoticeReceived { .. }
         | E::PaymentExpired { .. }
         | E::PaymentVoided { .. }
         | E::RefundProposed { .. }

@@ -7,13 +7,14 @@
 //! ```
 //! The stream is the lock: a refund racing with a release meets a version. Its events post (see [`crate::ledger`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kernel::{At, Decider, Fact, JournalEntry, Money, Personal, Timestamp, Unbalanced, upcast::Upcasts};
 use serde::{Deserialize, Serialize};
 
 mod decisions;
 mod event;
+pub mod notice;
 mod refusal;
 pub mod split;
 
@@ -166,6 +167,9 @@ pub enum Payment {
         released: bool,
         /// The payout that paid the host, while it stands (L6).
         settled: Option<PayoutId>,
+        /// Notices of the provider that were acted upon.
+        #[serde(default)]
+        notices: BTreeSet<String>,
     },
 }
 
@@ -207,6 +211,13 @@ pub enum Command {
     MarkUnknown {
         /// Which attempt.
         attempt: u32,
+    },
+    /// The provider says that something has changed; a hint, of no consequence but a question.
+    ReceiveNotice {
+        /// Tells this notice from others.
+        notice: String,
+        /// The attempt that it names.
+        payment_key: Option<String>,
     },
     /// The payment window is over.
     Expire,
@@ -293,9 +304,12 @@ impl Decider for Payment {
                 refunds: BTreeMap::new(),
                 released: false,
                 settled: None,
+                notices: BTreeSet::new(),
             };
         }
-        let Self::Requested { order, mut phase, mut attempts, mut refunds, mut released, mut settled } = self else { return self };
+        let Self::Requested { order, mut phase, mut attempts, mut refunds, mut released, mut settled, mut notices } = self else {
+            return self;
+        };
         match event {
             Event::PaymentRequested { .. } => {}
             Event::PaymentConfirmStarted { attempt, .. } => {
@@ -339,11 +353,14 @@ impl Decider for Payment {
             Event::RefundUnknown { refund, since, asked, .. } => {
                 set_phase(&mut refunds, *refund, RefundPhase::Unknown { since: *since, asked: *asked });
             }
+            Event::ProviderNoticeReceived { notice } => {
+                notices.insert(notice.clone());
+            }
             Event::EscrowReleased { .. } => released = true,
             Event::PaymentSettled { payout, .. } => settled = Some(*payout),
             Event::PaymentUnsettled { .. } => settled = None,
         }
-        Self::Requested { order, phase, attempts, refunds, released, settled }
+        Self::Requested { order, phase, attempts, refunds, released, settled, notices }
     }
 }
 

@@ -111,6 +111,7 @@ const TODAY: &[(&str, u32)] = &[
     ("ProjectionRebuildRequested", 1),
     ("ProjectionRebuilt", 1),
     ("ProjectionResumed", 1),
+    ("ProviderNoticeReceived", 1),
     ("ProviderRowRecorded", 1),
     ("Recredited", 1),
     ("RefundCompleted", 1),

@@ -6,6 +6,7 @@
 //! | `check` | one event after the other: digest, leaf, place, time, stream and version |
 //! | `fault` | what can be wrong, in words |
 //! | `receipts` | the receipts, in step with the events |
+//! | `kept_receipts` | a digest over them, which shows to whoever keeps it that one is gone |
 //! | `sealed` | the tree: signed heads, tiles, and heads that were kept outside, in step with the events |
 //! | `source` | the two stores: connections, snapshots, queries |
 //! | `whole` | what no single event shows: the head, streams, ids, the pages of the database itself |
@@ -17,6 +18,7 @@
 
 mod check;
 mod fault;
+mod kept_receipts;
 mod receipts;
 mod sealed;
 mod source;
@@ -29,6 +31,7 @@ use crate::error::LogError;
 use crate::leaf::LeafRecord;
 use check::Checker;
 pub use fault::{Fault, Wrong};
+pub use kept_receipts::{NoReceiptsDigest, ReceiptsDigest, receipts_digest};
 use receipts::Keyed;
 use sealed::Sealed;
 pub use sealed::{Keeper, Kept};

@@ -1,4 +1,4 @@
-//! The books as text that others can read and check: hledger, beancount, ledger, CSV, NDJSON.
+//! The books as files that others can read and check: hledger, beancount, ledger, CSV, NDJSON, Parquet.
 //!
 //! | file | does |
 //! |---|---|
@@ -6,7 +6,8 @@
 //! | `account` | account names that the tools accept, and what an account holds meanwhile |
 //! | `exporter` | walks the log: one record per event, assertions at the end of each period |
 //! | `text` | what hledger, ledger and beancount read |
-//! | `data` | what programs read: CSV and NDJSON |
+//! | `data` | what programs read: CSV, NDJSON, rows of a table |
+//! | `parquet` | a table as a file of columns |
 //! | `run` | reads the log, writes chunks, digests them |
 //! | `tool` | puts each reading and its digest on record |
 //!
@@ -18,6 +19,7 @@ mod account;
 mod data;
 mod exporter;
 mod format;
+mod parquet;
 mod run;
 mod text;
 mod tool;

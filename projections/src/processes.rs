@@ -4,6 +4,7 @@ mod booking;
 mod desk;
 mod erasing;
 mod fee_invoice;
+mod noticed;
 mod read_side;
 mod rebuilding;
 mod settlement;

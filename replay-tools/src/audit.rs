@@ -10,7 +10,7 @@ use crate::cli::{Common, Exit, Failed};
 use crate::cosignature::WitnessKey;
 use crate::kept;
 use crate::progress::Progress;
-use crate::time_token;
+use crate::time_token::TimeToken;
 
 const HINT: &str = "show this line, the copy and the heads that you have kept to whoever runs the log";
 
@@ -29,30 +29,21 @@ pub struct Options {
     /// A witness that must have cosigned the copy's checkpoint, by its public key. May be given several times.
     #[arg(long = "witness", value_name = "KEY")]
     pub witnesses: Vec<WitnessKey>,
-    /// A time token (RFC 3161) for the copy's checkpoint; checked with openssl.
-    #[arg(long = "time-token", value_name = "FILE", requires = "authority")]
-    pub time_token: Option<PathBuf>,
-    /// The certificate of the time-stamping authority, or of who certified it.
-    #[arg(long = "tsa", value_name = "FILE")]
-    pub authority: Option<PathBuf>,
-    /// Certificates between that one and the token's signer.
-    #[arg(long = "tsa-untrusted", value_name = "FILE")]
-    pub untrusted: Option<PathBuf>,
+    /// A time token for the copy's checkpoint.
+    #[command(flatten)]
+    pub stamped: TimeToken,
 }
 
 /// What others say of the copy's checkpoint: who cosigned it and when, and the time of its token.
 fn vouched(options: &Options) -> Result<Vec<String>, Failed> {
     let file = options.folder.join("checkpoint");
-    let mut said = Vec::new();
-    if !options.witnesses.is_empty() {
-        let note = kept::note(&file)?;
-        for key in &options.witnesses {
-            let time = key.seen_at(&note).map_err(|error| Failed::new(Exit::Refused, error, HINT))?;
-            said.push(format!("cosigned {key} at {time}"));
-        }
+    let (note, mut said) = (kept::note(&file)?, Vec::new());
+    for key in &options.witnesses {
+        let time = key.seen_at(&note).map_err(|error| Failed::new(Exit::Refused, error, HINT))?;
+        said.push(format!("cosigned {key} at {time}"));
     }
-    if let (Some(token), Some(authority)) = (&options.time_token, &options.authority) {
-        said.push(format!("time     {}", time_token::check(&file, token, authority, options.untrusted.as_ref())?));
+    if let Some(time) = options.stamped.time(&[&note])? {
+        said.push(format!("time     {time}"));
     }
     Ok(said)
 }

@@ -9,11 +9,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use eventlog::Hash;
-use eventlog::tree::Tree;
+use eventlog::tree::{HeadsFolder, SignedHead, Tree};
 use serde_json::json;
 
 use crate::cli::{Common, Exit, Failed};
 use crate::cosignature::WitnessKey;
+use crate::kept;
 
 /// How long the witness may take, and the longest answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,14 +32,56 @@ pub struct Options {
     #[arg(long = "witness-vkey", value_name = "KEY")]
     pub key: WitnessKey,
     /// The file to write; without it, standard output.
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", conflicts_with = "publish")]
     pub output: Option<PathBuf>,
+    /// Put the head where the server finds it: /log/checkpoint then has the witness's line, too.
+    #[arg(long)]
+    pub publish: bool,
+    /// The folder in which the server keeps its last head (DAYBOOK_HEADS_DIR); of a data folder, `heads` in it.
+    #[arg(long = "heads", value_name = "DIR", requires = "publish")]
+    pub folder: Option<PathBuf>,
+    /// Do so again and again, with so many seconds in between. What fails is said, and tried again.
+    #[arg(long, value_name = "SECONDS", requires = "publish", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub every: Option<u64>,
 }
 
 pub(crate) async fn run(common: &Common, options: &Options) -> Result<(), Failed> {
-    let tree = Tree::open(&common.store()?).await?;
-    let cosigned = cosign(&tree, options).await;
+    let store = common.store()?;
+    let folder = kept::folder(&store, options.folder.as_ref()).filter(|_| options.publish);
+    if options.publish && folder.is_none() {
+        return Err(Failed::new(Exit::Usage, "--publish needs --heads", "the folder that the server has as DAYBOOK_HEADS_DIR"));
+    }
+    let tree = Tree::open(&store).await?;
+    let done = match folder {
+        Some(folder) => published(common, &tree, options, &folder).await,
+        None => written(common, options, cosign(&tree, options).await),
+    };
     tree.close().await;
+    done
+}
+
+/// Cosigned heads go to the server's folder: once, or until somebody stops this.
+async fn published(common: &Common, tree: &Tree, options: &Options, folder: &HeadsFolder) -> Result<(), Failed> {
+    loop {
+        let done = cosign(tree, options).await.and_then(|(note, time)| {
+            let head = SignedHead::read(&note).map_err(|error| Failed::new(Exit::Refused, error, "is it a witness that answers there?"))?;
+            folder.publish(&head).map_err(|error| Failed::new(Exit::Failure, error, "check the folder and its permissions"))?;
+            if common.json {
+                println!("{}", json!({ "cosigned": true, "at": time, "size": head.head.size }));
+            } else if !common.quiet {
+                println!("cosigned at {time}: {} events", head.head.size);
+            }
+            Ok(())
+        });
+        let Some(seconds) = options.every else { return done };
+        if let Err(failed) = done {
+            eprintln!("{}; {}", failed.message, failed.hint);
+        }
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+}
+
+fn written(common: &Common, options: &Options, cosigned: Result<(String, u64), Failed>) -> Result<(), Failed> {
     let (note, time) = cosigned?;
     match &options.output {
         None => print!("{note}"),

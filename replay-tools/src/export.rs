@@ -17,7 +17,7 @@ const CHUNKS: usize = 16;
 /// Options of `export`.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// hledger, beancount, ledger, csv or ndjson: the journal; events: every event of the log as NDJSON.
+    /// hledger, beancount, ledger, csv, ndjson or parquet: the journal; events: every event of the log as NDJSON.
     #[arg(long, value_name = "FORMAT")]
     pub format: Format,
     /// The first position; what lies before it is opened with as balances.

@@ -37,17 +37,30 @@ pub(crate) fn heads(store: &StoreUrl, options: &KeptHeads) -> Result<Vec<Kept>, 
         })?;
         kept.push(Kept { head: head.head, by: Keeper::Auditor });
     }
-    let beside = match store {
-        StoreUrl::Sqlite(folder) => Some(folder.join("heads")),
-        StoreUrl::Postgres(_) => None,
-    };
-    if let Some(folder) = options.folder.clone().or(beside) {
-        let found = HeadsFolder::new(folder).all();
+    if let Some(folder) = folder(store, options.folder.as_ref()) {
+        let found = folder.all();
         let found =
             found.map_err(|error| Failed::new(Exit::Failure, error, "the folder has one signed head for each origin (docs/tree.md)"))?;
         kept.extend(found.into_iter().map(|signed| Kept { head: signed.head, by: Keeper::Server }));
     }
     Ok(kept)
+}
+
+/// A signed head in a file; nobody has asked yet who signed it.
+pub(crate) fn head(path: &Path) -> Result<SignedHead, Failed> {
+    let read = SignedHead::read(&note(path)?);
+    read.map_err(|error| {
+        Failed::new(Exit::Refused, format!("{}: {error}", path.display()), "is it a signed head, as /log/checkpoint has it?")
+    })
+}
+
+/// The folder in which a server keeps its heads: the one that was given, or of a data folder, `heads` in it.
+pub(crate) fn folder(store: &StoreUrl, given: Option<&PathBuf>) -> Option<HeadsFolder> {
+    let beside = match store {
+        StoreUrl::Sqlite(folder) => Some(folder.join("heads")),
+        StoreUrl::Postgres(_) => None,
+    };
+    given.cloned().or(beside).map(HeadsFolder::new)
 }
 
 /// The keys that were given, each as itself or as a file with one a line.

@@ -22,6 +22,7 @@ mod trace;
 mod verify;
 mod verify_ledger;
 mod verify_proof;
+mod verify_receipts;
 mod witness;
 
 use cli::{Cli, Command, Exit, Failed};

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use eventlog::LogError;
-use eventlog::tree::{TlogProof, Tree};
+use eventlog::tree::{SignedHead, TlogProof, Tree};
 use serde_json::json;
 
 use crate::cli::{Common, Exit, Failed};
+use crate::kept;
 
 /// Options of `prove`.
 #[derive(Clone, Debug, Args)]
@@ -15,14 +16,18 @@ pub struct Options {
     /// The position of the event.
     #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(u64).range(1..))]
     pub position: u64,
+    /// A signed head of this log that you have kept: the proof is under that one, for example because it was cosigned or time-stamped.
+    #[arg(long = "signed-head", value_name = "FILE")]
+    pub signed_head: Option<PathBuf>,
     /// The file to write, by habit `….tlog-proof`; without it, standard output.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
 
 pub(crate) async fn run(common: &Common, options: &Options) -> Result<(), Failed> {
+    let under = options.signed_head.as_ref().map(|path| kept::head(path)).transpose()?;
     let tree = Tree::open(&common.store()?).await?;
-    let proved = prove(&tree, options.position).await;
+    let proved = prove(&tree, options.position, under).await;
     tree.close().await;
     let proof = proved?;
     let Some(file) = &options.output else {
@@ -41,11 +46,19 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<(), Failed
     Ok(())
 }
 
-async fn prove(tree: &Tree, position: u64) -> Result<TlogProof, Failed> {
-    match tree.prove(position).await {
+async fn prove(tree: &Tree, position: u64, under: Option<SignedHead>) -> Result<TlogProof, Failed> {
+    let covers = under.as_ref().map(|head| head.head.size);
+    let proved = match under {
+        Some(head) => tree.prove_under(position, head).await,
+        None => tree.prove(position).await,
+    };
+    match proved {
         Ok(Some(proof)) => Ok(proof),
         Ok(None) => {
-            let signed = tree.head().await?.map_or(0, |head| head.head.size);
+            let signed = match covers {
+                Some(size) => size,
+                None => tree.head().await?.map_or(0, |head| head.head.size),
+            };
             let why = format!("position {position} is not sealed: the signed head covers {signed} events");
             Err(Failed::new(Exit::Refused, why, "a running server seals every second; `daybook doctor` says how far it is"))
         }

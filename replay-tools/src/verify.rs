@@ -2,7 +2,7 @@
 
 use clap::Args;
 use eventlog::LeafRecord;
-use eventlog::verify::{Fault, Observer, Range, Verdict, Verified};
+use eventlog::verify::{Fault, Observer, Range, ReceiptsDigest, Verdict, Verified};
 use projections::books::Compared;
 use serde_json::json;
 
@@ -10,6 +10,7 @@ use crate::cli::{Common, Exit, Failed};
 use crate::kept;
 use crate::progress::Progress;
 use crate::verify_ledger::{self, Ledger};
+use crate::verify_receipts::{self, Receipts};
 
 const HINT: &str = "compare with a backup or a replica: `daybook-replay verify` there tells which of them holds";
 
@@ -25,6 +26,9 @@ pub struct Options {
     /// Heads that were kept outside of the database, to compare the tree with.
     #[command(flatten)]
     pub kept: kept::KeptHeads,
+    /// What to say of the receipts as a whole.
+    #[command(flatten)]
+    pub receipts: Receipts,
 }
 
 struct Watching {
@@ -54,12 +58,17 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<(), Failed
     let Watching { progress, ledger } = watching;
     match verdict {
         Verdict::Holds(verified) => {
+            let receipts = options.receipts.look(&store, verified.to).await.inspect_err(|failed| {
+                if common.json {
+                    println!("{}", json!({ "holds": false, "position": null, "wrong": failed.message }));
+                }
+            })?;
             let books = ledger.finish(&store, verified.to).await?;
             let millis = progress.elapsed().as_millis();
             drop(progress);
             match books {
-                Ok(books) if common.json => println!("{}", holds_json(&verified, &books, millis)),
-                Ok(books) => println!("{}", holds_text(&verified, &books)),
+                Ok(books) if common.json => println!("{}", holds_json(&verified, &books, receipts.as_ref(), millis)),
+                Ok(books) => println!("{}{}", holds_text(&verified, &books), verify_receipts::text(receipts.as_ref())),
                 Err(mismatch) => {
                     if common.json {
                         println!("{}", verify_ledger::broken_json(&mismatch));
@@ -85,7 +94,7 @@ fn holds_text(verified: &Verified, books: &Compared) -> String {
     format!("the log holds\nevents   {from} to {to}\nstreams  {streams}\nreceipts {receipts}\nheads    {heads}{root}\n{books}")
 }
 
-fn holds_json(verified: &Verified, books: &Compared, millis: u128) -> String {
+fn holds_json(verified: &Verified, books: &Compared, receipts: Option<&ReceiptsDigest>, millis: u128) -> String {
     json!({
         "holds": true,
         "from": verified.from,
@@ -93,6 +102,7 @@ fn holds_json(verified: &Verified, books: &Compared, millis: u128) -> String {
         "head": verified.head,
         "streams": verified.streams,
         "receipts": verified.receipts,
+        "keptReceipts": verify_receipts::value(receipts),
         "heads": verified.heads,
         "root": verified.root.map(hex),
         "ledger": verify_ledger::json(books),
@@ -122,9 +132,9 @@ mod tests {
         let books = Compared { entries: 4, balances: 3, journal_at: Some(2), lines_at: Some(2), balances_at: None };
         let ledger = r#"{"balances":3,"balances_at":null,"entries":4,"journal_at":2,"lines_at":2}"#;
         assert_eq!(
-            holds_json(&verified, &books, 5),
+            holds_json(&verified, &books, None, 5),
             format!(
-                r#"{{"from":1,"head":3,"heads":1,"holds":true,"ledger":{ledger},"milliseconds":5,"receipts":2,"root":"{root}","streams":1,"to":2}}"#
+                r#"{{"from":1,"head":3,"heads":1,"holds":true,"keptReceipts":null,"ledger":{ledger},"milliseconds":5,"receipts":2,"root":"{root}","streams":1,"to":2}}"#
             )
         );
         let said = "entries  4, as stored at 2\nlines    as stored at 2\nbalances 3, not compared";

@@ -72,7 +72,12 @@ pub(super) fn of_payee(payee: &str) -> Option<Fault> {
 
 fn of_prefix(text: &str) -> Option<Fault> {
     let (scenario, _) = text.strip_prefix("sandbox-")?.split_once('-')?;
-    match scenario {
+    of_word(scenario)
+}
+
+/// A fault by its word.
+pub(super) fn of_word(word: &str) -> Option<Fault> {
+    match word {
         "declined" => Some(Fault::Decline),
         "timeout" => Some(Fault::Hide { silent_finds: 0 }),
         "late" => Some(Fault::Hide { silent_finds: 1 }),

@@ -1,8 +1,10 @@
 //! From any figure to the entries, and so to the events, that make it.
 
+use std::collections::BTreeSet;
+
 use async_graphql::{Context, ID, Object};
 use projections::models::payouts::PayoutRow;
-use projections::models::{Journal, PaymentRow, Payments, Payouts};
+use projections::models::{FeeInvoiceRow, FeeInvoices, Journal, PaymentRow, Payments, Payouts};
 use projections::views::{Direction, Query};
 
 use super::{BALANCE, ENTRY, JournalEntryNode, moment};
@@ -24,7 +26,7 @@ pub struct ExplainQuery;
 #[Object]
 impl ExplainQuery {
     /// The entries behind a figure, oldest first, by the id of what shows it: a payment, refund, booking, shop order, payout,
-    /// settlement, balance, entry or event. Each leads to its event, the command, who caused it and the provider's key.
+    /// settlement, line of one, fee invoice, balance, entry or event. Each leads to its event, the command, who caused it and the provider's key.
     #[expect(clippy::too_many_arguments, reason = "the arguments of a GraphQL field")]
     async fn explain(
         &self,
@@ -62,6 +64,14 @@ async fn entries_of(reader: &Reader<'_>, id: &str) -> Result<Option<Query>, ApiE
             let paid = reader.app.views.all::<Payments>(&Query::new().eq("purpose", purpose), 10).await.map_err(from_view)?;
             by_reference(paid.iter().flat_map(|(_, payment)| references(payment)).collect())
         }
+        "line" => match id.split_once('/') {
+            Some((_, payment)) => reader.get::<Payments>(payment).await?.and_then(|payment| by_reference(references(&payment))),
+            None => None,
+        },
+        "feeinvoice" => match reader.get::<FeeInvoices>(id).await? {
+            Some(invoice) => by_reference(invoiced(reader, &invoice).await?),
+            None => None,
+        },
         "settlement" => {
             let Ok(settlement) = id.parse::<domain::ids::SettlementId>() else { return Ok(None) };
             reader.ready::<Payouts>().await?;
@@ -83,6 +93,21 @@ async fn entries_of(reader: &Reader<'_>, id: &str) -> Result<Option<Query>, ApiE
         // What names its own entries: refunds, payouts, adjustments, rows of the provider.
         _ => by_reference(vec![id.to_owned()]),
     })
+}
+
+/// Under what the entries of an invoice's lines are found.
+async fn invoiced(reader: &Reader<'_>, invoice: &FeeInvoiceRow) -> Result<Vec<String>, ApiError> {
+    let mut found = BTreeSet::new();
+    let payments: BTreeSet<_> = invoice.lines.iter().map(|line| line.payment).collect();
+    for payment in payments {
+        if found.len() >= MAX_REFERENCES {
+            break;
+        }
+        if let Some(payment) = reader.get::<Payments>(&payment.to_string()).await? {
+            found.extend(references(&payment));
+        }
+    }
+    Ok(found.into_iter().collect())
 }
 
 /// Under what the entries of a payment are found: what was bought, and each refund.

@@ -92,6 +92,7 @@ async fn options_for(data: &Path, url: &str, origin: &str) -> Result<Options, Fa
         ids: Ids::time_ordered(),
         settings: domain::settings::Settings { supplier: demo_supplier(), ..Default::default() },
         sealing: Some(sealing(data, origin)?),
+        heads: data.join("heads"),
     })
 }
 

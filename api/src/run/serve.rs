@@ -40,6 +40,7 @@ fn options(config: &Config, workers: bool) -> Result<Options, Failed> {
         secret: secret.0,
         keys: keys(config)?,
         sealing: if workers { Some(config.sealing()?) } else { None },
+        heads: config.heads_dir.clone(),
         data: config.data.clone(),
         provider_book: config.provider_book.clone(),
         redis_url: config.redis_url.as_ref().map(|url| url.0.clone()),

@@ -132,6 +132,7 @@ fn the_rest_of_a_payments_events_move_nothing() {
         E::PaymentConfirmStarted { attempt: Attempt { number: 1, payment_key: "k".to_owned() } },
         E::PaymentFailed { attempt: 1, code: "c".to_owned() },
         E::PaymentOutcomeUnknown { attempt: 1, since: at(), asked: 0, ask_again_at: at(), escalated: true },
+        E::ProviderNoticeReceived { notice: "n".to_owned() },
         E::PaymentExpired { purpose: BOOKING },
         E::PaymentVoided { purpose: BOOKING },
         E::RefundProposed { refund: REFUND, amount, by: HOST, reason: None },

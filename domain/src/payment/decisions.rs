@@ -1,6 +1,6 @@
 //! Decisions of [`Payment`], one function per intent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kernel::jiff::SignedDuration;
 use kernel::{Money, Personal, Timestamp};
@@ -67,6 +67,15 @@ impl Payment {
         }
     }
 
+    /// Every refund there is.
+    pub fn refunds(&self) -> impl Iterator<Item = (&RefundId, &Refund)> {
+        let known = match self {
+            Self::Absent => None,
+            Self::Requested { refunds, .. } => Some(refunds),
+        };
+        known.into_iter().flatten()
+    }
+
     /// Σ of the refunds that were requested of the provider (L3).
     #[must_use]
     pub fn refunded(&self) -> Option<Money> {
@@ -83,28 +92,30 @@ fn total_refunded(order: &Order, refunds: &BTreeMap<RefundId, Refund>) -> Money 
 }
 
 /// A payment that exists, taken apart.
-struct Known<'p> {
+pub(super) struct Known<'p> {
     order: &'p Order,
-    phase: &'p Phase,
+    pub(super) phase: &'p Phase,
     attempts: u32,
-    refunds: &'p BTreeMap<RefundId, Refund>,
+    pub(super) refunds: &'p BTreeMap<RefundId, Refund>,
+    pub(super) notices: &'p BTreeSet<String>,
     released: bool,
 }
 
 pub(super) fn decide(payment: &Payment, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
-    let Payment::Requested { order, phase, attempts, refunds, released, settled } = payment else {
+    let Payment::Requested { order, phase, attempts, refunds, released, settled, notices } = payment else {
         return match command {
             Command::Request(order) => Ok(vec![Event::PaymentRequested { order }]),
             _ => Err(Refusal::NotFound),
         };
     };
-    let known = Known { order, phase, attempts: *attempts, refunds, released: *released };
+    let known = Known { order, phase, attempts: *attempts, refunds, notices, released: *released };
     match command {
         Command::Request(_) => Err(Refusal::AnotherOpen),
         Command::StartConfirm { payment_key, order_id, amount } => known.start_confirm(payment_key, &order_id, amount, now),
         Command::Complete { paid_at, method, reference, late } => known.complete(paid_at, method, reference, late, now),
         Command::Decline { attempt, code, open } => Ok(known.decline(attempt, code, open)),
         Command::MarkUnknown { attempt } => Ok(known.mark_unknown(attempt, now)),
+        Command::ReceiveNotice { notice, payment_key } => Ok(known.receive_notice(notice, payment_key.as_deref())),
         Command::Expire => Ok(known.unless_captured(Event::PaymentExpired { purpose: order.purpose })),
         Command::Void => Ok(known.unless_captured(Event::PaymentVoided { purpose: order.purpose })),
         Command::RequestRefund { refund, amount, cause, reason, by, limit } => {

@@ -58,6 +58,11 @@ pub enum Event {
         /// What it was for had ended before: refunded in full beside this event.
         late: bool,
     },
+    /// The provider told us that something has changed; it is asked what. What the notice says is not believed, and not kept.
+    ProviderNoticeReceived {
+        /// Tells this notice from others: a digest, 32 hexadecimal digits.
+        notice: String,
+    },
     /// Not paid in time.
     PaymentExpired {
         /// For what.
@@ -191,6 +196,7 @@ impl DomainEvent for Event {
             Self::PaymentFailed { .. } => "PaymentFailed",
             Self::PaymentOutcomeUnknown { .. } => "PaymentOutcomeUnknown",
             Self::PaymentCompleted { .. } => "PaymentCompleted",
+            Self::ProviderNoticeReceived { .. } => "ProviderNoticeReceived",
             Self::PaymentExpired { .. } => "PaymentExpired",
             Self::PaymentVoided { .. } => "PaymentVoided",
             Self::RefundProposed { .. } => "RefundProposed",

@@ -6,6 +6,7 @@ use super::*;
 use crate::ids::BookingId;
 use crate::testing::{Given, given, moment};
 
+mod notices;
 mod refunds;
 mod rounding;
 mod splits;
@@ -292,6 +293,7 @@ fn every_event_is_taken_in_any_order() {
             Event::RefundCompleted { refund, amount: won(1), reference: "r".to_owned(), at: at(0) },
             Event::RefundFailed { refund, code: "c".to_owned(), attempt: 1, retry_at: None },
             Event::PaymentUnsettled { payout: payout(1) },
+            Event::ProviderNoticeReceived { notice: "n".to_owned() },
         ])
         .collect();
     for first in &events {

@@ -9,8 +9,10 @@
 //! | `outside` | what is kept outside of the database: the last head and the key |
 //! | `store`, `lease` | the tables |
 //! | `reader` | what is served: head, keys, tiles, proofs |
+//! | `cosigned` | which head is shown, with what witnesses say of it |
 //! | `mirror` | the audit of a copy of what is served, without a database |
 
+mod cosigned;
 mod head;
 mod lease;
 mod mirror;

@@ -15,6 +15,8 @@ use super::head::{HeadError, SignedHead};
 use super::note::{NoteError, SigningKey};
 
 const SUFFIX: &str = ".checkpoint";
+/// What witnesses have cosigned lies beside it: it proves nothing of what this log signed last, and is never read as that.
+const COSIGNED: &str = ".cosigned";
 /// Largest file that is read: a head with its signatures, or keys.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
 
@@ -64,16 +66,30 @@ impl HeadsFolder {
     /// # Errors
     /// [`OutsideError`] when the file cannot be read or holds something else.
     pub fn read(&self, origin: &str) -> Result<Option<SignedHead>, OutsideError> {
-        let path = self.file(origin);
-        let Some(note) = content(&path)? else { return Ok(None) };
-        let head = SignedHead::read(&note).map_err(|cause| OutsideError::Head { path: path.clone(), cause })?;
-        if head.head.origin == origin {
-            Ok(Some(head))
-        } else {
-            Err(OutsideError::Head { path, cause: HeadError::Malformed("it is of another origin") })
-        }
+        read_of(self.file(origin), origin)
     }
 
+    /// The file of the last head of an origin that witnesses have cosigned.
+    #[must_use]
+    pub fn cosigned_file(&self, origin: &str) -> PathBuf {
+        self.0.join(format!("{}{COSIGNED}", escaped(origin)))
+    }
+
+    /// The last head of an origin that witnesses have cosigned, with their lines, if there is one. Nobody has looked at them yet.
+    ///
+    /// # Errors
+    /// Like [`HeadsFolder::read`].
+    pub fn cosigned(&self, origin: &str) -> Result<Option<SignedHead>, OutsideError> {
+        read_of(self.cosigned_file(origin), origin)
+    }
+
+    /// Keeps a head that witnesses have cosigned, for whoever serves the tree.
+    ///
+    /// # Errors
+    /// [`OutsideError::File`].
+    pub fn publish(&self, head: &SignedHead) -> Result<(), OutsideError> {
+        self.replace(self.cosigned_file(&head.head.origin), &head.note)
+    }
     /// The last heads of all origins.
     ///
     /// # Errors
@@ -100,12 +116,15 @@ impl HeadsFolder {
     /// # Errors
     /// [`OutsideError::File`].
     pub fn write(&self, head: &SignedHead) -> Result<(), OutsideError> {
-        let path = self.file(&head.head.origin);
+        self.replace(self.file(&head.head.origin), &head.note)
+    }
+
+    fn replace(&self, path: PathBuf, note: &str) -> Result<(), OutsideError> {
         let part = self.0.join(format!("{}.part", Uuid::new_v4().simple()));
         let written = std::fs::DirBuilder::new()
             .recursive(true)
             .create(&self.0)
-            .and_then(|()| write_new(&part, head.note.as_bytes(), 0o644))
+            .and_then(|()| write_new(&part, note.as_bytes(), 0o644))
             .and_then(|()| std::fs::rename(&part, &path))
             .and_then(|()| File::open(&self.0)?.sync_all());
         if written.is_err() {
@@ -113,6 +132,17 @@ impl HeadsFolder {
             let _ = std::fs::remove_file(&part);
         }
         written.map_err(|cause| failed(&path, cause))
+    }
+}
+
+/// The head of an origin in a file, if there is one.
+fn read_of(path: PathBuf, origin: &str) -> Result<Option<SignedHead>, OutsideError> {
+    let Some(note) = content(&path)? else { return Ok(None) };
+    let head = SignedHead::read(&note).map_err(|cause| OutsideError::Head { path: path.clone(), cause })?;
+    if head.head.origin == origin {
+        Ok(Some(head))
+    } else {
+        Err(OutsideError::Head { path, cause: HeadError::Malformed("it is of another origin") })
     }
 }
 
@@ -207,6 +237,12 @@ mod tests {
         assert!(matches!(heads.read("b"), Err(OutsideError::Head { .. })));
         std::fs::write(heads.file("b"), "half").unwrap();
         assert!(matches!(heads.read("b"), Err(OutsideError::Head { .. })) && heads.all().is_err());
+        std::fs::remove_file(heads.file("b")).unwrap();
+        // What is cosigned is published beside it, and is no head that was signed last.
+        let cosigned = heads.read("daybook.local/dev").unwrap().unwrap();
+        assert_eq!(heads.cosigned("daybook.local/dev").unwrap(), None);
+        heads.publish(&cosigned).unwrap();
+        assert_eq!((heads.cosigned("daybook.local/dev").unwrap(), heads.all().unwrap().len()), (Some(cosigned), 1));
         std::fs::remove_dir_all(heads.0).unwrap();
     }
 

@@ -44,6 +44,10 @@ impl Tree {
         Ok(Self { store: Store::open(&config, false).await? })
     }
 
+    pub(super) const fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Closes what [`Tree::open`] has opened.
     pub async fn close(&self) {
         self.store.close().await;
@@ -125,7 +129,17 @@ impl Tree {
     /// # Errors
     /// When the store cannot be read; [`LogError::Damaged`].
     pub async fn prove(&self, position: u64) -> Result<Option<TlogProof>, LogError> {
-        let Some(head) = self.head().await? else { return Ok(None) };
+        match self.head().await? {
+            Some(head) => self.prove_under(position, head).await,
+            None => Ok(None),
+        }
+    }
+
+    /// [`Tree::prove`] under a head that this log has signed before; none when that does not cover the position.
+    ///
+    /// # Errors
+    /// Like [`Tree::prove`]; a head that is not this log's does not follow from its tiles, and is damage, too.
+    pub async fn prove_under(&self, position: u64, head: SignedHead) -> Result<Option<TlogProof>, LogError> {
         let size = head.head.size;
         let index = position.checked_sub(1);
         let Some((index, ranges)) = index.and_then(|index| Some((index, proof::inclusion(index, size)?))) else { return Ok(None) };

@@ -79,6 +79,17 @@ pub(super) async fn newest(store: &Store, origin: Option<&str>) -> Result<Option
     row.map(|row| head_row(row).map(|(id, signed)| NumberedHead { id, signed })).transpose()
 }
 
+/// The heads of an origin at a size, each with when it was signed; with the newest one first.
+pub(super) async fn at_size(store: &Store, origin: &str, size: u64) -> Result<Vec<(SignedHead, i64)>, LogError> {
+    let query = Query::new("select id, origin, size, root, note, signed_at from signed_heads")
+        .bind(" where origin = ", Value::Text(origin.to_owned()))
+        .bind(" and size = ", Value::Integer(signed(size)))
+        .text(" order by id desc");
+    let rows = store.fetch::<(i64, String, i64, Vec<u8>, String, i64)>(query).await?;
+    let read = |(id, origin, size, root, note, at)| head_row((id, origin, size, root, note)).map(|(_, head)| (head, at));
+    rows.into_iter().map(read).collect()
+}
+
 /// The public keys that have signed for an origin, the latest first.
 pub(super) async fn keys(store: &Store, origin: &str) -> Result<Vec<VerifierKey>, LogError> {
     let query = Query::new("select vkey from tree_keys").bind(" where origin = ", Value::Text(origin.to_owned()));

@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, ColumnIndex, Connection as _, Decode, FromRow, PgConne
 use uuid::Uuid;
 
 use super::check::Stored;
+use super::kept_receipts::WholeReceipt;
 use super::receipts::StoredReceipt;
 use crate::config::{LOG_FILE, StoreUrl};
 use crate::error::LogError;
@@ -30,6 +31,10 @@ const EVENTS: &str = "select position, stream, version, event_id, event_type, ca
 /// The receipts in the order of [`ReceiptRow`].
 const RECEIPTS: &str = "select first_position, events, command_id, refused, correlation_id is not null, recorded_at is not null from receipts \
      where first_position >= $1 order by first_position, events";
+
+/// The receipts in the order of [`WholeReceipt`].
+const WHOLE_RECEIPTS: &str = "select key, fingerprint, command_id, first_position, events, refused, correlation_id, recorded_at, answer \
+     from receipts where first_position <= $1 order by first_position, key";
 
 type ReceiptRow = (i64, i32, Uuid, bool, bool, bool);
 
@@ -175,6 +180,14 @@ impl Source {
         match self {
             Self::Sqlite(db) => sqlx::query_as::<_, ReceiptRow>(RECEIPTS).bind(from).fetch(&mut **db).map_ok(receipt).boxed(),
             Self::Postgres(db) => sqlx::query_as::<_, ReceiptRow>(RECEIPTS).bind(from).fetch(&mut **db).map_ok(receipt).boxed(),
+        }
+    }
+
+    /// Receipts, whole, up to a first position.
+    pub(super) fn whole_receipts(&mut self, to: u64) -> BoxStream<'_, Result<WholeReceipt, sqlx::Error>> {
+        match self {
+            Self::Sqlite(db) => sqlx::query_as(WHOLE_RECEIPTS).bind(signed(to)).fetch(&mut **db),
+            Self::Postgres(db) => sqlx::query_as(WHOLE_RECEIPTS).bind(signed(to)).fetch(&mut **db),
         }
     }
 

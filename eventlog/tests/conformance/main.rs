@@ -7,6 +7,7 @@
 mod append;
 mod book;
 mod cache;
+mod cosigned;
 mod cqrs;
 mod damage;
 mod drill;

@@ -194,6 +194,11 @@ async fn a_log_that_lost_events_is_written_on_where_it_stands() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kept_digest_shows_that_a_receipt_is_gone() {
+    on_sqlite(verify::a_kept_digest_shows_that_a_receipt_is_gone).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_id_may_not_come_twice() {
     on_sqlite(verify::an_id_may_not_come_twice).await;
 }

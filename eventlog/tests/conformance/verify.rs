@@ -1,6 +1,6 @@
 //! What verification finds: every alteration that somebody with all rights over the database may make, at its position.
 
-use daybook_eventlog::verify::{Fault, Observer, Range, Verdict, Verified, verify};
+use daybook_eventlog::verify::{Fault, Observer, Range, ReceiptsDigest, Verdict, Verified, receipts_digest, verify};
 use daybook_eventlog::{Frontier, LeafRecord, Log, LogError, payload_digest};
 
 use crate::book::{Book, Raw};
@@ -187,6 +187,41 @@ pub async fn alterations_are_found_where_they_are(book: &Book) {
         restore(&mut raw).await;
         holds(book).await;
     }
+}
+
+/// The stored bytes of a command whose receipt was deleted are those of a command that never had a key; a digest that was kept tells.
+pub async fn a_kept_digest_shows_that_a_receipt_is_gone(book: &Book) {
+    let digest = async |to| receipts_digest(&book.address().parse().unwrap(), to).await.unwrap();
+    let log = book.open().await;
+    let empty = digest(None).await;
+    assert_eq!((empty.to, empty.count), (0, 0));
+    eight(&log).await;
+    let kept = digest(None).await;
+    assert_eq!((kept.to, kept.count), (8, 3));
+    assert_eq!((digest(Some(1)).await.count, digest(Some(99)).await), (1, kept.clone()));
+    // What comes later changes nothing of it.
+    execute(&log, &command().keyed("later", ""), "a", Command::Add(1)).await.unwrap();
+    log.execute(&command().keyed("later still", ""), |_| async { Ok(()) }).await.unwrap();
+    assert_eq!(digest(Some(8)).await, kept);
+    log.close().await;
+    let mut raw = book.raw().await;
+    unguard(book, &mut raw).await;
+    for (deed, count) in [
+        ("delete from receipts where first_position = 1", 2),
+        ("delete from receipts where events = 0", 2),
+        ("update receipts set answer = 'null ' where first_position = 3", 3),
+        ("update receipts set first_position = 9 where first_position = 1", 2),
+    ] {
+        raw.run(deed).await.unwrap();
+        let found = digest(Some(8)).await;
+        assert!(found != kept && found.count == count, "{deed}: {found}");
+        restore(&mut raw).await;
+        assert_eq!(digest(Some(8)).await, kept);
+    }
+    raw.run("delete from receipts where first_position = 1").await.unwrap();
+    assert_eq!(holds(book).await.receipts, 4, "nothing else shows it");
+    restore(&mut raw).await;
+    assert_eq!(kept.to_string().parse::<ReceiptsDigest>(), Ok(kept));
 }
 
 /// Another server takes over that has not all that was committed, or a backup is restored, under a running node: it notices, writes on

@@ -1,4 +1,4 @@
-//! What programs read: one line per posting, per entry, or per event.
+//! What programs read: one line or row per posting, per entry, or per event.
 
 use std::fmt::Write as _;
 
@@ -7,6 +7,7 @@ use kernel::{Posting, Side};
 use serde::Serialize;
 
 use super::exporter::{Record, hex};
+use super::parquet::{Cell, Kind, Table};
 
 /// The columns of a line of CSV.
 const COLUMNS: &str =
@@ -39,6 +40,60 @@ pub(super) fn csv(record: &Record<'_>, out: &mut String) {
             amount.decimal(),
             amount.currency(),
         );
+    }
+}
+
+/// The columns of a table: those of CSV, with numbers, days, moments and amounts as such. `minor` counts units of the currency's last
+/// decimal, of which it has `exponent`; a debit is positive and a credit negative, so that a sum is a balance.
+pub(super) const TABLE: &[(&str, Kind)] = &[
+    ("seq", Kind::Number),
+    ("line", Kind::Small),
+    ("event_id", Kind::Text),
+    ("leaf", Kind::Text),
+    ("recorded_at", Kind::Moment),
+    ("posted_on", Kind::Day),
+    ("effective_at", Kind::Moment),
+    ("kind", Kind::Text),
+    ("reference", Kind::Text),
+    ("reverses", Kind::Text),
+    ("command_id", Kind::Text),
+    ("actor", Kind::Text),
+    ("account", Kind::Text),
+    ("side", Kind::Text),
+    ("amount", Kind::Text),
+    ("currency", Kind::Text),
+    ("minor", Kind::Amount),
+    ("exponent", Kind::Small),
+];
+
+/// One row per posting of an entry.
+pub(super) fn rows(record: &Record<'_>, table: &mut Table) {
+    let Record { event, entry, day, leaf, .. } = record;
+    let (event_id, command_id, actor) = (event.event_id.to_string(), event.command_id.to_string(), event.actor.to_string());
+    // Days and positions of a book are far within what these hold.
+    let since = day.since(kernel::jiff::civil::date(1970, 1, 1)).map_or(0, |span| span.get_days());
+    for (line, Posting { account, side, amount }) in (0..).zip(entry.postings()) {
+        let (decimal, sign) = (amount.decimal(), if *side == Side::Debit { 1 } else { -1 });
+        table.row(&[
+            Cell::Long(i64::try_from(event.position).unwrap_or(i64::MAX)),
+            Cell::Int(line),
+            Cell::Text(&event_id),
+            Cell::Text(leaf),
+            Cell::Long(event.recorded_at.as_microsecond()),
+            Cell::Int(since),
+            Cell::Long(entry.effective_at().as_microsecond()),
+            Cell::Text(entry.kind()),
+            Cell::Text(entry.reference()),
+            Cell::Text(entry.reverses().unwrap_or_default()),
+            Cell::Text(&command_id),
+            Cell::Text(&actor),
+            Cell::Text(account),
+            Cell::Text(side_name(*side)),
+            Cell::Text(&decimal),
+            Cell::Text(amount.currency().code()),
+            Cell::Amount(sign * amount.minor()),
+            Cell::Int(i32::try_from(amount.currency().exponent()).unwrap_or(i32::MAX)),
+        ]);
     }
 }
 

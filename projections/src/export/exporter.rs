@@ -9,6 +9,7 @@ use kernel::{Currency, JournalEntry, Money};
 
 use super::account::Account;
 use super::format::Format;
+use super::parquet::Table;
 use super::{data, text};
 
 /// Whose days and months the books go by.
@@ -76,6 +77,8 @@ pub struct Exporter {
     started: bool,
     records: u64,
     out: String,
+    /// Of the format that is no text.
+    table: Option<Table>,
 }
 
 impl Exporter {
@@ -89,20 +92,43 @@ impl Exporter {
         match format {
             Format::Hledger | Format::Ledger | Format::Beancount => text::header(format, &mut out),
             Format::Csv => data::csv_header(&mut out),
-            Format::Ndjson | Format::Events => {}
+            Format::Ndjson | Format::Parquet | Format::Events => {}
         }
-        Ok(Self { format, from, zone, day: None, accounts: BTreeMap::new(), kinds: BTreeSet::new(), started: false, records: 0, out })
+        let table = (format == Format::Parquet).then(|| Table::new(data::TABLE));
+        Ok(Self {
+            format,
+            from,
+            zone,
+            day: None,
+            accounts: BTreeMap::new(),
+            kinds: BTreeSet::new(),
+            started: false,
+            records: 0,
+            out,
+            table,
+        })
     }
 
-    /// What was written since the last call.
+    /// What was written since the last call, of a format that is text.
     pub fn take(&mut self) -> String {
         std::mem::take(&mut self.out)
+    }
+
+    /// What was written since the last call, of any format.
+    pub fn take_bytes(&mut self) -> Vec<u8> {
+        match &mut self.table {
+            Some(table) => table.take(),
+            None => self.take().into_bytes(),
+        }
     }
 
     /// How much is waiting to be taken, in bytes.
     #[must_use]
     pub const fn waiting(&self) -> usize {
-        self.out.len()
+        match &self.table {
+            Some(table) => table.waiting(),
+            None => self.out.len(),
+        }
     }
 
     /// How many records were written.
@@ -179,6 +205,11 @@ impl Exporter {
             Format::Hledger | Format::Ledger | Format::Beancount => text::entry(self.format, record, name, &mut self.out),
             Format::Csv => data::csv(record, &mut self.out),
             Format::Ndjson => data::ndjson(record, &mut self.out),
+            Format::Parquet => {
+                if let Some(table) = &mut self.table {
+                    data::rows(record, table);
+                }
+            }
             Format::Events => {}
         }
     }
@@ -225,6 +256,9 @@ impl Exporter {
         self.open();
         if let Some(day) = self.day {
             self.close(day, day);
+        }
+        if let Some(table) = &mut self.table {
+            table.finish();
         }
     }
 

@@ -16,13 +16,15 @@ pub enum Format {
     Csv,
     /// One JSON object per journal entry and line.
     Ndjson,
+    /// One row per posting, for programs that read columns (Apache Parquet).
+    Parquet,
     /// One JSON object per event of the log and line, with its leaf hash: what proves the rest.
     Events,
 }
 
 impl Format {
     /// Every format there is.
-    pub const ALL: [Self; 6] = [Self::Hledger, Self::Beancount, Self::Ledger, Self::Csv, Self::Ndjson, Self::Events];
+    pub const ALL: [Self; 7] = [Self::Hledger, Self::Beancount, Self::Ledger, Self::Csv, Self::Ndjson, Self::Parquet, Self::Events];
 
     /// Its name in addresses, options and events.
     #[must_use]
@@ -33,6 +35,7 @@ impl Format {
             Self::Ledger => "ledger",
             Self::Csv => "csv",
             Self::Ndjson => "ndjson",
+            Self::Parquet => "parquet",
             Self::Events => "events",
         }
     }
@@ -46,6 +49,7 @@ impl Format {
             Self::Ledger => "ledger",
             Self::Csv => "csv",
             Self::Ndjson | Self::Events => "ndjson",
+            Self::Parquet => "parquet",
         }
     }
 
@@ -56,6 +60,7 @@ impl Format {
             Self::Hledger | Self::Beancount | Self::Ledger => "text/plain; charset=utf-8",
             Self::Csv => "text/csv; charset=utf-8; header=present",
             Self::Ndjson | Self::Events => "application/x-ndjson",
+            Self::Parquet => "application/vnd.apache.parquet",
         }
     }
 
@@ -74,7 +79,7 @@ impl fmt::Display for Format {
 
 /// There is no such format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the formats are hledger, beancount, ledger, csv, ndjson and events")]
+#[error("the formats are hledger, beancount, ledger, csv, ndjson, parquet and events")]
 pub struct UnknownFormat;
 
 impl FromStr for Format {

@@ -49,22 +49,22 @@ pub async fn run(log: &Log, format: Format, range: Range, chunks: &Sender<Vec<u8
         }
         after = last;
         if exporter.waiting() >= CHUNK_BYTES {
-            send(exporter.take(), &mut digest, &mut bytes, chunks).await?;
+            send(&exporter.take_bytes(), &mut digest, &mut bytes, chunks).await?;
         }
     }
     exporter.finish();
-    send(exporter.take(), &mut digest, &mut bytes, chunks).await?;
+    send(&exporter.take_bytes(), &mut digest, &mut bytes, chunks).await?;
     let balances = exporter.balances().map(|(account, _, sum)| (account.to_owned(), sum)).collect();
     Ok(Summary { records: exporter.records(), bytes, sha256: hex(&digest.finalize()), balances })
 }
 
-async fn send(text: String, digest: &mut Sha256, bytes: &mut u64, chunks: &Sender<Vec<u8>>) -> Result<(), ExportError> {
-    if text.is_empty() {
+async fn send(written: &[u8], digest: &mut Sha256, bytes: &mut u64, chunks: &Sender<Vec<u8>>) -> Result<(), ExportError> {
+    if written.is_empty() {
         return Ok(());
     }
-    digest.update(text.as_bytes());
-    *bytes += text.len() as u64;
-    for chunk in text.as_bytes().chunks(CHUNK_BYTES) {
+    digest.update(written);
+    *bytes += written.len() as u64;
+    for chunk in written.chunks(CHUNK_BYTES) {
         chunks.send(chunk.to_vec()).await.map_err(|_| ExportError::Closed)?;
     }
     Ok(())

@@ -36,7 +36,7 @@ pub(super) fn header(format: Format, out: &mut String) {
             Format::Hledger => line(out, format_args!("commodity {unit} {code}")),
             Format::Ledger => line(out, format_args!("commodity {code}\n    format {unit} {code}")),
             Format::Beancount => line(out, format_args!("{COMMODITY_DAY} commodity {code}")),
-            Format::Csv | Format::Ndjson | Format::Events => {}
+            Format::Csv | Format::Ndjson | Format::Parquet | Format::Events => {}
         }
     }
     if format != Format::Beancount {
@@ -54,7 +54,7 @@ pub(super) fn declare(format: Format, account: &str, day: Date, out: &mut String
     match format {
         Format::Hledger | Format::Ledger => line(out, format_args!("\naccount {account}")),
         Format::Beancount => line(out, format_args!("\n{day} open {account}")),
-        Format::Csv | Format::Ndjson | Format::Events => {}
+        Format::Csv | Format::Ndjson | Format::Parquet | Format::Events => {}
     }
 }
 

@@ -76,6 +76,7 @@ impl Process for ProviderCalls {
                 due: *retry_at,
                 intent: Intent::RetryRefund { payment, refund: *refund },
             }],
+            payment::Event::ProviderNoticeReceived { .. } => vec![Reaction::Effect(Call::Notice { payment })],
             payment::Event::PaymentRequested { .. }
             | payment::Event::PaymentFailed { .. }
             | payment::Event::PaymentCompleted { .. }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use adapters::{
     CancelRequest, ConfirmRequest, Confirmation, Geocoder, GuardFigures, PaymentOutcome, PaymentProvider, PayoutBank, PayoutOrder,
-    PayoutState, ProviderError, Watched,
+    PayoutState, ProviderError, ProviderPayment, Watched,
 };
 use commands::payment::{CaptureAnswer, Confirming, TransferAnswer};
 use commands::{Caller, Context, ExecuteError, Executed};
@@ -21,7 +21,7 @@ use eventlog::LogError;
 use kernel::Money;
 use uuid::Uuid;
 
-use super::{Call, Intent, erasing, rebuilding};
+use super::{Call, Intent, erasing, noticed, rebuilding};
 use crate::process::{CALL_TIMEOUT, ReactionId, Work, WorkError};
 use crate::views::Views;
 
@@ -112,25 +112,17 @@ impl Desk {
         }
     }
 
-    /// What the provider's books say of an attempt. A capture of another amount is none that we may post: it stays unknown,
-    /// and an operator has to look (L7, L8).
+    /// What the provider's books say of an attempt.
     async fn find_capture(&self, request: &ConfirmRequest) -> Result<Confirmation, ProviderError> {
         let found = self.outside.provider.find(&request.payment_key, &request.order_id).await?;
-        match found.outcome {
-            PaymentOutcome::Confirmed(capture) if found.amount == request.amount => Ok(capture),
-            PaymentOutcome::Confirmed(_) => {
-                tracing::error!(order = request.order_id, "the provider has captured another amount than was ordered");
-                Err(ProviderError::Unknown { cause: "captured another amount".to_owned() })
-            }
-            PaymentOutcome::Declined { code, message } => Err(ProviderError::Declined { code, message }),
-        }
+        captured(found, &request.order_id, request.amount)
     }
 
     async fn refund(&self, by: &Caller, payment: PaymentId, refund: RefundId, ask: bool) -> Result<(), WorkError> {
         let (state, _) = self.ctx.log.load::<Payment>(payment.uuid()).await.map_err(failed)?;
         let (Some(order), Some(known)) = (state.order(), state.refund(refund)) else { return Ok(()) };
         let Some(attempt) = state.phase().and_then(Phase::attempt) else { return Ok(()) };
-        let (payment_key, key) = (attempt.payment_key.clone(), format!("refund:{}:{}", refund.uuid(), known.attempt));
+        let (payment_key, key) = (attempt.payment_key.clone(), refund_key(refund, known.attempt));
         let answer = self.cancel(payment_key, &order.order_id, key, known.amount, ask).await;
         let answer = transfer_answer(answer.map(|cancelled| cancelled.reference))?;
         done(commands::payment::record_refund(&self.ctx, by, payment, refund, &answer).await)
@@ -195,6 +187,24 @@ impl Desk {
     }
 }
 
+/// What the provider has of a payment. A capture of another amount is none that we may post: it stays unknown, and an operator has
+/// to look (L7, L8).
+pub(super) fn captured(found: ProviderPayment, order_id: &str, amount: Money) -> Result<Confirmation, ProviderError> {
+    match found.outcome {
+        PaymentOutcome::Confirmed(capture) if found.amount == amount => Ok(capture),
+        PaymentOutcome::Confirmed(_) => {
+            tracing::error!(order = order_id, "the provider has captured another amount than was ordered");
+            Err(ProviderError::Unknown { cause: "captured another amount".to_owned() })
+        }
+        PaymentOutcome::Declined { code, message } => Err(ProviderError::Declined { code, message }),
+    }
+}
+
+/// Where a refund is known to the provider by.
+pub(super) fn refund_key(refund: RefundId, attempt: u32) -> String {
+    format!("refund:{}:{attempt}", refund.uuid())
+}
+
 impl Work for Desk {
     type Intent = Intent;
     type Call = Call;
@@ -234,7 +244,7 @@ impl Work for Desk {
 
     fn service(call: &Call) -> &'static str {
         match call {
-            Call::Capture { .. } | Call::Refund { .. } => "payment-provider",
+            Call::Capture { .. } | Call::Refund { .. } | Call::Notice { .. } => "payment-provider",
             Call::Payout { .. } => "bank",
             Call::Geocode { .. } => "geocoder",
             Call::Rebuild { .. } => "read-side",
@@ -243,14 +253,14 @@ impl Work for Desk {
 
     fn patience(call: &Call) -> Duration {
         match call {
-            Call::Capture { .. } | Call::Refund { .. } | Call::Payout { .. } | Call::Geocode { .. } => CALL_TIMEOUT,
+            Call::Capture { .. } | Call::Refund { .. } | Call::Notice { .. } | Call::Payout { .. } | Call::Geocode { .. } => CALL_TIMEOUT,
             Call::Rebuild { .. } => rebuilding::PATIENCE,
         }
     }
 
     fn breaks_off(call: &Call) -> bool {
         match call {
-            Call::Capture { .. } | Call::Refund { .. } | Call::Payout { .. } | Call::Geocode { .. } => false,
+            Call::Capture { .. } | Call::Refund { .. } | Call::Notice { .. } | Call::Payout { .. } | Call::Geocode { .. } => false,
             // What was built so far is kept, and nothing outside has heard of it.
             Call::Rebuild { .. } => true,
         }
@@ -261,6 +271,7 @@ impl Work for Desk {
         match call {
             Call::Capture { payment, attempt } => self.capture(&by, payment, attempt, false).await,
             Call::Refund { payment, refund } => self.refund(&by, payment, refund, ask).await,
+            Call::Notice { payment } => noticed::ask(&self.ctx, self.outside.provider.as_ref(), &by, payment).await,
             Call::Payout { payout } => self.payout(&by, payout, ask).await,
             Call::Geocode { vehicle } => self.geocode(&by, vehicle).await,
             Call::Rebuild { projection, number, dry_run, accept } => match &self.views {
@@ -311,7 +322,7 @@ pub(super) fn failed(error: impl std::fmt::Display) -> WorkError {
     WorkError::Postponed { after: None, reason: error.to_string() }
 }
 
-fn later(retry_in_ms: u64) -> WorkError {
+pub(super) fn later(retry_in_ms: u64) -> WorkError {
     WorkError::Postponed { after: Some(Duration::from_millis(retry_in_ms)), reason: "the service is not asked now".to_owned() }
 }
 

@@ -143,6 +143,11 @@ pub enum Call {
         /// Which.
         refund: RefundId,
     },
+    /// Ask the provider what has changed about a payment.
+    Notice {
+        /// Which.
+        payment: PaymentId,
+    },
     /// Have the bank pay.
     Payout {
         /// Which.

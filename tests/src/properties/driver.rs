@@ -25,7 +25,8 @@ pub enum Work {
     ConfirmPurchase { order: Uuid },
     Capture { payment: Uuid, attempt: u32 },
     AskCapture { payment: Uuid, attempt: u32 },
-    Notice { payment: Uuid, paid_at: i64 },
+    Notice { payment: Uuid, notice: u64 },
+    AskNoticed { payment: Uuid },
     Refund { payment: Uuid, refund: Uuid },
     AskRefund { payment: Uuid, refund: Uuid },
     RetryRefund { payment: Uuid, refund: Uuid },
@@ -143,6 +144,7 @@ impl Driver {
             E::PaymentOutcomeUnknown { attempt, ask_again_at, .. } => {
                 asked.push((micros(*ask_again_at), Work::AskCapture { payment, attempt: *attempt }));
             }
+            E::ProviderNoticeReceived { .. } => asked.push((now, Work::AskNoticed { payment })),
             E::PaymentFailed { .. } | E::PaymentCompleted { .. } => {
                 self.open.remove(&payment);
             }
@@ -238,6 +240,7 @@ impl Work {
             Self::Capture { .. }
             | Self::AskCapture { .. }
             | Self::Notice { .. }
+            | Self::AskNoticed { .. }
             | Self::Refund { .. }
             | Self::AskRefund { .. }
             | Self::Payout { .. }

@@ -111,7 +111,7 @@ impl Outside {
     }
 
     /// Captures on their way that have arrived: the orders that are paid now, for which a notice goes out.
-    pub fn arrivals(&mut self, now: i64) -> Vec<(String, i64)> {
+    pub fn arrivals(&mut self, now: i64) -> Vec<String> {
         let (arrived, under_way) = std::mem::take(&mut self.stragglers).into_iter().partition(|straggler| straggler.at <= now);
         self.stragglers = under_way;
         let mut notices = Vec::new();
@@ -121,7 +121,7 @@ impl Outside {
             // An order is paid once.
             if known.captured.is_none() {
                 known.captured = Some((amount, at));
-                notices.push((order, at));
+                notices.push(order);
             }
         }
         notices

@@ -1,27 +1,35 @@
 //! Carries out what the driver has on its list: the calls outside, and the commands that tell of their answers.
 
 use commands::Caller;
-use commands::payment::{CaptureAnswer, Confirming, TransferAnswer};
+use commands::payment::{CaptureAnswer, Confirming, ReceiveNotice, TransferAnswer};
 use domain::ids::{BookingId, PaymentId, PayoutId, RefundId, SettlementId, ShopOrderId, UserId};
 use uuid::Uuid;
 
 use super::audit::Property;
 use super::driver::Work;
 use super::model::DAY;
-use super::outside::Reply;
+use super::outside::{Outside, Reply};
 use super::play::{Done, Outcome, instant, outcome};
 use super::sequence::Sequence;
 
 impl Sequence {
     /// Notices of captures that came after everybody had given them up.
-    /// Notices are late, overtake one another and come twice; one that was lost is sent again, days later.
+    /// Notices are late, overtake one another and come twice; one that was lost is sent again, days later. Others are forged.
     pub(super) fn hear_notices(&mut self) {
-        for (order, paid_at) in self.outside.arrivals(self.model.now) {
+        for order in self.outside.arrivals(self.model.now) {
             let Some(payment) = self.driver.payment_of(&order) else { continue };
             let copies = if self.outside.calm { 1 } else { self.dice.between(1, 3) };
+            let notice = self.dice.next();
             for _ in 0..copies {
                 let late = if self.outside.calm || self.dice.chance(40) { 0 } else { self.dice.between(0, 3 * DAY) };
-                self.driver.push(self.model.now + late, Work::Notice { payment, paid_at }, None);
+                self.driver.push(self.model.now + late, Work::Notice { payment, notice }, None);
+            }
+        }
+        if !self.outside.calm && self.dice.chance(3) {
+            let payments: Vec<_> = self.driver.orders.keys().copied().collect();
+            if let Some(payment) = self.dice.pick(&payments) {
+                let notice = self.dice.next();
+                self.driver.push(self.model.now, Work::Notice { payment, notice }, None);
             }
         }
     }
@@ -89,7 +97,8 @@ impl Sequence {
             }
             Work::Capture { payment, attempt } => self.capture(&by, payment, attempt).await,
             Work::AskCapture { payment, attempt } => self.ask_capture(&by, payment, attempt).await,
-            Work::Notice { payment, paid_at } => self.captured(&by, payment, 1, Reply::Done(paid_at)).await,
+            Work::Notice { payment, notice } => self.notice(&by, payment, notice).await,
+            Work::AskNoticed { payment } => self.ask_noticed(&by, payment).await,
             Work::Refund { payment, refund } => self.refund(&by, payment, refund, false).await,
             Work::AskRefund { payment, refund } => self.refund(&by, payment, refund, true).await,
             Work::RetryRefund { payment, refund } => {
@@ -141,6 +150,26 @@ impl Sequence {
         // Whoever asks late may ask about an attempt that is over: what is true is true.
         let reply = if self.outside.silent(&mut self.dice) { Reply::Silence } else { self.outside.find(&order) };
         self.captured(by, payment, attempt, reply).await;
+    }
+
+    async fn notice(&mut self, by: &Caller, payment: Uuid, notice: u64) {
+        let input = ReceiveNotice { payment_id: PaymentId::new(payment), notice: format!("{notice:032x}"), payment_key: None };
+        let told = commands::payment::receive_notice(&self.world.ctx, by, &input).await;
+        self.settled(outcome(told.map(text))).await;
+    }
+
+    /// Whatever a notice said, only money that is in the provider's book counts; silence is asked again.
+    async fn ask_noticed(&mut self, by: &Caller, payment: Uuid) {
+        let Some((order, _)) = self.driver.orders.get(&payment).cloned() else { return };
+        if self.outside.silent(&mut self.dice) {
+            let again = self.model.now + Outside::lateness(&mut self.dice);
+            self.driver.push(again, Work::AskNoticed { payment }, None);
+            return;
+        }
+        let reply = self.outside.find(&order);
+        if matches!(reply, Reply::Done(_)) {
+            self.captured(by, payment, 1, reply).await;
+        }
     }
 
     async fn captured(&mut self, by: &Caller, payment: Uuid, attempt: u32, reply: Reply) {

@@ -111,6 +111,8 @@ fn invoice(cast: &Cast, month: Month, host: &str) {
         (&one["lineCount"], &one["lines"][0]["kind"], &one["lines"][0]["gross"]["amount"]),
         (&json!(1), &json!("EARNED"), &json!("40000"))
     );
+    let explained = cast.auditor.query("query($id: ID!) { explain(id: $id, first: 9) { nodes { kind } } }", json!({ "id": one["id"] }));
+    assert_eq!(texts(&explained["explain"]["nodes"], "kind"), ["payment_completed", "escrow_released"]);
     let (written, due) = (one["writtenOn"].as_str().unwrap(), one["dueOn"].as_str().unwrap());
     assert!(written.starts_with(&month.to_string()) && due == format!("{}-10", month.next()), "{one}");
     assert_eq!(texts(&find(&cast.auditor, &json!({ "month": month.to_string(), "host": host })), "id"), texts(&found, "id"));

@@ -59,3 +59,19 @@ async fn a_scripted_decline_meets_one_payout_and_a_new_attempt_succeeds() {
     assert!(matches!(find_payout(&sandbox, "b").await, Ok(PayoutState::Paid(_))));
     assert_eq!(word(&sandbox.pay(paying("payout-1", "user-1", 5, "c")).await), "DUPLICATE_PAYOUT");
 }
+
+#[tokio::test]
+async fn a_plan_beside_the_books_meets_one_call_a_line() {
+    let scratch = Scratch::new();
+    let sandbox = scratch.open();
+    let plan = scratch.files.provider.with_file_name("sandbox.plan");
+    fs::write(&plan, "# what somebody tries out\npay declined\nnonsense\npay timeout\nconfirm declined\n").unwrap();
+    let mut seen = Vec::new();
+    for n in 1..=3 {
+        seen.push(word(&sandbox.pay(paying(&format!("payout-{n}"), "user-1", 5, &format!("k{n}"))).await));
+    }
+    assert_eq!(seen, [NO, "unknown", "yes"]);
+    assert_eq!(word(&sandbox.confirm(asking("sandbox-ok-1", 1, "c1")).await), "REJECT_CARD_PAYMENT");
+    assert_eq!(word(&sandbox.confirm(asking("sandbox-ok-2", 1, "c2")).await), "yes");
+    assert!(!plan.exists());
+}

@@ -41,8 +41,8 @@ impl PaymentRow {
     pub(super) fn advance(&mut self, happened: &E, event: &Known) -> Result<(), Poison> {
         let occurred_at = event.recorded.occurred_at;
         match happened {
-            // It begins a row and changes none.
-            E::PaymentRequested { .. } => {}
+            // The one begins a row, the other is only a reason to ask.
+            E::PaymentRequested { .. } | E::ProviderNoticeReceived { .. } => {}
             E::PaymentConfirmStarted { attempt } => self.start(attempt.number, event),
             E::PaymentFailed { attempt, code } => {
                 self.conclude(*attempt, AttemptOutcome::Declined { code: code.clone() })?;

@@ -151,6 +151,7 @@ impl MoneyAudit {
             P::PaymentSettled { payout, .. } => known.settled = Some(payout.uuid()),
             P::PaymentUnsettled { .. } => known.settled = None,
             P::PaymentRequested { .. }
+            | P::ProviderNoticeReceived { .. }
             | P::PaymentExpired { .. }
             | P::PaymentVoided { .. }
             | P::RefundProposed { .. }

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::errors;
+use crate::transport::admission::Unprepared;
 use crate::transport::document::{Params, Prepared};
 use crate::transport::http::{panicked, run};
 use crate::transport::{Admitted, Endpoint, RequestMeta};
@@ -74,8 +75,13 @@ pub(super) fn start(endpoint: &Endpoint, params: Params, viewer: &Admitted, meta
             })
         }
         Err(unprepared) => {
-            let response = errors::finished(unprepared.into(), &meta);
-            tokio::spawn(async move { answers.send(Answer::Error(response.errors)).await })
+            let endpoint = endpoint.clone();
+            tokio::spawn(async move {
+                // Whoever is refused is counted, too.
+                let limited = endpoint.door.refused(&meta).await.map(|retry_after| Unprepared::Limited { retry_after });
+                let response = errors::finished(limited.unwrap_or(unprepared).into(), &meta);
+                answers.send(Answer::Error(response.errors)).await;
+            })
         }
     };
     Running { serial, answers_once, task: task.abort_handle() }
@@ -91,6 +97,7 @@ async fn once(endpoint: &Endpoint, prepared: Prepared, meta: &RequestMeta, answe
     }
 }
 
+/// `prepared` holds the subscription's place until the end.
 async fn many(endpoint: &Endpoint, prepared: Prepared, meta: &RequestMeta, answers: &Answers) {
     let mut responses = AssertUnwindSafe(endpoint.schema.subscribe(prepared.request)).catch_unwind();
     let mut first = true;

@@ -246,6 +246,7 @@ impl Book {
             hot,
             live,
             feed,
+            parties: crate::event::Parties::default(),
             tokens: if options.endless_tokens { tokens.with_endless() } else { tokens },
             passwords: Passwords::new()?,
             objects: Arc::new(FolderStore::open(options.data.join("photos"), adapters::objects::DEFAULT_MAX_BYTES)?),

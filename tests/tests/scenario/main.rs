@@ -22,6 +22,7 @@ mod hostile;
 mod identity;
 mod main_path;
 mod operators;
+mod outage;
 mod past;
 mod paying;
 mod pooling;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use daybook_tests::documents::Documents;
-use daybook_tests::server::{Client, Daybook, Folder, Variant, daybook};
+use daybook_tests::server::{Client, Daybook, Folder, Socket, Variant, daybook};
 use serde_json::{Value, json};
 
 /// Documents that are sent; `DAYBOOK_FUZZ` sends more.
@@ -62,6 +62,42 @@ fn no_document_breaks_the_server_or_holds_it_up() {
     assert!(executed > number("DAYBOOK_FUZZ", DOCUMENTS) / 4, "only {executed} were executed: they are too wild to show anything");
     assert!(!book.logged().contains("panicked"), "{}", book.logged());
     assert_eq!(book.client().get("/livez").unwrap().0, 200);
+}
+
+/// Operations that are sent over sockets.
+const OPERATIONS: u64 = 240;
+
+#[test]
+fn no_operation_breaks_a_socket() {
+    let book = Daybook::start(Variant::Embedded);
+    let documents = Documents::of(&sdl(), ids(&book));
+    let first = number("DAYBOOK_FUZZ_SEED", SEED);
+    let mut watched = 0;
+    for asker in ASKERS {
+        let mut socket = Socket::open(&client(&book, asker));
+        for seed in first..first + OPERATIONS / 6 {
+            let thought = if seed % 3 == 0 { documents.think(seed) } else { documents.watch(seed) };
+            // Variables that are no object are no message of the protocol.
+            let variables = if thought.variables.is_object() { &thought.variables } else { &Value::Null };
+            socket.subscribe("thought", &thought.query, variables);
+            socket.subscribe("after", "{ __typename }", &json!({}));
+            let case = || format!("seed {seed}, {asker:?}: {}\n{variables}", thought.query);
+            loop {
+                let message = socket.hear().unwrap_or_else(|code| panic!("closed with {code:?}: {}", case()));
+                let errors = [&message["payload"], &message["payload"]["errors"]].into_iter().filter_map(Value::as_array).flatten();
+                for error in errors {
+                    assert!(error["extensions"]["code"].is_string() && error["extensions"]["code"] != "SYS001", "{message}: {}", case());
+                }
+                watched += u64::from(message["id"] == "thought" && message["type"] == "next");
+                if message["id"] == "after" && message["type"] == "complete" {
+                    break;
+                }
+            }
+            socket.say(&json!({ "id": "thought", "type": "complete" }));
+        }
+    }
+    assert!(watched > OPERATIONS / 24, "only {watched} were answered: they are too wild to show anything");
+    assert!(!book.logged().contains("panicked"), "{}", book.logged());
 }
 
 /// The newest position of the log.

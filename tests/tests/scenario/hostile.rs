@@ -13,6 +13,8 @@ const SEED: u64 = 20_261;
 /// No document may take longer, in an unoptimised server on a machine that is shared. What is hostile by its size is measured where
 /// it is refused (`transport/tests/http.rs`).
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Half of all documents take less, under the same circumstances.
+const USUAL: Duration = Duration::from_secs(1);
 /// Who asks, in turn; one is nobody.
 const ASKERS: [&str; 6] = ["guest", "host", "finance", "admin", "auditor", ""];
 
@@ -40,13 +42,14 @@ fn ids(book: &Daybook) -> Vec<String> {
 fn no_document_breaks_the_server_or_holds_it_up() {
     let book = Daybook::start(Variant::Embedded);
     let documents = Documents::of(&sdl(), ids(&book));
-    let (first, mut executed) = (number("DAYBOOK_FUZZ_SEED", SEED), 0);
+    let (first, mut executed, mut took) = (number("DAYBOOK_FUZZ_SEED", SEED), 0, Vec::new());
     for seed in first..first + number("DAYBOOK_FUZZ", DOCUMENTS) {
         let thought = documents.think(seed);
         let asker = ASKERS[usize::try_from(seed).unwrap_or(0) % ASKERS.len()];
         let began = Instant::now();
         let answer = client(&book, asker).try_send(&thought.query, &thought.variables);
         let answer = answer.unwrap_or_else(|| panic!("seed {seed}: no answer to {}", thought.query));
+        took.push(began.elapsed());
         let case = format!("seed {seed}, {asker:?}, in {:?}: {}\n{}\n{}", began.elapsed(), thought.query, thought.variables, answer.body);
         assert!(answer.status == 200 || answer.status == 400, "{}: {case}", answer.status);
         assert!(began.elapsed() < PATIENCE, "slow: {case}");
@@ -60,6 +63,9 @@ fn no_document_breaks_the_server_or_holds_it_up() {
         executed += u64::from(!answer.body["data"].is_null() || at_a_field);
     }
     assert!(executed > number("DAYBOOK_FUZZ", DOCUMENTS) / 4, "only {executed} were executed: they are too wild to show anything");
+    took.sort_unstable();
+    let usual = took[took.len() / 2];
+    assert!(usual < USUAL, "half of all took more than {usual:?}");
     assert!(!book.logged().contains("panicked"), "{}", book.logged());
     assert_eq!(book.client().get("/livez").unwrap().0, 200);
 }

@@ -7,7 +7,7 @@ use async_graphql::Context as Gql;
 use eventlog::LogError;
 use kernel::Personal;
 use projections::ReadModel;
-use projections::views::{Page, PageArgs, PageError, Query, ViewError};
+use projections::views::{Followed, Page, PageArgs, PageError, Query, ViewError};
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
@@ -140,6 +140,14 @@ impl<'c> Reader<'c> {
         let row = self.app.views.fresh::<M>(key, position).await.map_err(|error| self.lagging(error))?;
         self.note(position);
         Ok(row)
+    }
+
+    /// One row with everything up to a position, to be watched from there on.
+    ///
+    /// # Errors
+    /// PROJECTION_LAGGING, or the database's.
+    pub async fn follow<M: ReadModel>(&self, key: &str, position: u64) -> Result<Followed<M>, ApiError> {
+        self.app.views.follow::<M>(key, position).await.map_err(|error| self.lagging(error))
     }
 
     /// One row with everything that this process knows to be in the log.

@@ -182,6 +182,9 @@ enum Task {
         /// Commands a second of the first load.
         #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..))]
         from: u64,
+        /// Clients of the load.
+        #[arg(long, default_value_t = CLIENTS as u32, value_parser = clap::value_parser!(u32).range(1..))]
+        clients: u32,
     },
     /// Queries by key, and of a first page by filter, on a big model; 32 clients.
     Query {
@@ -363,7 +366,7 @@ async fn measure(server: &Server, printer: Printer, task: Task) -> Result<bool, 
         Task::Sockets { binary, sockets, .. } => return http::sockets(server, printer, &binary.plan(None, false)?, sockets.max(1)).await,
         Task::HttpPeer { .. } => {}
         Task::Snapshot { events, .. } => reading::snapshot(server, printer, events).await?,
-        Task::Lag { seconds, from, .. } => views::lag(server, printer, seconds, from).await?,
+        Task::Lag { seconds, from, clients, .. } => views::lag(server, printer, seconds, from, clients).await?,
         Task::Query { rows, seconds, .. } => views::query(server, printer, rows, seconds).await?,
         Task::Wait { readers, seconds, .. } => views::wait(server, printer, readers, seconds).await?,
     }

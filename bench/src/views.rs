@@ -29,7 +29,7 @@ const BOUND_MS: u64 = 200;
 const CALM_MS: u64 = 50;
 /// Longest wait for the models to catch up.
 const CATCH_UP: Duration = Duration::from_secs(600);
-/// Clients of the lag's load and of the queries.
+/// Clients of the queries.
 const CLIENTS: u32 = 32;
 /// Longest time that is told apart, in microseconds: a minute. Without bounds, what is longer than the first few would be cut.
 const LONGEST_US: u64 = 60_000_000;
@@ -88,11 +88,11 @@ impl LagWatch {
 }
 
 /// Finds the highest rate of the product's own commands at which the lag of all models stays bounded; doubles, then halves the step.
-pub async fn lag(server: &Server, printer: Printer, seconds: u64, from: u64) -> Result<(), Failure> {
+pub async fn lag(server: &Server, printer: Printer, seconds: u64, from: u64, clients: u32) -> Result<(), Failure> {
     let (mut best, mut rate, mut step) = (0, from, from);
     let mut rising = true;
     while step >= (from / 4).max(1) {
-        let run = Run { rate, seconds };
+        let run = Run { rate, seconds, clients };
         let bounded = run.measure(server, printer).await?;
         if bounded {
             best = best.max(rate);
@@ -108,6 +108,7 @@ pub async fn lag(server: &Server, printer: Printer, seconds: u64, from: u64) -> 
 struct Run {
     rate: u64,
     seconds: u64,
+    clients: u32,
 }
 
 impl Run {
@@ -116,18 +117,18 @@ impl Run {
         let side = ReadSide::open(&place).await?;
         let real = Real::new(side.log.clone());
         let mut clients = Vec::new();
-        for _ in 0..CLIENTS {
+        for _ in 0..self.clients {
             clients.push(real.client().await?);
         }
         side.views.wait_all(side.log.head().await?, CATCH_UP).await.map_err(wrong)?;
         let (sent, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let mut tasks = JoinSet::new();
         for client in clients {
-            tasks.spawn(paced(client, self.rate, sent.clone(), stop.clone()));
+            tasks.spawn(paced(client, f64::from(self.clients) / self.rate as f64, sent.clone(), stop.clone()));
         }
         let mut lags = Histogram::<u64>::new_with_bounds(1, LONGEST_US, 2).map_err(wrong)?;
         let (mut watch, news) = (LagWatch { heads: VecDeque::new() }, side.log.watch());
-        let began = Instant::now();
+        let (began, cpu) = (Instant::now(), Cpu::now());
         while began.elapsed() < Duration::from_secs(self.seconds) {
             tokio::time::sleep(LOOK).await;
             let head = *news.borrow();
@@ -135,6 +136,7 @@ impl Run {
             lags.saturating_record(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX));
         }
         stop.store(true, Ordering::Relaxed);
+        let (own, other) = cpu.since();
         let answered = sent.load(Ordering::Relaxed);
         let ended = Instant::now();
         while let Some(task) = tasks.join_next().await {
@@ -159,6 +161,8 @@ impl Run {
             ("lag_p50_ms", lags.value_at_quantile(0.5) as f64),
             ("lag_p99_ms", p99 as f64),
             ("calm_after_ms", calm.as_millis() as f64),
+            ("own_cpu_percent", own as f64),
+            ("other_cpu_percent", other as f64),
         ];
         printer.figures("lag_at", &figures)?;
         side.close().await;
@@ -167,8 +171,8 @@ impl Run {
 }
 
 /// One client at its share of the rate; what it is late with it sends at once.
-async fn paced(mut client: impl Client, rate: u64, sent: Arc<AtomicU64>, stop: Arc<AtomicBool>) -> Result<(), Failure> {
-    let mut ticks = tokio::time::interval(Duration::from_secs_f64(f64::from(CLIENTS) / rate as f64));
+async fn paced(mut client: impl Client, every_s: f64, sent: Arc<AtomicU64>, stop: Arc<AtomicBool>) -> Result<(), Failure> {
+    let mut ticks = tokio::time::interval(Duration::from_secs_f64(every_s));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     while !stop.load(Ordering::Relaxed) {
         ticks.tick().await;
@@ -191,9 +195,17 @@ pub async fn query(server: &Server, printer: Printer, rows: u64, seconds: u64) -
         .figures("filled", &[("rows", rows as f64), ("append_s", appended.as_secs_f64()), ("project_s", began.elapsed().as_secs_f64())])?;
     let filled = Arc::new(filled);
     for kind in [Kind::Key, Kind::Page] {
+        let cpu = Cpu::now();
         let times = ask(&side.views, &filled, kind, Duration::from_secs(seconds)).await?;
+        let (own, other) = cpu.since();
         let us = |quantile| times.value_at_quantile(quantile) as f64;
-        let figures = [("queries_per_s", (times.len() / seconds.max(1)) as f64), ("p50_us", us(0.5)), ("p99_us", us(0.99))];
+        let figures = [
+            ("queries_per_s", (times.len() / seconds.max(1)) as f64),
+            ("p50_us", us(0.5)),
+            ("p99_us", us(0.99)),
+            ("own_cpu_percent", own as f64),
+            ("other_cpu_percent", other as f64),
+        ];
         printer.figures(kind.name(), &figures)?;
     }
     side.close().await;

@@ -38,6 +38,7 @@ pub mod tree;
 mod turns;
 mod upcast;
 pub mod verify;
+mod versions;
 
 pub use codec::DecodeError;
 pub use command::{CommandMeta, Executed, Receipt};

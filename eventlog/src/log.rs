@@ -20,6 +20,7 @@ use crate::states::States;
 use crate::store::Store;
 use crate::together::Lanes;
 use crate::turns::Turns;
+use crate::versions::Versions;
 
 /// Most events that one call reads.
 pub const MAX_READ: usize = 5_000;
@@ -38,6 +39,7 @@ pub(crate) struct Inner {
     pub states: Arc<States>,
     pub turns: Turns,
     pub lanes: Lanes,
+    versions: Versions,
     pub keyring: Keyring,
     url: StoreUrl,
     listen: Option<String>,
@@ -84,8 +86,10 @@ impl Log {
         };
         let (memory, states) = (Arc::new(Memory::default()), Arc::new(States::default()));
         let appender = Appender::start(store.clone(), memory.clone(), states.clone(), head.clone());
-        let (secret, url, turns, lanes) = (config.secret, config.url, Turns::default(), Lanes::default());
-        Ok(Self { inner: Arc::new(Inner { store, secret, appender, memory, states, turns, lanes, keyring, url, listen, head, hints }) })
+        let (turns, lanes, versions) = (Turns::default(), Lanes::default(), Versions::default());
+        let (secret, url) = (config.secret, config.url);
+        let inner = Inner { store, secret, appender, memory, states, turns, lanes, versions, keyring, url, listen, head, hints };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The address for LISTEN, where it is another one than the book's.
@@ -108,13 +112,13 @@ impl Log {
         self.load_stream(&StreamName::new(D::KIND, id)?).await
     }
 
-    /// The versions of those of these streams that exist, in one query; at most a few thousand.
+    /// The versions of those of these streams that exist, as of some moment of this call; at most a few thousand. Many who ask at
+    /// once share a query.
     ///
     /// # Errors
     /// When the streams cannot be looked at.
     pub async fn versions(&self, streams: &[StreamName]) -> Result<HashMap<StreamName, u64>, LogError> {
-        let names: Vec<_> = streams.iter().map(StreamName::as_str).collect();
-        self.inner.store.versions(&names).await
+        self.inner.versions.ask(&self.inner.store, streams).await
     }
 
     /// State and version of a stream; version 0: it does not exist.

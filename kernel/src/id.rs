@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::str::FromStr;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
@@ -85,7 +86,7 @@ impl<K: Kind> FromStr for Id<K> {
             .and_then(|rest| rest.strip_prefix('-'))
             .and_then(|uuid| Uuid::try_parse(uuid).ok())
             // One text per id: braces, upper case and missing hyphens would name the same thing twice.
-            .filter(|uuid| text.len() == K::PREFIX.len() + 37 && text.ends_with(&uuid.to_string()))
+            .filter(|uuid| text.get(K::PREFIX.len() + 1..) == Some(&*uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer())))
             .map(Self::new)
             .ok_or(WrongId(K::PREFIX))
     }
@@ -99,7 +100,22 @@ impl<K: Kind> Serialize for Id<K> {
 
 impl<'de, K: Kind> Deserialize<'de> for Id<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        deserializer.deserialize_str(Reading(PhantomData))
+    }
+}
+
+/// Reads an id where its text lies: a row has several, and a page many rows.
+struct Reading<K>(PhantomData<fn() -> K>);
+
+impl<K: Kind> Visitor<'_> for Reading<K> {
+    type Value = Id<K>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an id of a {}", K::PREFIX)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Id<K>, E> {
+        text.parse().map_err(E::custom)
     }
 }
 

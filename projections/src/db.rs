@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use eventlog::StoreUrl;
 use sea_query_sqlx::SqlxValues;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, FromRow, IntoArguments, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use uuid::Uuid;
 
 /// How long a statement waits for SQLite's one writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,6 +19,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const SQLITE_READERS: u32 = 4;
 /// Connections to PostgreSQL.
 const POSTGRES_CONNECTIONS: u32 = 10;
+/// A connection idle for longer is tried before it is used: the server may have gone. Trying each would double the round trips.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// Statements that a connection keeps prepared; each model has about a dozen.
+const STATEMENTS: usize = 512;
 
 /// Which database speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,17 +39,44 @@ impl Dialect {
             Self::Postgres => "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
         }
     }
+
+    /// Added to a statement that writes what the log can make again: its commit does not wait for the disk. A crash may take it,
+    /// and never less than what came after it. SQLite's files of that kind are opened so.
+    pub(crate) const fn lazily(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " returning set_config('synchronous_commit', 'off', true)",
+        }
+    }
 }
 
 /// A statement and its values. The text is ours: names come from `&'static` definitions, never from input.
 pub(crate) struct Sql {
     text: String,
     values: Vec<sea_query::Value>,
+    arrays: Vec<Array>,
 }
 
 impl Sql {
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), values: Vec::new() }
+        Self { text: text.into(), values: Vec::new(), arrays: Vec::new() }
+    }
+
+    /// The text, for a statement that this one becomes a part of; its values stay.
+    pub(crate) fn reword(mut self, words: impl FnOnce(String) -> String) -> Self {
+        self.text = words(self.text);
+        self
+    }
+
+    /// How many values it has; the first array is the next one.
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Arrays come after all other values. PostgreSQL only.
+    pub(crate) fn arrays(mut self, arrays: impl IntoIterator<Item = Array>) -> Self {
+        self.arrays.extend(arrays);
+        self
     }
 
     pub(crate) fn bind(mut self, value: impl Into<sea_query::Value>) -> Self {
@@ -57,14 +89,51 @@ impl Sql {
         self.bind(signed(value))
     }
 
-    fn split(self) -> (AssertSqlSafe<String>, SqlxValues) {
-        (AssertSqlSafe(self.text), SqlxValues(sea_query::Values(self.values)))
+    fn split(self) -> (AssertSqlSafe<String>, Bound) {
+        (AssertSqlSafe(self.text), Bound { values: SqlxValues(sea_query::Values(self.values)), arrays: self.arrays })
+    }
+}
+
+/// Many values as one, so that a statement's text, and with it its plan, is the same however many they are.
+pub(crate) enum Array {
+    Text(Vec<Option<String>>),
+    Uuid(Vec<Option<Uuid>>),
+    BigInt(Vec<Option<i64>>),
+    Bool(Vec<Option<bool>>),
+}
+
+/// What a statement is sent with.
+struct Bound {
+    values: SqlxValues,
+    arrays: Vec<Array>,
+}
+
+impl IntoArguments<Sqlite> for Bound {
+    fn into_arguments(self) -> SqliteArguments {
+        debug_assert!(self.arrays.is_empty(), "SQLite has no arrays");
+        IntoArguments::<Sqlite>::into_arguments(self.values)
+    }
+}
+
+impl IntoArguments<Postgres> for Bound {
+    fn into_arguments(self) -> PgArguments {
+        let mut arguments = IntoArguments::<Postgres>::into_arguments(self.values);
+        for array in self.arrays {
+            // Texts and numbers of a length that memory holds can always be encoded.
+            let _ = match array {
+                Array::Text(texts) => arguments.add(texts),
+                Array::Uuid(uuids) => arguments.add(uuids),
+                Array::BigInt(numbers) => arguments.add(numbers),
+                Array::Bool(bools) => arguments.add(bools),
+            };
+        }
+        arguments
     }
 }
 
 impl From<(String, SqlxValues)> for Sql {
     fn from((text, values): (String, SqlxValues)) -> Self {
-        Self { text, values: values.0.0 }
+        Self { text, values: values.0.0, arrays: Vec::new() }
     }
 }
 
@@ -102,7 +171,11 @@ impl Db {
             StoreUrl::Sqlite(folder) => Self::open_file(&folder.join(file), synchronous).await,
             StoreUrl::Postgres(address) => {
                 let options = PgConnectOptions::from_str(address)?.application_name("daybook-projections");
-                Ok(Self::Postgres(PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).connect_with(options).await?))
+                let options = options.statement_cache_capacity(STATEMENTS);
+                let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).test_before_acquire(false).before_acquire(
+                    |connection, used| Box::pin(async move { Ok(used.idle_for < TRUSTED_IDLE || connection.ping().await.is_ok()) }),
+                );
+                Ok(Self::Postgres(pool.connect_with(options).await?))
             }
         }
     }
@@ -134,9 +207,12 @@ impl Db {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(synchronous)
+            .statement_cache_capacity(STATEMENTS)
             .busy_timeout(BUSY_TIMEOUT);
-        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-        let read = SqlitePoolOptions::new().max_connections(SQLITE_READERS).connect_with(options.read_only(true)).await?;
+        // A file does not go away: nothing is to be tried before a connection is used.
+        let pool = || SqlitePoolOptions::new().test_before_acquire(false);
+        let write = pool().max_connections(1).connect_with(options.clone()).await?;
+        let read = pool().max_connections(SQLITE_READERS).connect_with(options.read_only(true)).await?;
         Ok(Self::Sqlite { write, read })
     }
 
@@ -270,7 +346,7 @@ impl Tx {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
-    use sqlx::{Connection, PgConnection};
+    use sqlx::PgConnection;
 
     use super::*;
 

@@ -90,13 +90,15 @@ pub struct Column {
     pub nullable: bool,
     /// Has it an index (column, key)?
     pub indexed: bool,
+    /// Which column its index goes on by before the key, so that the rows of one value can be read in that order.
+    pub then: Option<&'static str>,
     /// Has it an index of its parts, so that [`crate::views::Op::Contains`] need not look at every row?
     pub searched: bool,
 }
 
 impl Column {
     const fn new(name: &'static str, kind: ColumnKind) -> Self {
-        Self { name, kind, nullable: false, indexed: false, searched: false }
+        Self { name, kind, nullable: false, indexed: false, then: None, searched: false }
     }
 
     /// A text column.
@@ -139,6 +141,13 @@ impl Column {
     #[must_use]
     pub const fn indexed(self) -> Self {
         Self { indexed: true, ..self }
+    }
+
+    /// The same column with an index (column, other, key): lists of one value in the order of the other are read from it, a page at a
+    /// time. The other may not be empty.
+    #[must_use]
+    pub const fn listed_by(self, other: &'static str) -> Self {
+        Self { indexed: true, then: Some(other), ..self }
     }
 
     /// The same column of text with an index of its parts.

@@ -9,11 +9,13 @@ mod current;
 pub(crate) mod definition;
 mod error;
 pub(crate) mod fold;
+mod follow;
 mod gate;
 mod hint;
 mod keyed;
 mod lead;
 pub(crate) mod left_out;
+mod lookup;
 mod paging;
 mod parked;
 mod projector;
@@ -23,6 +25,7 @@ mod schema;
 mod sql;
 mod status;
 mod wait;
+mod workers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,10 +38,12 @@ use tokio::sync::Notify;
 pub use control::{AskedRebuild, Control, Word};
 pub use counts::ProjectorCounts;
 pub use error::{PageError, ViewError};
+pub use follow::Followed;
 pub use parked::ParkedKey;
-pub use projector::{Projector, Step, Workers};
+pub use projector::{Projector, Step};
 pub use query::{DEFAULT_PAGE, Direction, Filter, MAX_IN, MAX_PAGE, Op, Page, PageArgs, PageItem, Query};
 pub use status::{ProjectionState, ProjectionStatus};
+pub use workers::Workers;
 
 use crate::db::{Db, unsigned};
 use crate::known::{Decode, Event, Known, Seen};
@@ -46,6 +51,7 @@ use crate::model::ReadModel;
 use crate::tail::{SharedTail, Tail};
 use counts::Counts;
 use definition::Definition;
+use lookup::Lookups;
 use wait::Progress;
 
 /// The name of the SQLite file.
@@ -81,6 +87,7 @@ pub(crate) struct Installed<E> {
     pub definition: Definition<E>,
     pub progress: Progress,
     pub counts: Counts,
+    pub lookups: Lookups,
 }
 
 impl<E: Send + Sync + 'static> Views<E> {
@@ -110,7 +117,7 @@ impl<E: Send + Sync + 'static> Views<E> {
             found.ready = true;
         }
         let progress = Progress::new(&found, Arc::clone(&self.inner.moved));
-        let installed = Arc::new(Installed { definition, progress, counts: Counts::default() });
+        let installed = Arc::new(Installed { definition, progress, counts: Counts::default(), lookups: Lookups::default() });
         self.lock().insert(M::NAME, installed);
         Ok(())
     }
@@ -120,8 +127,9 @@ impl<E: Send + Sync + 'static> Views<E> {
     /// # Errors
     /// [`ViewError::Lagging`] while the model is built for the first time; else the database's.
     pub async fn get<M: ReadModel<E>>(&self, key: &str) -> Result<Option<M::Row>, ViewError> {
-        let mut rows = self.get_many::<M>(&[key.to_owned()]).await?;
-        Ok(rows.remove(key))
+        let installed = self.ready::<M>().await?;
+        let doc = self.look_up(&installed, key).await?;
+        doc.map(|doc| definition::read::<E, M>(key, &doc)).transpose()
     }
 
     /// Rows by their keys, in one query per 1,000 keys; keys without a row are left out.
@@ -147,6 +155,11 @@ impl<E: Send + Sync + 'static> Views<E> {
     /// [`ViewError::Parked`] when a poison event stands before that; [`ViewError::Lagging`] when the model is so far
     /// behind that it must be waited for in vain, or the position is not in the log.
     pub async fn fresh<M: ReadModel<E>>(&self, key: &str, at_least: u64) -> Result<Option<M::Row>, ViewError> {
+        Ok(self.fresh_at::<M>(key, at_least).await?.0)
+    }
+
+    /// That row, with the position that it stands at.
+    async fn fresh_at<M: ReadModel<E>>(&self, key: &str, at_least: u64) -> Result<(Option<M::Row>, u64), ViewError> {
         let (mut row, mut position) = self.row_at_checkpoint::<M>(key).await?;
         if position.saturating_add(FRESH_GAP) < at_least {
             self.wait::<M>(at_least, FRESH_WAIT).await?;
@@ -163,7 +176,7 @@ impl<E: Send + Sync + 'static> Views<E> {
                 position = at;
             }
         }
-        Ok(row)
+        Ok((row, position))
     }
 
     /// A row and the checkpoint that it stands at, in one consistent read.
@@ -236,9 +249,12 @@ pub(crate) fn read_row<M: ReadModel>(key: &str, doc: &str) -> Result<M::Row, Vie
     definition::read::<Event, M>(key, doc)
 }
 
-/// The table of a model's rows, as a statement writes it.
-pub(crate) fn rows_table<M: ReadModel>(db: &Db) -> String {
-    schema::table(db.dialect(), &format!("{}_v{}", M::NAME, M::VERSION))
+/// The live generation of a model with the table of its rows, as a statement writes it; `None` when it was never built.
+pub(crate) async fn live_rows<M: ReadModel>(db: &Db) -> Result<Option<(u32, String)>, ViewError> {
+    let (definition, live) = (Definition::of::<M>()?, runtime_table(db, "live"));
+    let sql = schema::named(format!("select generation from {live} where name = $1 and version = $2"), &definition);
+    let found = db.first::<(i64,)>(sql).await?.map(|(generation,)| schema::small(generation));
+    Ok(found.map(|generation| (generation, schema::table(db.dialect(), &schema::rows_of(&definition, generation)))))
 }
 
 /// A table of the runtime's own, as a statement writes it.

@@ -7,19 +7,15 @@ use commands::{ExecuteError, Executed};
 use kernel::Refused;
 use projections::models::payments::{AttemptOutcome, PaymentPhase};
 use projections::models::{PaymentRow, Payments};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::{DECLINED, PaymentNode};
 use crate::errors::{ApiError, UserError};
 use crate::mutation::{Answer, Decided, Reply};
-use crate::reading::{Reader, token};
+use crate::reading::{Reader, from_view, token};
 
 /// How long the answer waits for the provider's.
 const OUTCOME_WAIT: Duration = Duration::from_secs(10);
-/// How often the payment is looked at when nothing is heard of the log: another node may have appended.
-const POLL: Duration = Duration::from_millis(250);
-/// The least time between two looks: a busy log is heard of all the time.
-const PAUSE: Duration = Duration::from_millis(20);
 /// The outcome is being found out; the payer must not pay again.
 const IN_PROGRESS: &str = "PAY008";
 
@@ -49,25 +45,23 @@ pub(super) async fn answer(
 /// The payment once its attempt is no longer being confirmed, or as it is when the time is over, with the position that it
 /// was read at.
 async fn settled(reader: &Reader<'_>, confirming: Confirming, position: u64) -> Result<(PaymentRow, u64), ApiError> {
-    let (key, log) = (confirming.payment.to_string(), &reader.app.ctx.log);
     let deadline = Instant::now() + OUTCOME_WAIT;
-    let mut hint = log.watch();
-    loop {
-        hint.mark_unchanged();
-        let head = log.head().await.map_err(ApiError::internal)?.max(position);
-        let row = reader.fresh::<Payments>(&key, head).await?;
-        let row = row.ok_or_else(|| ApiError::internal(format!("{key} was confirmed and has no row")))?;
-        let open = outcome_of(&row, confirming.attempt).is_none_or(|outcome| *outcome == AttemptOutcome::Confirming);
-        if !open || Instant::now() >= deadline {
-            return Ok((row, head));
+    let mut payment = reader.follow::<Payments>(&confirming.payment.to_string(), position).await?;
+    while is_open(payment.row(), confirming.attempt) {
+        // Whether it was an event, another node's hint or the deadline that ended the wait is all the same: the row tells.
+        match timeout_at(deadline, payment.next()).await {
+            Ok(moved) => moved.map_err(from_view)?,
+            Err(_) => break,
         }
-        // Whether it was the hint, the poll or the deadline that ended the wait is all the same: the row tells.
-        let woken = async {
-            sleep(PAUSE).await;
-            let _ = timeout(POLL, hint.changed()).await;
-        };
-        let _ = timeout_at(deadline, woken).await;
     }
+    let seen = payment.position();
+    let row = payment.into_row().ok_or_else(|| ApiError::internal(format!("{} was confirmed and has no row", confirming.payment)))?;
+    Ok((row, seen))
+}
+
+/// Is the attempt still being confirmed?
+fn is_open(row: Option<&PaymentRow>, attempt: u32) -> bool {
+    row.is_some_and(|row| outcome_of(row, attempt).is_none_or(|outcome| *outcome == AttemptOutcome::Confirming))
 }
 
 fn outcome_of(row: &PaymentRow, attempt: u32) -> Option<&AttemptOutcome> {

@@ -327,7 +327,7 @@ impl Store {
     }
 
     /// The versions of those of these streams that exist; at most a few thousand names.
-    pub(crate) async fn versions(&self, names: &[&str]) -> Result<HashMap<StreamName, u64>, LogError> {
+    pub(crate) async fn versions<S: AsRef<str> + Sync>(&self, names: &[S]) -> Result<HashMap<StreamName, u64>, LogError> {
         match names {
             [] => Ok(HashMap::new()),
             names => versions(self.fetch(versions_query(names)).await?),

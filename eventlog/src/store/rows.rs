@@ -52,10 +52,10 @@ pub(super) fn head((position, recorded_at, last_event): HeadRow) -> Head {
 }
 
 /// The versions of these streams; null where there is none. An index tells each by its end.
-pub(super) fn versions_query(names: &[&str]) -> Query {
+pub(super) fn versions_query<S: AsRef<str>>(names: &[S]) -> Query {
     let mut query = Query::new("with named(name) as (values ");
     for (i, name) in names.iter().enumerate() {
-        query = query.bind(if i == 0 { "(" } else { "), (" }, Value::Text((*name).to_owned()));
+        query = query.bind(if i == 0 { "(" } else { "), (" }, Value::Text(name.as_ref().to_owned()));
     }
     query.text(")) select name, (select max(version) from events where stream = name) from named")
 }

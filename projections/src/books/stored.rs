@@ -7,7 +7,7 @@ use eventlog::StoreUrl;
 use crate::db::{Db, Sql, signed, unsigned};
 use crate::model::ReadModel;
 use crate::models::{AccountBalances, BalanceRow};
-use crate::views::{ViewError, read_row, rows_table, runtime_table};
+use crate::views::{ViewError, live_rows, read_row, runtime_table};
 
 /// The read side's database, open for reading.
 pub(super) struct Stored {
@@ -22,8 +22,10 @@ impl Stored {
 
     /// Up to where a model has applied the log; `None` when it was never built.
     pub(super) async fn checkpoint<M: ReadModel>(&self) -> Result<Option<u64>, ViewError> {
+        let Some((generation, _)) = live_rows::<M>(&self.db).await? else { return Ok(None) };
         let table = runtime_table(&self.db, "projections");
-        let sql = Sql::new(format!("select position from {table} where name = $1 and version = $2 and ready"));
+        let sql = format!("select position from {table} where name = $1 and version = $2 and generation = {generation} and ready");
+        let sql = Sql::new(sql);
         let found = self.db.first::<(i64,)>(sql.bind(M::NAME).bind(i64::from(M::VERSION))).await?;
         Ok(found.map(|(position,)| unsigned(position)))
     }
@@ -34,9 +36,11 @@ impl Stored {
         if self.checkpoint::<AccountBalances>().await?.is_none() {
             return Ok(None);
         }
-        let (projections, rows) = (runtime_table(&self.db, "projections"), rows_table::<AccountBalances>(&self.db));
+        let Some((generation, rows)) = live_rows::<AccountBalances>(&self.db).await? else { return Ok(None) };
+        let projections = runtime_table(&self.db, "projections");
         let sql = Sql::new(format!(
-            "select c.position, r.key, r.doc from {projections} c left join {rows} r on true where c.name = $1 and c.version = $2"
+            "select c.position, r.key, r.doc from {projections} c left join {rows} r on true
+             where c.name = $1 and c.version = $2 and c.generation = {generation}"
         ));
         let sql = sql.bind(AccountBalances::NAME).bind(i64::from(AccountBalances::VERSION));
         let (mut at, mut balances) = (0, BTreeMap::new());
@@ -52,7 +56,7 @@ impl Stored {
 
     /// Rows of a model after a key, in order; the text of each is that of the row read again, so that no spelling matters.
     pub(super) async fn rows<M: ReadModel>(&self, after: &str, limit: usize) -> Result<Vec<(String, String)>, ViewError> {
-        let table = rows_table::<M>(&self.db);
+        let Some((_, table)) = live_rows::<M>(&self.db).await? else { return Ok(Vec::new()) };
         let sql = Sql::new(format!("select key, doc from {table} where key > $1 order by key limit $2"));
         let stored = self.db.all::<(String, String)>(sql.bind(after).bind(signed(limit as u64))).await?;
         let mut rows = Vec::with_capacity(stored.len());

@@ -136,14 +136,14 @@ impl BookingRow {
 
 impl ReadModel for Bookings {
     const NAME: &'static str = "bookings";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Row = BookingRow;
 
     fn columns() -> &'static [Column] {
         const {
             &[
-                Column::uuid("guest").indexed(),
-                Column::uuid("host").indexed(),
+                Column::uuid("guest").listed_by("created_at"),
+                Column::uuid("host").listed_by("created_at"),
                 Column::text("status"),
                 Column::timestamp("starts_at"),
                 Column::timestamp("created_at"),

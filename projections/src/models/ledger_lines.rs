@@ -55,14 +55,14 @@ pub fn key(position: u64, line: usize) -> String {
 
 impl ReadModel for LedgerLines {
     const NAME: &'static str = "ledger_lines";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const POSTS_MONEY: bool = true;
     type Row = LedgerLineRow;
 
     fn columns() -> &'static [Column] {
         const {
             &[
-                Column::text("account").indexed(),
+                Column::text("account").listed_by("entry_position"),
                 Column::text("currency"),
                 Column::text("class"),
                 Column::bigint("entry_position").indexed(),

@@ -178,13 +178,13 @@ impl PaymentRow {
 
 impl ReadModel for Payments {
     const NAME: &'static str = "payments";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Row = PaymentRow;
 
     fn columns() -> &'static [Column] {
         const {
             &[
-                Column::uuid("payer").indexed(),
+                Column::uuid("payer").listed_by("created_at"),
                 Column::uuid("host"),
                 Column::uuid("purpose").indexed(),
                 Column::text("order_id").indexed(),

@@ -174,11 +174,18 @@ pub const fn status_name(status: Status) -> &'static str {
 
 impl ReadModel for ShopOrders {
     const NAME: &'static str = "shop_orders";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Row = ShopOrderRow;
 
     fn columns() -> &'static [Column] {
-        const { &[Column::uuid("buyer").indexed(), Column::uuid("seller").indexed(), Column::text("status"), Column::timestamp("created_at")] }
+        const {
+            &[
+                Column::uuid("buyer").listed_by("created_at"),
+                Column::uuid("seller").listed_by("created_at"),
+                Column::text("status"),
+                Column::timestamp("created_at"),
+            ]
+        }
     }
 
     fn keys(event: &Known) -> Vec<String> {

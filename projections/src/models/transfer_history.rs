@@ -59,11 +59,11 @@ fn accounts(happened: &E) -> Vec<u128> {
 
 impl ReadModel for TransferHistory {
     const NAME: &'static str = "transfer_history";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Row = TransferHistoryRow;
 
     fn columns() -> &'static [Column] {
-        const { &[Column::text("account").indexed(), Column::bigint("recorded_ns")] }
+        const { &[Column::text("account").listed_by("recorded_ns"), Column::bigint("recorded_ns")] }
     }
 
     fn keys(event: &Known) -> Vec<String> {

@@ -191,7 +191,9 @@ async fn run<W: Work, E: Send + Sync + 'static>(mut reactor: Reactor<W, E>, mut 
         let stepped = reactor.step(PROCESS_PAGE).await;
         let position = reactor.position();
         let (pause, follows) = match stepped {
-            Ok(Reacted::Advanced(_)) => (Duration::ZERO, true),
+            Ok(Reacted::Advanced(upto)) if *news.borrow() > upto => (Duration::ZERO, true),
+            // What nobody has heard of yet need not be looked for at once.
+            Ok(Reacted::Advanced(_)) => (LOOK, true),
             Ok(Reacted::Idle) => (LOOK, true),
             Ok(Reacted::Denied) => (DENIED, false),
             Err(error) => {
@@ -281,10 +283,18 @@ async fn fire_round<W: Work>(timers: &Timers<W>, holder: &str, held: &mut Option
 async fn call<W: Work>(effects: Effects<W>, wake: Arc<Notify>, mut stop: watch::Receiver<bool>) {
     let (mut calls, mut broken_off) = (JoinSet::new(), Vec::<AbortHandle>::new());
     let mut backoff = Backoff::default();
+    // A call that ended is no reason to look for others; a pause that is over is one that nobody tells of.
+    let (mut more, mut looked) = (true, Instant::now());
     while !*stop.borrow() {
-        let pause = match effects.claim(Claim::Rested, CONCURRENCY.saturating_sub(calls.len())).await {
+        let room = CONCURRENCY.saturating_sub(calls.len());
+        let look = room > 0 && (more || looked.elapsed() >= LOOK);
+        let claimed = if look { effects.claim(Claim::Rested, room).await } else { Ok(Vec::new()) };
+        let pause = match claimed {
             Ok(claimed) => {
                 backoff = Backoff::default();
+                if look {
+                    (more, looked) = (claimed.len() == room, Instant::now());
+                }
                 for effect in claimed {
                     let (effects, breaks_off) = (effects.clone(), Effects::<W>::breaks_off(&effect));
                     let call = calls.spawn(async move {
@@ -301,15 +311,15 @@ async fn call<W: Work>(effects: Effects<W>, wake: Arc<Notify>, mut stop: watch::
             }
             Err(error) => {
                 tracing::warn!(%error, "effects could not be leased, trying again");
+                more = true;
                 backoff.next()
             }
         };
-        let full = calls.len() >= CONCURRENCY;
         tokio::select! {
             () = stopped(&mut stop) => {}
             Some(_) = calls.join_next() => {}
-            () = wake.notified(), if !full => {}
-            () = tokio::time::sleep(pause), if !full => {}
+            () = wake.notified() => more = true,
+            () = tokio::time::sleep(pause) => {}
         }
     }
     broken_off.iter().for_each(AbortHandle::abort);

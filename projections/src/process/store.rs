@@ -1,5 +1,8 @@
 //! Checkpoints, timers and effects in the log's database.
 
+mod parked;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use eventlog::StoreUrl;
@@ -7,14 +10,18 @@ use fail::fail_point;
 use kernel::Timestamp;
 use sqlx::sqlite::SqliteSynchronous;
 
-use crate::db::{Db, Dialect, Sql, Tx, signed, unsigned};
+use crate::db::{Db, Dialect, Sql, signed, unsigned};
 use crate::process::figures::QueueFigures;
 use crate::process::lease::Lease;
+
+pub use parked::DeadLetter;
 
 /// The log's SQLite file.
 const FILE: &str = "log.db";
 /// How long a silent worker keeps an effect; longer than a call may take.
 const EFFECT_LEASE: Duration = Duration::from_secs(15);
+/// Rows of one statement.
+const ROWS: usize = 100;
 
 /// The tables that processes keep beside the log.
 #[derive(Clone, Debug)]
@@ -51,6 +58,15 @@ pub(crate) enum TimerWrite {
     Cancel(String),
 }
 
+impl TimerWrite {
+    fn key(&self) -> &str {
+        match self {
+            Self::Set(timer) => &timer.key,
+            Self::Cancel(key) => key,
+        }
+    }
+}
+
 /// A timer whose time has come.
 pub(crate) struct DueTimer {
     pub process: String,
@@ -68,21 +84,6 @@ pub(crate) struct Claimed {
     /// Attempts that failed before.
     pub attempts: u32,
     epoch: i64,
-}
-
-/// A reaction that an operator has to look at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// The reaction's id.
-    pub id: String,
-    /// The process that wanted it.
-    pub process: String,
-    /// Position of the event that caused it.
-    pub position: u64,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// Why it did not work.
-    pub reason: Option<String>,
 }
 
 /// Which effects a worker may take.
@@ -128,11 +129,11 @@ impl Store {
             return Ok(false);
         }
         fail_point!("process::moved", |_| Err(crate::process::failpoint::broken()));
-        for timer in &writes.timers {
-            tx.execute(self.write_timer(process, timer)).await?;
+        for statement in self.write_timers(process, &writes.timers) {
+            tx.execute(statement).await?;
         }
-        for effect in &writes.effects {
-            self.insert_effect(&mut tx, process, effect).await?;
+        for effects in writes.effects.chunks(ROWS) {
+            tx.execute(self.insert_effects(process, effects)).await?;
         }
         fail_point!("process::before_commit", |_| Err(crate::process::failpoint::broken()));
         tx.commit().await?;
@@ -140,32 +141,58 @@ impl Store {
         Ok(true)
     }
 
-    fn write_timer(&self, process: &str, timer: &TimerWrite) -> Sql {
-        match timer {
-            TimerWrite::Set(timer) => Sql::new(format!(
-                "insert into timers (process, key, due_at, intent, position) values ($1, $2, $3, {}, $5)
-                 on conflict (process, key) do update set due_at = excluded.due_at, intent = excluded.intent, position = excluded.position",
-                json(self.db.dialect(), "$4")
-            ))
-            .bind(process)
-            .bind(timer.key.as_str())
-            .bind(timer.due.as_microsecond())
-            .bind(timer.intent.as_str())
-            .number(timer.position),
-            TimerWrite::Cancel(key) => Sql::new("delete from timers where process = $1 and key = $2").bind(process).bind(key.as_str()),
+    /// What is left of timers that were set and cancelled one after the other: the last word on each key.
+    fn write_timers(&self, process: &str, writes: &[TimerWrite]) -> Vec<Sql> {
+        let mut last = BTreeMap::new();
+        for write in writes {
+            last.insert(write.key(), write);
         }
+        let (mut set, mut cancelled) = (Vec::new(), Vec::new());
+        for write in last.into_values() {
+            match write {
+                TimerWrite::Set(timer) => set.push(timer),
+                TimerWrite::Cancel(key) => cancelled.push(key),
+            }
+        }
+        let set = set.chunks(ROWS).map(|timers| self.set_timers(process, timers));
+        let cancelled = cancelled.chunks(ROWS).map(|keys| {
+            let sql = Sql::new(format!("delete from timers where process = $1 and key in ({})", places(2, keys.len())));
+            keys.iter().fold(sql.bind(process), |sql, key| sql.bind(key.as_str()))
+        });
+        set.chain(cancelled).collect()
     }
 
-    async fn insert_effect(&self, tx: &mut Tx, process: &str, effect: &NewEffect) -> Result<(), sqlx::Error> {
-        let sql = format!(
+    fn set_timers(&self, process: &str, timers: &[&NewTimer]) -> Sql {
+        let rows = (0..timers.len()).map(|i| {
+            let n = 2 + i * 4;
+            format!("($1, ${n}, ${}, {}, ${})", n + 1, json(self.db.dialect(), &format!("${}", n + 2)), n + 3)
+        });
+        let sql = Sql::new(format!(
+            "insert into timers (process, key, due_at, intent, position) values {}
+             on conflict (process, key) do update set due_at = excluded.due_at, intent = excluded.intent, position = excluded.position",
+            rows.collect::<Vec<_>>().join(", ")
+        ));
+        timers.iter().fold(sql.bind(process), |sql, timer| {
+            sql.bind(timer.key.as_str()).bind(timer.due.as_microsecond()).bind(timer.intent.as_str()).number(timer.position)
+        })
+    }
+
+    fn insert_effects(&self, process: &str, effects: &[NewEffect]) -> Sql {
+        let rows = (0..effects.len()).map(|i| {
+            let n = 2 + i * 5;
+            let call = json(self.db.dialect(), &format!("${}", n + 2));
+            format!("(${n}, $1, ${}, {call}, ${}, 0, 0, 0, 0, ${})", n + 1, n + 3, n + 4)
+        });
+        let sql = Sql::new(format!(
             "insert into effects (id, process, position, call, state, attempts, not_before, leased_until, epoch, last_error)
-             values ($1, $2, $3, {}, $5, 0, 0, 0, 0, $6) on conflict (id) do nothing",
-            json(self.db.dialect(), "$4")
-        );
-        let state = if effect.parked.is_some() { "parked_command" } else { "pending" };
-        let sql = Sql::new(sql).bind(effect.id.as_str()).bind(process).number(effect.position).bind(effect.call.as_str());
-        tx.execute(sql.bind(state).bind(effect.parked.clone())).await?;
-        Ok(())
+             values {} on conflict (id) do nothing",
+            rows.collect::<Vec<_>>().join(", ")
+        ));
+        effects.iter().fold(sql.bind(process), |sql, effect| {
+            let state = if effect.parked.is_some() { "parked_command" } else { "pending" };
+            let sql = sql.bind(effect.id.as_str()).number(effect.position).bind(effect.call.as_str());
+            sql.bind(state).bind(effect.parked.clone())
+        })
     }
 
     /// Timers due at a business time, in the order in which they fire.
@@ -190,7 +217,7 @@ impl Store {
         let sql = sql.bind(timer.process.as_str()).bind(timer.key.as_str()).bind(timer.due_at).bind(signed(timer.position));
         tx.execute(sql).await?;
         if let Some(parked) = parked {
-            self.insert_effect(&mut tx, &timer.process, &parked).await?;
+            tx.execute(self.insert_effects(&timer.process, &[parked])).await?;
         }
         tx.commit().await
     }
@@ -239,7 +266,7 @@ impl Store {
 
     /// The effect has happened.
     pub(crate) async fn done(&self, effect: &Claimed) -> Result<(), sqlx::Error> {
-        let sql = Sql::new("delete from effects where id = $1 and epoch = $2");
+        let sql = Sql::new(format!("delete from effects where id = $1 and epoch = $2{}", self.db.dialect().lazily()));
         self.db.execute(sql.bind(effect.id.as_str()).bind(effect.epoch)).await?;
         Ok(())
     }
@@ -294,75 +321,16 @@ impl Store {
         let sql = Sql::new("select count(*) from effects where state in ('pending', 'leased')");
         Ok(self.db.first::<(i64,)>(sql).await?.map_or(0, |(count,)| unsigned(count)))
     }
-
-    /// A parked reaction is to be tried again, as if for the first time.
-    pub(crate) async fn again(&self, id: &str) -> Result<bool, sqlx::Error> {
-        let sql = "update effects set state = case when state = 'parked' then 'pending' else 'command_again' end,
-                       attempts = 0, not_before = 0, leased_until = 0, epoch = epoch + 1
-                   where id = $1 and state in ('parked', 'parked_command')";
-        Ok(self.db.execute(Sql::new(sql).bind(id)).await? == 1)
-    }
-
-    /// A parked reaction is put away.
-    pub(crate) async fn put_away(&self, id: &str) -> Result<bool, sqlx::Error> {
-        let sql = "delete from effects where id = $1 and state in ('parked', 'parked_command')";
-        Ok(self.db.execute(Sql::new(sql).bind(id)).await? == 1)
-    }
-
-    /// Commands that an operator wants tried again, oldest first: id, position and intent.
-    pub(crate) async fn commands_again(&self, limit: u64) -> Result<Vec<(String, u64, String)>, sqlx::Error> {
-        let sql = "select id, position, cast(call as text) from effects where state = 'command_again' order by position, id limit $1";
-        let rows = self.db.all::<(String, i64, String)>(Sql::new(sql).number(limit)).await?;
-        Ok(rows.into_iter().map(|(id, position, intent)| (id, unsigned(position), intent)).collect())
-    }
-
-    /// What became of such a command: it has happened, or is parked again.
-    pub(crate) async fn command_tried(&self, id: &str, parked: Option<&str>) -> Result<(), sqlx::Error> {
-        let sql = match parked {
-            None => Sql::new("delete from effects where id = $1 and state = 'command_again'").bind(id),
-            Some(reason) => {
-                let sql = "update effects set state = 'parked_command', attempts = attempts + 1, last_error = $2
-                           where id = $1 and state = 'command_again'";
-                Sql::new(sql).bind(id).bind(reason)
-            }
-        };
-        self.db.execute(sql).await?;
-        Ok(())
-    }
-
-    /// A parked reaction by its id.
-    pub(crate) async fn dead_letter(&self, id: &str) -> Result<Option<DeadLetter>, sqlx::Error> {
-        let sql = "select id, process, position, cast(attempts as bigint), last_error from effects
-                   where id = $1 and state in ('parked', 'parked_command')";
-        let row = self.db.first::<(String, String, i64, i64, Option<String>)>(Sql::new(sql).bind(id)).await?;
-        Ok(row.map(|(id, process, position, attempts, reason)| DeadLetter {
-            id,
-            process,
-            position: unsigned(position),
-            attempts: small(attempts),
-            reason,
-        }))
-    }
-
-    /// Reactions that an operator has to look at, oldest first.
-    pub(crate) async fn dead_letters(&self, limit: u64) -> Result<Vec<DeadLetter>, sqlx::Error> {
-        let sql = "select id, process, position, cast(attempts as bigint), last_error from effects
-                   where state in ('parked', 'parked_command') order by position, id limit $1";
-        let rows = self.db.all::<(String, String, i64, i64, Option<String>)>(Sql::new(sql).number(limit)).await?;
-        let letter = |(id, process, position, attempts, reason)| DeadLetter {
-            id,
-            process,
-            position: unsigned(position),
-            attempts: small(attempts),
-            reason,
-        };
-        Ok(rows.into_iter().map(letter).collect())
-    }
 }
 
 /// A reaction's index within its event, from its id.
 fn index_of(id: &str) -> u64 {
     id.rsplit(':').next().and_then(|index| index.parse().ok()).unwrap_or(u64::MAX)
+}
+
+/// So many parameters, from a number on.
+fn places(from: usize, count: usize) -> String {
+    (from..from + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
 }
 
 /// A text parameter of a JSON column.

@@ -54,6 +54,11 @@ impl<E: 'static> Definition<E> {
         if let Some(column) = columns.iter().find(|column| column.searched && column.kind != ColumnKind::Text) {
             return Err(ViewError::Definition { projection: M::NAME, reason: format!("only text is searched, not {}", column.name) });
         }
+        let lists = |column: &&Column| column.then.is_some_and(|then| !columns.iter().any(|other| other.name == then && !other.nullable));
+        if let Some(column) = columns.iter().find(lists) {
+            let reason = format!("{} is listed by what is no column, or may be empty", column.name);
+            return Err(ViewError::Definition { projection: M::NAME, reason });
+        }
         let (name, version, posts_money) = (M::NAME, M::VERSION, M::POSTS_MONEY);
         Ok(Self { name, version, posts_money, columns, keys: keys::<E, M>, fold: fold::<E, M>, keyed: keyed::begin::<E, M> })
     }
@@ -62,7 +67,8 @@ impl<E: 'static> Definition<E> {
     pub(crate) fn shape(&self) -> String {
         // Said only where it is so: the shapes that are stored already stay what they are.
         let searched = |c: &Column| if c.searched { ":searched" } else { "" };
-        let column = |c: &Column| format!("{}:{:?}:{}:{}{}", c.name, c.kind, c.nullable, c.indexed, searched(c));
+        let then = |c: &Column| c.then.map(|then| format!(":by-{then}")).unwrap_or_default();
+        let column = |c: &Column| format!("{}:{:?}:{}:{}{}{}", c.name, c.kind, c.nullable, c.indexed, then(c), searched(c));
         self.columns.iter().map(column).collect::<Vec<_>>().join(",")
     }
 }

@@ -48,6 +48,13 @@ pub(crate) struct Changes {
     pub parked: Vec<Parked>,
 }
 
+impl Changes {
+    /// Is no row touched?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.upserts.is_empty() && self.deletes.is_empty() && self.parked.is_empty()
+    }
+}
+
 impl<E> Batch<E> {
     /// Sorts a stretch of the log by key, up to an event that cannot be read.
     pub(crate) fn gather(definition: &Definition<E>, stretch: &Stretch<E>, left_out: &LeftOut) -> Self {

@@ -7,7 +7,7 @@ use crate::db::unsigned;
 use crate::model::ReadModel;
 use crate::views::definition;
 use crate::views::error::ViewError;
-use crate::views::query::{Page, PageArgs, PageItem, Place, Query};
+use crate::views::query::{Cursors, Page, PageArgs, PageItem, Place, Query};
 use crate::views::sql::{Side, Window};
 use crate::views::{Installed, Views};
 
@@ -38,7 +38,8 @@ impl<E: Send + Sync + 'static> Views<E> {
         let has_next = (more && !backward) || self.any(&installed, query, before, Side::After).await?;
         let has_previous = (more && backward) || self.any(&installed, query, after, Side::Before).await?;
         let total = if page.total { Some(self.total(&installed, query).await?) } else { None };
-        let items = found.into_iter().map(|(key, doc)| item::<E, M>(query, key, &doc)).collect::<Result<_, _>>()?;
+        let cursors = Cursors::of(query, M::columns());
+        let items = found.into_iter().map(|(key, doc)| item::<E, M>(&cursors, key, &doc)).collect::<Result<_, _>>()?;
         Ok(Page { items, has_next, has_previous, total })
     }
 
@@ -77,8 +78,8 @@ impl<E: Send + Sync + 'static> Views<E> {
     }
 }
 
-fn item<E: 'static, M: ReadModel<E>>(query: &Query, key: String, doc: &str) -> Result<PageItem<M::Row>, ViewError> {
+fn item<E: 'static, M: ReadModel<E>>(cursors: &Cursors, key: String, doc: &str) -> Result<PageItem<M::Row>, ViewError> {
     let row = definition::read::<E, M>(&key, doc)?;
-    let cursor = query.cursor(M::columns(), &key, &M::index(&key, &row));
+    let cursor = cursors.cursor(&key, &M::index(&key, &row));
     Ok(PageItem { cursor, key, row })
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -13,7 +12,7 @@ use crate::backoff::Backoff;
 use crate::metrics::{self, LeaseOutcome, Leased};
 use crate::model::ReadModel;
 use crate::tail::PAGE;
-use crate::tasks::{stopped, supervise};
+use crate::tasks::stopped;
 use crate::views::control;
 use crate::views::counts::count;
 use crate::views::error::ViewError;
@@ -31,6 +30,8 @@ const HALTED: Duration = Duration::from_secs(2);
 const PAUSED: Duration = Duration::from_secs(1);
 /// A pause before looking again for an event that was announced and not found.
 const NOT_YET: Duration = Duration::from_millis(5);
+/// How long a checkpoint may wait to be stored that was passed without a change: most models have nothing to do with most events.
+const PASSING: Duration = Duration::from_millis(100);
 /// Keys of one query.
 const KEYS: usize = 1_000;
 
@@ -61,6 +62,10 @@ pub struct Projector<E = crate::Event> {
     halted: bool,
     /// Where it stands still because an operator wants it to.
     stands_at: Option<u64>,
+    /// Stores what it passes a little later, because it comes back to do so.
+    comes_back: bool,
+    /// Since when there is something passed that is not stored.
+    passing: Option<Instant>,
 }
 
 impl<E: Send + Sync + 'static> Projector<E> {
@@ -73,7 +78,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
         Ok(Self::of(views, model, Uuid::new_v4().to_string()))
     }
 
-    fn of(views: &Views<E>, model: Arc<Installed<E>>, holder: String) -> Self {
+    pub(super) fn of(views: &Views<E>, model: Arc<Installed<E>>, holder: String) -> Self {
         Self {
             views: views.clone(),
             model,
@@ -84,6 +89,8 @@ impl<E: Send + Sync + 'static> Projector<E> {
             renewed: Instant::now(),
             halted: false,
             stands_at: None,
+            comes_back: false,
+            passing: None,
         }
     }
 
@@ -112,6 +119,9 @@ impl<E: Send + Sync + 'static> Projector<E> {
             return Ok(Step::Paused);
         }
         self.stands_at = None;
+        if self.passing.is_some_and(|since| since.elapsed() >= PASSING) && !self.store_passed().await? {
+            return Ok(Step::Denied);
+        }
         let takes = self.lead.is_none();
         let Some(lead) = self.hold().await? else { return Ok(Step::Denied) };
         let (position, ready) = (lead.position, lead.ready);
@@ -219,17 +229,41 @@ impl<E: Send + Sync + 'static> Projector<E> {
             tracing::error!(projection = definition.name, position = halt.position, reason = halt.reason, "halted");
         }
         let halted = halt.is_some();
+        if self.comes_back && lead.ready && !halted && changes.is_empty() {
+            lead.pass(upto);
+            self.passing.get_or_insert_with(Instant::now);
+            self.model.progress.reached(upto);
+            return Ok(Step::Advanced(upto));
+        }
         if !lead.advance(db, definition, Advance { upto, changes, halt }).await? {
-            count(&self.model.counts.refused);
-            metrics::lease(Leased::Projection, definition.name, LeaseOutcome::Lost);
-            tracing::warn!(projection = definition.name, "another worker has taken over: the write was refused");
-            self.lose();
+            self.refused();
             return Ok(Step::Denied);
         }
-        self.renewed = Instant::now();
+        (self.renewed, self.passing) = (Instant::now(), None);
         self.model.progress.reached(upto);
         self.halted = halted;
         Ok(if halted { Step::Halted } else { Step::Advanced(upto) })
+    }
+
+    /// Stores the checkpoint that was passed; false when the lead is lost.
+    async fn store_passed(&mut self) -> Result<bool, ViewError> {
+        let (db, definition) = (self.views.db(), &self.model.definition);
+        let Some(lead) = self.lead.as_mut() else { return Ok(true) };
+        if lead.store(db, definition).await? {
+            (self.renewed, self.passing) = (Instant::now(), None);
+            return Ok(true);
+        }
+        self.refused();
+        Ok(false)
+    }
+
+    /// A write was refused: the lead is lost.
+    fn refused(&mut self) {
+        let name = self.model.definition.name;
+        count(&self.model.counts.refused);
+        metrics::lease(Leased::Projection, name, LeaseOutcome::Lost);
+        tracing::warn!(projection = name, "another worker has taken over: the write was refused");
+        self.lose();
     }
 
     async fn let_readers_in(&mut self) -> Result<(), ViewError> {
@@ -242,7 +276,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
 
     /// Forgets the lead without a word to the database: whoever has it keeps it.
     fn lose(&mut self) {
-        self.lead = None;
+        (self.lead, self.passing) = (None, None);
         self.model.progress.lead(false);
     }
 
@@ -255,6 +289,9 @@ impl<E: Send + Sync + 'static> Projector<E> {
     }
 
     async fn let_go(&mut self) -> Result<(), ViewError> {
+        if self.passing.is_some() {
+            self.store_passed().await?;
+        }
         let lead = self.lead.take();
         self.model.progress.lead(false);
         match lead {
@@ -264,15 +301,16 @@ impl<E: Send + Sync + 'static> Projector<E> {
     }
 
     /// Steps until told to stop.
-    async fn run(&mut self, stop: &mut watch::Receiver<bool>) {
+    pub(super) async fn run(&mut self, stop: &mut watch::Receiver<bool>) {
         let mut news = self.views.tail().news();
         let mut backoff = Backoff::default();
+        self.comes_back = true;
         while !*stop.borrow() {
             let pause = match self.step(PAGE).await {
                 Ok(Step::Advanced(upto)) if *news.borrow() > upto => Duration::ZERO,
-                Ok(Step::Advanced(_)) => RENEW,
+                Ok(Step::Advanced(_)) => self.rest(),
                 Ok(Step::Idle) if *news.borrow() > self.position() => NOT_YET,
-                Ok(Step::Idle) => RENEW,
+                Ok(Step::Idle) => self.rest(),
                 Ok(Step::Denied) => DENIED,
                 Ok(Step::Paused) => PAUSED,
                 Ok(Step::Halted) => {
@@ -317,6 +355,11 @@ impl<E: Send + Sync + 'static> Projector<E> {
         }
     }
 
+    /// How long a holder rests when there is nothing new.
+    fn rest(&self) -> Duration {
+        self.passing.map_or(RENEW, |since| PASSING.saturating_sub(since.elapsed()).max(NOT_YET * 2))
+    }
+
     fn position(&self) -> u64 {
         self.lead.as_ref().map_or(0, |lead| lead.position)
     }
@@ -327,7 +370,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
             return tokio::task::yield_now().await;
         }
         let position = self.position();
-        let follows = self.lead.is_some() && pause == RENEW;
+        let follows = self.lead.is_some() && pause > NOT_YET;
         tokio::select! {
             () = stopped(stop) => {}
             () = tokio::time::sleep(pause) => {}
@@ -353,41 +396,4 @@ where
         docs.extend(found.into_iter().map(|(key, doc, _)| (key, doc)));
     }
     Ok(docs)
-}
-
-/// The running projectors of one process: one task for each model installed when they were started.
-pub struct Workers {
-    stop: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<()>>,
-}
-
-impl Workers {
-    /// Starts a projector for every installed model. Any number of processes may do so; each model has one at a time.
-    #[must_use]
-    pub fn start<E: Send + Sync + 'static>(views: &Views<E>) -> Self {
-        let (stop, told) = watch::channel(false);
-        let holder = Uuid::new_v4().to_string();
-        let tasks = views.all_installed().into_iter().map(|model| {
-            let (views, holder, told) = (views.clone(), holder.clone(), told.clone());
-            tokio::spawn(async move {
-                let name = model.definition.name;
-                supervise(name, told, |mut told| {
-                    let mut projector = Projector::of(&views, Arc::clone(&model), holder.clone());
-                    async move { projector.run(&mut told).await }
-                })
-                .await;
-            })
-        });
-        Self { tasks: tasks.collect(), stop }
-    }
-
-    /// Ends after the steps under way, and gives the models to others.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        for task in self.tasks {
-            if let Err(error) = task.await {
-                tracing::warn!(%error, "a projector ended badly");
-            }
-        }
-    }
 }

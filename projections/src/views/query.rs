@@ -1,5 +1,7 @@
 //! What to look for in a model's table, and which page of it.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -223,28 +225,42 @@ pub(crate) struct Place {
 
 /// A cursor's content: order, values, key.
 #[derive(Serialize, Deserialize)]
-struct Cursor {
-    o: String,
+struct Cursor<'c> {
+    o: Cow<'c, str>,
     v: Vec<serde_json::Value>,
-    k: String,
+    k: Cow<'c, str>,
 }
 
-impl Query {
+/// What the cursors of a query's rows have in common.
+pub(crate) struct Cursors {
+    order: String,
+    /// Where the sort columns are among the model's; none: the key.
+    columns: Vec<Option<usize>>,
+}
+
+impl Cursors {
+    pub(crate) fn of(query: &Query, columns: &[Column]) -> Self {
+        let place = |name: &str| columns.iter().position(|column| column.name == name);
+        Self { order: query.order_name(), columns: query.order.iter().map(|(name, _)| place(name)).collect() }
+    }
+
     /// The cursor of a row, from its column values.
-    pub(crate) fn cursor(&self, columns: &[Column], key: &str, index: &[Value]) -> String {
-        let value = |name: &str| match columns.iter().position(|column| column.name == name) {
-            Some(at) => index.get(at).map_or(serde_json::Value::Null, Value::to_json),
+    pub(crate) fn cursor(&self, key: &str, index: &[Value]) -> String {
+        let value = |at: &Option<usize>| match at {
+            Some(at) => index.get(*at).map_or(serde_json::Value::Null, Value::to_json),
             None => key.into(),
         };
-        let cursor = Cursor { o: self.order_name(), v: self.order.iter().map(|(name, _)| value(name)).collect(), k: key.to_owned() };
+        let cursor = Cursor { o: Cow::Borrowed(&self.order), v: self.columns.iter().map(value).collect(), k: Cow::Borrowed(key) };
         // Strings, numbers and booleans: nothing in it can fail to serialise.
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(&cursor).unwrap_or_default())
     }
+}
 
+impl Query {
     /// The place that a cursor names.
     pub(crate) fn place(&self, columns: &[Column], cursor: &str) -> Result<Place, PageError> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| PageError::Cursor)?;
-        let cursor: Cursor = serde_json::from_slice(&bytes).map_err(|_| PageError::Cursor)?;
+        let cursor: Cursor<'_> = serde_json::from_slice(&bytes).map_err(|_| PageError::Cursor)?;
         if cursor.o != self.order_name() || cursor.v.len() != self.order.len() || cursor.k.contains('\0') {
             return Err(PageError::Cursor);
         }
@@ -254,6 +270,6 @@ impl Query {
         if values.iter().any(|value| matches!(value, Value::Text(text) if text.contains('\0'))) {
             return Err(PageError::Cursor);
         }
-        Ok(Place { values, key: cursor.k })
+        Ok(Place { values, key: cursor.k.into_owned() })
     }
 }

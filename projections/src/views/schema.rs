@@ -242,9 +242,10 @@ pub(crate) fn create_table(dialect: Dialect, rows: &str, columns: &[Column]) -> 
 
 pub(crate) fn create_indexes(dialect: Dialect, rows: &str, columns: &[Column]) -> Vec<String> {
     let on = table(dialect, rows);
-    let ordered = columns.iter().filter(|column| column.indexed).map(|Column { name, .. }| {
-        // Pages are ordered by column and key.
-        format!("create index if not exists {rows}_{name} on {on} (\"{name}\", key)")
+    let ordered = columns.iter().filter(|column| column.indexed).map(|Column { name, then, .. }| {
+        // Pages are ordered by columns and key.
+        let then = then.map(|then| format!("\"{then}\", ")).unwrap_or_default();
+        format!("create index if not exists {rows}_{name} on {on} (\"{name}\", {then}key)")
     });
     // SQLite looks at every row instead: it serves one node, whose tables are small.
     let searched = columns

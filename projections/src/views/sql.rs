@@ -5,17 +5,15 @@ use sea_query::{
 };
 use sea_query_sqlx::SqlxBinder;
 
-use crate::db::{Dialect, Sql, signed};
+use crate::db::{Array, Dialect, Sql, signed};
 use crate::model::{Column, ColumnKind, Value};
 use crate::views::definition::{Definition, StoredRow};
 use crate::views::error::ViewError;
 use crate::views::query::{Direction, Filter, MAX_IN, Op, Place, Query};
 use crate::views::schema::{BIGRAMS, live_generation, rows_of, table};
 
-/// Most rows of one insert; also bounds the number of different statement texts.
-const INSERT_ROWS: usize = 128;
-/// Most parameters of one statement, of both databases the smaller.
-const PARAMETERS: usize = 32_000;
+/// How many rows an insert of SQLite has: few different texts, so that all of them stay prepared.
+const INSERT_ROWS: [usize; 4] = [64, 16, 4, 1];
 
 /// A model's table with what its statements need.
 pub(crate) struct Rows<'d> {
@@ -97,8 +95,24 @@ impl<'d> Rows<'d> {
     /// `select key, doc, generation` by keys.
     pub(crate) fn by_keys(&self, keys: &[String]) -> Sql {
         let mut select = self.from();
-        select.column("key").column("doc").expr(self.live()).and_where(Expr::col("key").is_in(keys.iter().map(String::as_str)));
-        self.build_select(&select)
+        select.column("key").column("doc").expr(self.live()).and_where(self.among(keys));
+        self.build_select(&select).arrays(self.array_of(keys))
+    }
+
+    /// One text however many keys there are.
+    fn among(&self, keys: &[String]) -> Expr {
+        match self.dialect {
+            Dialect::Sqlite => {
+                let keys = serde_json::Value::from(keys).to_string();
+                Expr::cust_with_values("key in (select value from json_each(?))", [keys])
+            }
+            Dialect::Postgres => Expr::cust("key = any($1)"),
+        }
+    }
+
+    /// What [`Rows::among`] refers to.
+    fn array_of(&self, keys: &[String]) -> Option<Array> {
+        (self.dialect == Dialect::Postgres).then(|| Array::Text(keys.iter().cloned().map(Some).collect()))
     }
 
     /// Deletes by keys.
@@ -108,25 +122,74 @@ impl<'d> Rows<'d> {
             Dialect::Sqlite => delete.from_table(self.table.clone()),
             Dialect::Postgres => delete.from_table(("views", self.table.clone())),
         };
-        delete.and_where(Expr::col("key").is_in(keys.iter().map(String::as_str)));
-        match self.dialect {
-            Dialect::Sqlite => delete.build_sqlx(SqliteQueryBuilder).into(),
-            Dialect::Postgres => delete.build_sqlx(PostgresQueryBuilder).into(),
-        }
+        delete.and_where(self.among(keys));
+        let delete = match self.dialect {
+            Dialect::Sqlite => Sql::from(delete.build_sqlx(SqliteQueryBuilder)),
+            Dialect::Postgres => Sql::from(delete.build_sqlx(PostgresQueryBuilder)),
+        };
+        delete.arrays(self.array_of(keys))
     }
 
-    /// Inserts or replaces rows, as few statements as may be.
-    pub(crate) fn upserts(&self, rows: Vec<Upsert>) -> Result<Vec<Sql>, ViewError> {
-        let at_once = (PARAMETERS / (self.columns.len() + 3)).clamp(1, INSERT_ROWS);
+    /// Inserts or replaces rows, in few statements.
+    pub(crate) fn upserts(&self, mut rows: Vec<Upsert>) -> Result<Vec<Sql>, ViewError> {
+        if self.dialect == Dialect::Postgres && !rows.is_empty() {
+            let (text, arrays) = self.upsert_arrays(rows, 1, None)?;
+            return Ok(vec![Sql::new(text).arrays(arrays)]);
+        }
         let mut statements = Vec::new();
-        let mut rows = rows.into_iter().peekable();
-        while rows.peek().is_some() {
-            statements.push(self.upsert(rows.by_ref().take(at_once))?);
+        for at_once in INSERT_ROWS {
+            while rows.len() >= at_once {
+                let rest = rows.split_off(at_once);
+                statements.push(self.upsert_values(std::mem::replace(&mut rows, rest))?);
+            }
         }
         Ok(statements)
     }
 
-    fn upsert(&self, rows: impl Iterator<Item = Upsert>) -> Result<Sql, ViewError> {
+    /// Inserts or replaces rows if, and only if, an update touches a row, all of it in one statement. PostgreSQL only: elsewhere, and
+    /// without rows, it is the update alone or nothing.
+    pub(crate) fn upsert_after(&self, update: Sql, rows: Vec<Upsert>) -> Result<Sql, ViewError> {
+        let (insert, arrays) = self.upsert_arrays(rows, update.len() + 1, Some("exists (select from moved)"))?;
+        Ok(update.reword(|update| format!("with moved as ({update} returning 1) {insert}")).arrays(arrays))
+    }
+
+    /// The insert with an array for each column, the first of them at a place.
+    fn upsert_arrays(&self, rows: Vec<Upsert>, first: usize, only_if: Option<&'static str>) -> Result<(String, Vec<Array>), ViewError> {
+        let kinds: Vec<ColumnKind> = self.columns.iter().map(|column| column.kind).collect();
+        let (mut keys, mut docs, mut positions) = (Vec::new(), Vec::new(), Vec::new());
+        let mut columns: Vec<Vec<Value>> = kinds.iter().map(|_| Vec::with_capacity(rows.len())).collect();
+        for Upsert { key, row, position } in rows {
+            keys.push(Some(key));
+            docs.push(Some(row.doc));
+            positions.push(Some(signed(position)));
+            columns.iter_mut().zip(row.index).for_each(|(column, value)| column.push(value));
+        }
+        let fixed = [Array::Text(keys), Array::Text(docs), Array::BigInt(positions)];
+        let arrays: Vec<Array> = fixed.into_iter().chain(kinds.into_iter().zip(columns).map(|(kind, column)| array(kind, column))).collect();
+        // Sets in a list of columns go on together, a row at a time.
+        let places = arrays.iter().zip(first..).map(|(array, place)| Expr::cust(format!("${place}::{}[]", element(array))));
+        let mut source = SelectStatement::new();
+        source.exprs(places.map(|array| Func::cust("unnest").arg(array)));
+        if let Some(condition) = only_if {
+            source.and_where(Expr::cust(condition));
+        }
+        let mut insert = self.insert();
+        insert.select_from(source).map_err(|e| self.wrong(e.to_string()))?;
+        Ok((insert.to_string(PostgresQueryBuilder), arrays))
+    }
+
+    fn upsert_values(&self, rows: Vec<Upsert>) -> Result<Sql, ViewError> {
+        let mut insert = self.insert();
+        for Upsert { key, row, position } in rows {
+            let index = self.columns.iter().zip(row.index).map(|(column, value)| self.value(column.kind, value));
+            let values = [key.into(), row.doc.into(), signed(position).into()].into_iter().chain(index).map(Expr::value);
+            insert.values(values).map_err(|e| self.wrong(e.to_string()))?;
+        }
+        Ok(insert.build_sqlx(SqliteQueryBuilder).into())
+    }
+
+    /// An insert that replaces rows of the same key, still without rows.
+    fn insert(&self) -> InsertStatement {
         let names = || self.columns.iter().map(|column| column.name);
         let mut insert = InsertStatement::new();
         match self.dialect {
@@ -134,16 +197,8 @@ impl<'d> Rows<'d> {
             Dialect::Postgres => insert.into_table(("views", self.table.clone())),
         };
         insert.columns(["key", "doc", "position"].into_iter().chain(names()));
-        for Upsert { key, row, position } in rows {
-            let index = self.columns.iter().zip(row.index).map(|(column, value)| self.value(column.kind, value));
-            let values = [key.into(), row.doc.into(), signed(position).into()].into_iter().chain(index).map(Expr::value);
-            insert.values(values).map_err(|e| self.wrong(e.to_string()))?;
-        }
         insert.on_conflict(OnConflict::column("key").update_columns(["doc", "position"].into_iter().chain(names())).to_owned());
-        Ok(match self.dialect {
-            Dialect::Sqlite => insert.build_sqlx(SqliteQueryBuilder).into(),
-            Dialect::Postgres => insert.build_sqlx(PostgresQueryBuilder).into(),
-        })
+        insert
     }
 
     fn live(&self) -> Expr {
@@ -304,4 +359,28 @@ impl<'d> Rows<'d> {
 
 fn order(direction: Direction, backward: bool) -> Order {
     if (direction == Direction::Asc) == backward { Order::Desc } else { Order::Asc }
+}
+
+/// A column's values as PostgreSQL takes them; they were checked against the column when the row was made.
+fn array(kind: ColumnKind, values: Vec<Value>) -> Array {
+    let values = values.into_iter();
+    match kind {
+        ColumnKind::Text => Array::Text(values.map(|value| if let Value::Text(text) = value { Some(text) } else { None }).collect()),
+        ColumnKind::Uuid => Array::Uuid(values.map(|value| if let Value::Uuid(uuid) = value { Some(uuid) } else { None }).collect()),
+        ColumnKind::BigInt => Array::BigInt(values.map(|value| if let Value::BigInt(number) = value { Some(number) } else { None }).collect()),
+        ColumnKind::Bool => Array::Bool(values.map(|value| if let Value::Bool(yes) = value { Some(yes) } else { None }).collect()),
+        ColumnKind::Timestamp => {
+            Array::BigInt(values.map(|value| if let Value::Timestamp(at) = value { Some(at.as_microsecond()) } else { None }).collect())
+        }
+    }
+}
+
+/// The type of an array's elements.
+const fn element(array: &Array) -> &'static str {
+    match array {
+        Array::Text(_) => "text",
+        Array::Uuid(_) => "uuid",
+        Array::BigInt(_) => "bigint",
+        Array::Bool(_) => "boolean",
+    }
 }

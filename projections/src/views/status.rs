@@ -67,7 +67,10 @@ impl<E: Send + Sync + 'static> Views<E> {
         let head = self.log().head().await?;
         let mut all = Vec::with_capacity(rows.len());
         for (name, version, position, ready, halted, last_error, parked, beside, loaded) in rows {
-            let position = unsigned(position);
+            let version = u32::try_from(version).unwrap_or(u32::MAX);
+            // What is passed without a change need not be written yet; whoever moves the model says so.
+            let told = self.named(&name).filter(|model| model.definition.version == version).map_or(0, |model| model.progress.applied());
+            let position = unsigned(position).max(told.min(head));
             let state = match (halted, ready) {
                 (true, _) => ProjectionState::Halted,
                 (false, false) => ProjectionState::Rebuilding,
@@ -75,7 +78,7 @@ impl<E: Send + Sync + 'static> Views<E> {
             };
             all.push(ProjectionStatus {
                 name,
-                version: u32::try_from(version).unwrap_or(u32::MAX),
+                version,
                 state,
                 position,
                 lag_events: head.saturating_sub(position),
@@ -100,10 +103,12 @@ impl<E: Send + Sync + 'static> Views<E> {
     /// # Errors
     /// [`ViewError::NotInstalled`]; else the database's.
     pub async fn checkpoint<M: crate::model::ReadModel<E>>(&self) -> Result<u64, ViewError> {
-        let table = schema::table(self.db().dialect(), "projections");
-        let sql = Sql::new(format!("select position from {table} where name = $1 and version = $2"));
-        let found = self.db().first::<(i64,)>(sql.bind(M::NAME).bind(i64::from(M::VERSION))).await?;
-        found.map(|(position,)| unsigned(position)).ok_or(ViewError::NotInstalled(M::NAME))
+        let (dialect, installed) = (self.db().dialect(), self.installed::<M>()?);
+        let (table, live) = (schema::table(dialect, "projections"), schema::live_generation(dialect, &installed.definition));
+        let sql = format!("select position from {table} where name = $1 and version = $2 and generation = {live}");
+        let found = self.db().first::<(i64,)>(schema::named(sql, &installed.definition)).await?;
+        let stored = found.map(|(position,)| unsigned(position)).ok_or(ViewError::NotInstalled(M::NAME))?;
+        Ok(stored.max(installed.progress.applied()))
     }
 
     /// How long ago the event after a position was recorded, in milliseconds.

@@ -5,7 +5,9 @@ use crate::{folding, letters, processes, reading, rebuilding, upcasts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_equal_the_naive_fold_at_every_checkpoint() {
-    on_postgres(folding::rows_equal_the_naive_fold_at_every_checkpoint).await;
+    for case in folding::cases() {
+        on_postgres(async |book| folding::rows_equal_the_naive_fold_at_every_checkpoint(book, case).await).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,6 +53,21 @@ async fn workers_follow_the_log() {
 #[tokio::test(flavor = "multi_thread")]
 async fn deleted_views_are_rebuilt() {
     on_postgres(reading::deleted_views_are_rebuilt).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_readers_at_once_get_a_row_each() {
+    on_postgres(reading::many_readers_at_once_get_a_row_each).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_passed_is_told_at_once_and_stored_soon() {
+    on_postgres(reading::what_is_passed_is_told_at_once_and_stored_soon).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_has_an_index_in_its_order() {
+    on_postgres(reading::a_list_has_an_index_in_its_order).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use daybook_projections::views::{
 };
 use eventlog::StoreUrl;
 use kernel::Timestamp;
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::book::Book;
@@ -99,6 +100,97 @@ pub async fn deleted_views_are_rebuilt(book: &Book) {
             StoreUrl::Postgres(_) => book.sql("", "drop schema views cascade").await,
         }
     }
+}
+
+pub async fn many_readers_at_once_get_a_row_each(book: &Book) {
+    let views = book.views().await;
+    views.install::<Tallies>().await.unwrap();
+    let toys = 40;
+    for toy in 0..toys {
+        append(&book.log, toy, vec![added(toy)]).await;
+    }
+    let mut worker = Projector::new::<Tallies>(&views).unwrap();
+    while worker.step(100).await.unwrap() != Step::Idle {}
+    // Each sees what was applied before it asked, whoever it goes with, and whoever sets out for all and is gone.
+    for round in 0..5_i64 {
+        let mut readers = JoinSet::new();
+        for reader in 0..300 {
+            let (views, toy) = (views.clone(), (reader * 7) % (toys + 5));
+            readers.spawn(async move {
+                let key = format!("toy-{toy}");
+                if reader % 5 == 0 {
+                    let _ = tokio::time::timeout(Duration::ZERO, views.get::<Tallies>(&key)).await;
+                }
+                (toy, views.get::<Tallies>(&key).await.unwrap().map(|row| row.sum))
+            });
+        }
+        while let Some(told) = readers.join_next().await {
+            let (toy, sum) = told.unwrap();
+            assert_eq!(sum, (toy < toys).then_some(toy + round), "toy {toy} in round {round}");
+        }
+        for toy in 0..toys {
+            append(&book.log, toy, vec![added(1)]).await;
+        }
+        while worker.step(100).await.unwrap() != Step::Idle {}
+    }
+    // What fails for all fails for each, and is over when it is over.
+    let rename = async |from: &str, to: &str| {
+        let sql = |schema: &str| format!("alter table {schema}{from} rename to {to}");
+        book.sql(&sql(""), &sql("views.")).await;
+    };
+    rename("tallies_v1", "gone").await;
+    let broken = futures_util::future::join_all((0..20).map(|toy| {
+        let views = views.clone();
+        async move { views.get::<Tallies>(&format!("toy-{toy}")).await }
+    }));
+    assert!(broken.await.into_iter().all(|told| told.is_err()));
+    rename("gone", "tallies_v1").await;
+    assert_eq!(views.get::<Tallies>("toy-3").await.unwrap().map(|row| row.sum), Some(8));
+}
+
+pub async fn what_is_passed_is_told_at_once_and_stored_soon(book: &Book) {
+    let views = book.views().await;
+    views.install::<Tallies>().await.unwrap();
+    let workers = Workers::start(&views);
+    let mut head = append(&book.log, "a", vec![added(1)]).await;
+    views.wait::<Tallies>(head, LONG).await.unwrap();
+    views.wait_ready(LONG).await.unwrap();
+    let stored = async || {
+        let position = book.number("select position from projections", "select position from views.projections").await;
+        u64::try_from(position).unwrap()
+    };
+    for _ in 0..30 {
+        head = append(&book.log, "a", vec![Toy::Calmed {}]).await;
+        views.wait::<Tallies>(head, LONG).await.unwrap();
+        assert_eq!(views.checkpoint::<Tallies>().await.unwrap(), head);
+        assert_eq!(views.status().await.unwrap()[0].lag_events, 0);
+        assert_eq!(views.fresh::<Tallies>("toy-a", head).await.unwrap().unwrap().sum, 1);
+    }
+    let began = std::time::Instant::now();
+    while stored().await < head {
+        assert!(began.elapsed() < LONG, "never stored");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // A change stores what was passed before it; a worker that stops leaves nothing behind.
+    append(&book.log, "a", vec![Toy::Calmed {}]).await;
+    head = append(&book.log, "a", vec![added(2)]).await;
+    views.wait::<Tallies>(head, LONG).await.unwrap();
+    assert_eq!(stored().await, head);
+    head = append(&book.log, "a", vec![Toy::Calmed {}]).await;
+    views.wait::<Tallies>(head, LONG).await.unwrap();
+    workers.stop().await;
+    assert_eq!(stored().await, head);
+    assert_eq!(views.get::<Tallies>("toy-a").await.unwrap().unwrap().sum, 3);
+}
+
+pub async fn a_list_has_an_index_in_its_order(book: &Book) {
+    let views = book.views().await;
+    views.install::<Tallies>().await.unwrap();
+    let listed = book.number(
+        "select count(*) from sqlite_master where type = 'index' and sql like '%(\"owner\", \"at\", key)%'",
+        "select count(*) from pg_indexes where schemaname = 'views' and indexdef like '%(owner, at, key)%'",
+    );
+    assert_eq!(listed.await, 1);
 }
 
 /// Reads all pages in one direction, while `between` does as it likes after each of them.

@@ -106,6 +106,7 @@ pub async fn a_rebuild_during_live_writes_ends_equal(book: &Book) {
     let expected = naive(book, head).await;
     assert_eq!(rows(&views).await, expected);
     assert_eq!(by_people(book).await, expected.into_iter().map(|(key, row)| (key, row.sum)).collect());
+    assert_eq!(views.checkpoint::<Tallies>().await.unwrap(), head);
     // The one before is kept, and no other.
     let tables = book.number("select count(*) from projections", "select count(*) from views.projections").await;
     assert_eq!(tables, 2);

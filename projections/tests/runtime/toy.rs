@@ -151,7 +151,7 @@ impl ReadModel<Toy> for Tallies {
             Column::bigint("sum").indexed(),
             Column::bool("even"),
             Column::text("label").indexed().searched(),
-            Column::uuid("owner").indexed(),
+            Column::uuid("owner").listed_by("at"),
             Column::timestamp("at"),
             Column::bigint("end").nullable(),
         ];

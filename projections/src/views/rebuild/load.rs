@@ -250,7 +250,7 @@ impl<E: Send + Sync + 'static> Build<E> {
         );
         let parked = tx.all::<(String,)>(named(sql, definition)).await?;
         tx.commit().await?;
-        self.lead.position = upto;
+        self.lead.stand_at(upto);
         self.lead.parked = parked.into_iter().map(|(key,)| key).collect();
         Ok(())
     }

@@ -30,6 +30,7 @@ mod production;
 mod proofs;
 mod redis;
 mod refunds;
+mod repeats;
 mod schema;
 mod sealing;
 mod settling;

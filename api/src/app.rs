@@ -11,6 +11,7 @@ use projections::feed::Feed;
 use projections::hot::{Hot, HotViews};
 use projections::views::Views;
 
+use crate::event::Parties;
 use crate::password::Passwords;
 use crate::tokens::Tokens;
 
@@ -29,6 +30,8 @@ pub struct App {
     pub live: HotViews,
     /// What happens, for those who subscribe.
     pub feed: Feed,
+    /// Whose it is that it happens to.
+    pub parties: Parties,
     /// Signs and verifies.
     pub tokens: Tokens,
     /// Hashes and verifies.

@@ -248,6 +248,7 @@ impl Book {
             hot,
             live,
             feed,
+            parties: crate::event::Parties::default(),
             tokens: if options.endless_tokens { tokens.with_endless() } else { tokens },
             passwords: Passwords::new()?,
             heads: HeadsFolder::new(&options.heads),

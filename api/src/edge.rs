@@ -8,6 +8,7 @@ mod address;
 mod allowance;
 mod body;
 mod headers;
+mod metered;
 mod named;
 mod origin;
 mod settings;
@@ -33,6 +34,7 @@ use crate::side::failure;
 pub use address::{BadNetwork, Network};
 pub(crate) use allowance::data;
 pub use allowance::{Allowance, Meter};
+pub use metered::Metered;
 pub use origin::{BadOrigin, Origin};
 pub use settings::EdgeSettings;
 

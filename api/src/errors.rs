@@ -10,6 +10,7 @@ mod user_error;
 use std::sync::Arc;
 
 use async_graphql::Pos;
+use eventlog::LogError;
 use kernel::{Refused, Timestamp};
 
 pub use catalogue::{Facts, Language, facts, text};
@@ -93,9 +94,16 @@ impl ApiError {
         Self::code(FORBIDDEN)
     }
 
-    /// Anything unexpected, to be logged and hidden (SYS001).
+    /// Anything unexpected, to be logged and hidden (SYS001). A log that cannot be reached now is no defect: come again (SYS008).
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Internal(Arc::from(cause.into()))
+        let cause = cause.into();
+        match cause.downcast_ref::<LogError>() {
+            Some(error) if error.retryable() => {
+                tracing::warn!(%error, "a question found the log unavailable");
+                Self::code(UNAVAILABLE)
+            }
+            Some(_) | None => Self::Internal(Arc::from(cause)),
+        }
     }
 
     /// The public code.

@@ -6,6 +6,7 @@ use eventlog::{EventFilter as Filter, EventPage, MAX_READ, Order, Recorded};
 use kernel::{StreamName, Timestamp};
 use projections::{Known, ReadModel};
 
+mod parties;
 mod subscription;
 
 use crate::app::App;
@@ -13,6 +14,7 @@ use crate::connection::{Connection, Direction, Page, bad_cursor};
 use crate::errors::ApiError;
 use crate::reading::{Reader, token};
 use crate::scalars::{BigInt, DateTime, Json};
+pub use parties::Parties;
 pub use subscription::{EventSubscription, watch};
 pub(crate) use subscription::{start, tail};
 

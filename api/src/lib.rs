@@ -17,6 +17,7 @@ pub mod connection;
 pub mod consistency;
 pub mod console;
 pub mod corporate;
+pub mod crowd;
 pub mod deadletter;
 pub mod demo;
 pub mod edge;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_graphql::Context as Gql;
+use eventlog::LogError;
 use kernel::Personal;
 use projections::ReadModel;
 use projections::views::{Followed, Page, PageArgs, PageError, Query, ViewError};
@@ -223,6 +224,9 @@ pub fn from_view(error: ViewError) -> ApiError {
         }
         ViewError::Page(PageError::Cursor) => bad_cursor("after"),
         ViewError::Page(PageError::FirstWithLast | PageError::Size { .. }) => ApiError::code(crate::errors::PAGE_SIZE_OUT_OF_RANGE),
+        // Their database is the log's, or fails as one.
+        ViewError::Store(error) => ApiError::internal(LogError::from(error)),
+        ViewError::Log(error) => ApiError::internal(error),
         other => ApiError::internal(other),
     }
 }

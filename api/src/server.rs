@@ -12,9 +12,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use self::accept::Places;
 use crate::app::App;
 use crate::console::Facts;
-use crate::edge::{Edge, EdgeSettings, Meter};
+use crate::crowd::Room;
+use crate::edge::{Edge, EdgeSettings, Meter, Metered};
 use crate::schema::Served;
 use crate::transport::{self, Budget, Documents, Endpoint};
 use crate::viewer::FrontDoor;
@@ -38,6 +40,8 @@ pub struct Setup {
     pub edge: EdgeSettings,
     /// How often somebody may call; without one, nobody counts.
     pub meter: Option<Meter>,
+    /// What may be open at once.
+    pub room: Room,
     /// TLS here; without it, it ends at a proxy.
     pub tls: Option<TlsAcceptor>,
 }
@@ -46,10 +50,11 @@ pub struct Setup {
 pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup, stop: impl Future<Output = ()>) {
     let (drain, draining) = watch::channel(false);
     let schema = Served::new(app.clone(), setup.meter.clone());
-    let endpoint = Endpoint::new(schema, FrontDoor(Arc::new(app.clone())), draining.clone())
+    let endpoint = Endpoint::new(schema, Metered::new(FrontDoor(Arc::new(app.clone())), setup.meter.clone()), draining.clone())
         .introspection(setup.introspection)
         .budget(setup.budget)
-        .documents(setup.documents);
+        .documents(setup.documents)
+        .room(setup.room);
     let routes = Router::new()
         .merge(transport::router(endpoint.clone()))
         .merge(exports::router(Arc::new(app.clone())))
@@ -62,8 +67,9 @@ pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup,
         .merge(graphiql::router(&facts.fills))
         .fallback(side::not_found)
         .method_not_allowed_fallback(side::wrong_method);
+    let places = Places::new(setup.room.within_file_handles(), setup.edge.trusted.clone());
     let routes = Edge::new(setup.edge, setup.meter).around(routes);
-    let server = tokio::spawn(accept::serve(listener, routes, setup.tls, draining));
+    let server = tokio::spawn(accept::serve(listener, routes, places, setup.tls, draining));
     stop.await;
     tracing::info!("draining");
     drain.send_replace(true);
@@ -78,7 +84,7 @@ pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup,
 pub async fn operate(listener: TcpListener, app: App, stop: impl Future<Output = ()>) {
     let (drain, draining) = watch::channel(false);
     let routes = side::operating(Arc::new(app), draining.clone()).fallback(side::not_found).method_not_allowed_fallback(side::wrong_method);
-    let server = tokio::spawn(accept::serve(listener, routes, None, draining));
+    let server = tokio::spawn(accept::serve(listener, routes, Places::new(Room::default(), Vec::new()), None, draining));
     stop.await;
     drain.send_replace(true);
     let _ = tokio::time::timeout(LAST_CALL, server).await;
@@ -91,7 +97,7 @@ pub async fn redirect(listener: TcpListener, public_url: &str, stop: watch::Rece
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         std::future::ready(Redirect::permanent(&format!("{base}{path}")))
     };
-    accept::serve(listener, Router::new().fallback(to_https), None, stop).await;
+    accept::serve(listener, Router::new().fallback(to_https), Places::new(Room::default(), Vec::new()), None, stop).await;
 }
 
 /// Completes on SIGTERM or Ctrl-C.

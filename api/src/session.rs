@@ -212,6 +212,9 @@ impl SessionMutation {
     }
 }
 
+/// The event that ends one session.
+const SESSION_ENDS: &str = "SessionRevoked";
+
 /// Sessions as they end.
 #[derive(Default)]
 pub struct SessionSubscription;
@@ -229,8 +232,11 @@ impl SessionSubscription {
         let after = event::start(reader.app, after).await?;
         let app = reader.app.clone();
         let own = user.to_string();
-        let wants: Wanted =
-            Arc::new(move |event: &eventlog::Recorded| event.stream.kind() == session::Session::KIND || event.stream.as_str() == own);
+        let wants: Wanted = Arc::new(move |event: &eventlog::Recorded| {
+            // By its name, before anybody reads it: sign-ins are many, and end nothing.
+            let ends = event.stream.kind() == session::Session::KIND && event.event_type == SESSION_ENDS;
+            ends || event.stream.as_str() == own
+        });
         let ended = event::tail(&app, after, wants).then(move |recorded| {
             let app = app.clone();
             async move {
@@ -254,7 +260,15 @@ async fn ended(app: &App, user: UserId, recorded: &eventlog::Recorded) -> Result
     for event in projections::decode(recorded).map_err(ApiError::internal)?.into_vec() {
         match event {
             domain::Event::Session(session::Event::SessionRevoked { reason }) => {
-                let row = app.views.fresh::<Sessions>(recorded.stream.as_str(), recorded.position).await.map_err(from_view)?;
+                let stream = recorded.stream.as_str();
+                let find = async || {
+                    let row = app.views.fresh::<Sessions>(stream, recorded.position).await.map_err(from_view)?;
+                    Ok(row.map_or_else(Box::default, |row| [row.user].into()))
+                };
+                if !app.parties.is_of(stream, user, find).await? {
+                    continue;
+                }
+                let row = app.views.fresh::<Sessions>(stream, recorded.position).await.map_err(from_view)?;
                 edges.extend(row.filter(|row| row.user == user).map(|row| edge(row, reason.into())));
             }
             domain::Event::User(domain::user::Event::SessionsRevoked { epoch }) if recorded.stream.as_str() == user.to_string() => {

@@ -65,6 +65,14 @@ impl Documents {
         if one.dice.chance(20) { one.broken(thought) } else { thought }
     }
 
+    /// The subscription of a seed; one of three asks for several things, which none may.
+    #[must_use]
+    pub fn watch(&self, seed: u64) -> Thought {
+        let mut one = One { of: self, dice: Dice::new(seed), fragments: Vec::new() };
+        let thought = one.plain("Subscription");
+        if one.dice.chance(10) { one.broken(thought) } else { thought }
+    }
+
     fn fields(&self, of: &str) -> Vec<&FieldDefinition> {
         match self.types.get(of).map(|definition| &definition.kind) {
             Some(TypeKind::Object(object)) => object.fields.iter().map(|field| &field.node).collect(),
@@ -82,7 +90,7 @@ struct One<'d> {
 
 impl One<'_> {
     fn plain(&mut self, root: &str) -> Thought {
-        let count = self.dice.between(1, 3);
+        let count = if root == "Subscription" && self.dice.chance(65) { 1 } else { self.dice.between(1, 3) };
         let fields: Vec<_> = (0..count).map(|n| self.root_field(root, n)).collect();
         let query = format!("{} Thought {{ {} }} {}", root.to_lowercase(), fields.join(" "), self.fragments.join(" "));
         Thought { query, variables: json!({}) }

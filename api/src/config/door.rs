@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::{ConfigError, Settings};
+use crate::crowd::Room;
 use crate::edge::{Allowance, EdgeSettings, Network, Origin};
 
 /// How the server meets the network.
@@ -15,6 +16,8 @@ pub struct Door {
     pub limits: bool,
     /// How much somebody may call.
     pub allowance: Allowance,
+    /// What may be open at once.
+    pub room: Room,
     /// Whose word about addresses counts.
     pub trusted: Vec<Network>,
     /// Whose web pages may call.
@@ -39,9 +42,11 @@ impl Door {
             address_per_minute: settings.required("limit_address_per_minute")?,
             user_per_hour: settings.required("limit_user_per_hour")?,
         };
+        let limits = settings.switch("limits")?;
         Ok(Self {
-            limits: settings.switch("limits")?,
+            limits,
             allowance,
+            room: room(settings, limits)?,
             trusted: list(settings, "trusted_proxies")?,
             origins: list(settings, "cors_origins")?,
             tls,
@@ -61,6 +66,18 @@ impl Door {
             https_only: self.limits && public_url.starts_with("https://"),
         }
     }
+}
+
+/// Without limits, only that there is an end to all connections stays.
+fn room(settings: &Settings, limits: bool) -> Result<Room, ConfigError> {
+    let each = |name| settings.required(name).map(|most: usize| if limits { most } else { 0 });
+    let connections: std::num::NonZeroUsize = settings.required("max_connections")?;
+    Ok(Room {
+        connections: connections.get(),
+        connections_per_address: each("limit_connections_per_address")?,
+        sockets_per_address: each("limit_sockets_per_address")?,
+        subscriptions_per_caller: each("limit_subscriptions_per_caller")?,
+    })
 }
 
 fn half(settings: &Settings, given: &'static str, missing: &str) -> ConfigError {

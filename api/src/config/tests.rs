@@ -126,3 +126,19 @@ fn an_unreadable_file_is_an_error() {
     let file = folder.file("daybook.toml", "= nonsense");
     assert!(matches!(resolved(&Flags::new(), &[], Some(&file)), Err(ConfigError::NoToml { .. })));
 }
+
+#[test]
+fn what_may_stay_open_is_configured() {
+    let room = |pairs: &[(&str, &str)]| Config::read(&resolved(&Flags::new(), pairs, None).unwrap()).map(|config| config.door.room);
+    let usual = room(&[]).unwrap();
+    assert_eq!(
+        (usual.connections, usual.connections_per_address, usual.sockets_per_address, usual.subscriptions_per_caller),
+        (20_000, 1_000, 200, 100)
+    );
+    let many = [("DAYBOOK_MAX_CONNECTIONS", "30000"), ("DAYBOOK_LIMIT_SOCKETS_PER_ADDRESS", "10000")];
+    let many = room(&many).unwrap();
+    assert_eq!((many.connections, many.sockets_per_address), (30_000, 10_000));
+    let off = room(&[("DAYBOOK_LIMITS", "off"), ("DAYBOOK_LIMIT_SOCKETS_PER_ADDRESS", "5")]).unwrap();
+    assert_eq!((off.connections, off.sockets_per_address, off.subscriptions_per_caller), (20_000, 0, 0), "there is always an end to all");
+    assert!(room(&[("DAYBOOK_MAX_CONNECTIONS", "0")]).is_err() && room(&[("DAYBOOK_MAX_CONNECTIONS", "many")]).is_err());
+}

@@ -5,10 +5,9 @@ use std::net::SocketAddr;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use tracing::Span;
-use tracing::field::Empty;
 use uuid::Uuid;
 
-use crate::observe::trace::TraceContext;
+use crate::observe::trace::{Named, TraceContext};
 use crate::transport::CORRELATION_HEADER;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -20,24 +19,8 @@ pub(super) fn named(request: &mut Request) -> Span {
     let caller = text(request.headers(), &TRACEPARENT).and_then(TraceContext::parse);
     let ours = TraceContext::within(caller);
     let ip = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical().to_string());
-    let span = tracing::info_span!(
-        target: "daybook::trace",
-        "request",
-        request_id = %Uuid::new_v4(),
-        correlation_id = %correlation,
-        trace_id = %ours.trace_id(),
-        span_id = %ours.span_id(),
-        parent_span_id = Empty,
-        method = %request.method(),
-        ip = ip.unwrap_or_default(),
-        user_id = Empty,
-        command_id = Empty,
-        operation = Empty,
-        status = Empty,
-    );
-    if let Some(caller) = caller {
-        span.record("parent_span_id", caller.span_id());
-    }
+    let (method, ip) = (request.method().to_string(), ip.unwrap_or_default());
+    let span = Named { method: &method, correlation_id: &correlation, caller, ours, ip: &ip }.span();
     for (name, value) in [(CORRELATION_HEADER, correlation), (TRACEPARENT, ours.to_string())] {
         if let Ok(value) = HeaderValue::from_str(&value) {
             request.headers_mut().insert(name, value);

@@ -4,21 +4,21 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Subscription};
-use domain::booking::Booking;
+use domain::booking::{self, Booking};
+use domain::ids::UserId;
 use eventlog::Recorded;
 use futures_util::stream::{self, Stream, StreamExt};
 use kernel::Decider;
 use projections::feed::{FeedError, Wanted};
-use projections::models::{Bookings, LiveBookings};
+use projections::models::Bookings;
 use projections::{Known, ReadModel};
 
-use super::{EventFilter, EventNode, Filter, Moment};
+use super::{EventFilter, EventNode, Filter, Moment, Parties};
 use crate::app::App;
 use crate::booking::BookingNode;
 use crate::connection::{Edge, bad_cursor};
 use crate::errors::ApiError;
 use crate::reading::{Reader, position_of, token};
-use crate::viewer::Viewer;
 
 /// What is wanted of the log after a position, in order, for ever. Who does not keep up is told so, with the last cursor, and
 /// hears nothing more.
@@ -50,22 +50,39 @@ fn matches(filter: &Filter, event: &Recorded) -> bool {
         && filter.recorded_to.is_none_or(|to| event.recorded_at < to)
 }
 
+/// Is an event of a booking one of somebody's bookings? Seen before anybody is woken for it: a request names its parties, and they
+/// stay the same. Of bookings that nobody here has looked at yet, anybody's might be meant.
+fn may_be_of(parties: &Parties, user: UserId, event: &Recorded) -> bool {
+    let stream = event.stream.as_str();
+    parties.known(stream, user).unwrap_or_else(|| {
+        for event in projections::decode(event).map(|events| events.into_vec()).unwrap_or_default() {
+            if let domain::Event::Booking(booking::Event::BookingRequested { terms, .. }) = event {
+                parties.learn(stream, [terms.guest, terms.host]);
+                return terms.is_party(user);
+            }
+        }
+        true
+    })
+}
+
 /// Bookings that an event touches, as of that event, when the viewer is one of their parties.
-async fn booking_at(app: &App, viewer: &Viewer, recorded: &Recorded) -> Result<Vec<Edge<BookingNode>>, ApiError> {
+async fn booking_at(app: &App, user: UserId, recorded: &Recorded) -> Result<Vec<Edge<BookingNode>>, ApiError> {
     let position = recorded.position;
+    let stream = recorded.stream.as_str();
+    let find = async || {
+        let row = super::row_at::<Bookings>(app, stream, &Moment { position: Some(position), ..Moment::default() }).await?;
+        Ok(row.map_or_else(Box::default, |row| [row.terms.guest, row.terms.host].into()))
+    };
+    if !app.parties.is_of(stream, user, find).await? {
+        return Ok(Vec::new());
+    }
     let events = projections::decode(recorded).map_err(ApiError::internal)?.into_vec();
     let keys: BTreeSet<_> = events.into_iter().flat_map(|event| Bookings::keys(&Known { recorded: recorded.clone(), event })).collect();
     let mut edges = Vec::new();
     for key in keys {
-        // Whose a booking is never changes: most are left out without a look at their past.
-        let live = app.live.get::<LiveBookings>(&key, 0).await.flatten();
-        if live.is_some_and(|row| viewer.user != Some(row.guest) && viewer.user != Some(row.host)) {
-            continue;
-        }
         // As of this event, so that a client that comes back late sees each step and not the last one several times.
         let row = super::row_at::<Bookings>(app, &key, &Moment { position: Some(position), ..Moment::default() }).await?;
-        let mine = |row: &<Bookings as ReadModel>::Row| viewer.user.is_some_and(|user| row.terms.is_party(user));
-        edges.extend(row.filter(mine).map(|row| Edge { cursor: token(position), node: BookingNode(row) }));
+        edges.extend(row.filter(|row| row.terms.is_party(user)).map(|row| Edge { cursor: token(position), node: BookingNode(row) }));
     }
     Ok(edges)
 }
@@ -113,13 +130,15 @@ impl<M: ReadModel> Watched<M> {
     }
 }
 
-fn bookings(app: App, viewer: Viewer, after: u64) -> impl Stream<Item = Result<Edge<BookingNode>, ApiError>> {
-    tail(&app, after, Arc::new(|event: &Recorded| event.stream.kind() == Booking::KIND))
+fn bookings(app: App, user: UserId, after: u64) -> impl Stream<Item = Result<Edge<BookingNode>, ApiError>> {
+    let parties = app.parties.clone();
+    let wants: Wanted = Arc::new(move |event: &Recorded| event.stream.kind() == Booking::KIND && may_be_of(&parties, user, event));
+    tail(&app, after, wants)
         .then(move |event| {
-            let (app, viewer) = (app.clone(), viewer.clone());
+            let app = app.clone();
             async move {
                 match event {
-                    Ok(event) => booking_at(&app, &viewer, &event).await,
+                    Ok(event) => booking_at(&app, user, &event).await,
                     Err(error) => Err(error),
                 }
             }
@@ -174,8 +193,8 @@ impl EventSubscription {
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
     ) -> Result<impl Stream<Item = Result<Edge<BookingNode>, ApiError>> + use<>, ApiError> {
         let reader = Reader::of(ctx)?;
-        reader.viewer.person()?;
+        let user = reader.viewer.person()?;
         let after = start(reader.app, after).await?;
-        Ok(bookings(reader.app.clone(), reader.viewer.clone(), after))
+        Ok(bookings(reader.app.clone(), user, after))
     }
 }

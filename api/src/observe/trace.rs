@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use tracing::Span;
+use tracing::field::Empty;
 use uuid::Uuid;
 
 /// A place in a trace, as `traceparent` says it (version 00).
@@ -51,6 +53,47 @@ impl TraceContext {
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "00-{}-{}-0{}", self.trace_id(), self.span_id(), u8::from(self.sampled))
+    }
+}
+
+/// Whatever is answered, with its names: what is logged within bears them (OBS-01, OBS-02), and whoever learns more records it.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'n> {
+    /// How it came: the HTTP method, or over a socket.
+    pub method: &'n str,
+    /// The correlation id.
+    pub correlation_id: &'n str,
+    /// Who asks for it within which trace.
+    pub caller: Option<TraceContext>,
+    /// Our own place in that trace.
+    pub ours: TraceContext,
+    /// The client's address.
+    pub ip: &'n str,
+}
+
+impl Named<'_> {
+    /// The span in which it is answered.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        let span = tracing::info_span!(
+            target: "daybook::trace",
+            "request",
+            request_id = %Uuid::new_v4(),
+            correlation_id = self.correlation_id,
+            trace_id = %self.ours.trace_id(),
+            span_id = %self.ours.span_id(),
+            parent_span_id = Empty,
+            method = self.method,
+            ip = self.ip,
+            user_id = Empty,
+            command_id = Empty,
+            operation = Empty,
+            status = Empty,
+        );
+        if let Some(caller) = self.caller {
+            span.record("parent_span_id", caller.span_id());
+        }
+        span
     }
 }
 

@@ -17,8 +17,9 @@ use crate::password::{Passwords, is_hash};
 
 pub(super) async fn run(action: AdminAction) -> Result<(), Failed> {
     let AdminAction::CreateUser { email, name, phone, roles, hashed, settings } = action;
-    let roles = roles.iter().map(|role| role.parse::<Role>()).collect::<Result<Vec<_>, _>>();
-    let roles = roles.map_err(|error| Failed::new(Exit::Usage, error, "roles are named as in the schema, in lower case"))?;
+    let roles = roles.iter().map(|role| role.to_ascii_lowercase().parse::<Role>()).collect::<Result<Vec<_>, _>>();
+    let known = || Role::ALL.map(Role::name).join(", ").to_ascii_lowercase();
+    let roles = roles.map_err(|error| Failed::new(Exit::Usage, error, format!("roles are {}", known())))?;
     let mut password = String::new();
     std::io::stdin().read_to_string(&mut password).map_err(failed)?;
     let given = Given::read(password.trim_end_matches(['\r', '\n']), hashed)?;

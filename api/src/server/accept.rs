@@ -20,10 +20,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-use crate::edge::OverTls;
+use crate::crowd::{Crowd, Held, Room, host};
+use crate::edge::{Network, OverTls};
 
-/// Connections at once; the next ones wait in the listener's queue.
-const MAX_CONNECTIONS: usize = 20_000;
 /// A TLS handshake takes no longer than this.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// The headers of a request arrive within this time, and a connection without requests ends after it.
@@ -35,32 +34,71 @@ const ARE_YOU_THERE: Duration = Duration::from_secs(30);
 /// After an error of the listener (no more file handles), so long before the next try.
 const RECOVER: Duration = Duration::from_millis(50);
 
+/// Who gets a connection.
+pub(super) struct Places {
+    all: Arc<Semaphore>,
+    each: Crowd,
+    proxies: Vec<Network>,
+}
+
+impl Places {
+    /// Room for so many; `proxies` bring everybody's connections, and are not counted as one address.
+    pub(super) fn new(room: Room, proxies: Vec<Network>) -> Self {
+        let all = Semaphore::new(room.connections.min(Semaphore::MAX_PERMITS));
+        Self { all: Arc::new(all), each: Crowd::of(room.connections_per_address), proxies }
+    }
+
+    /// The next connection with what it holds; none when there is none to be had, or its address has enough of them.
+    async fn next(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr, Held)> {
+        let place = Arc::clone(&self.all).acquire_owned().await.ok()?;
+        match listener.accept().await {
+            Ok((stream, peer)) if self.proxies.iter().any(|proxy| proxy.contains(peer.ip())) => Some((stream, peer, Held::new(place))),
+            Ok((stream, peer)) => {
+                let own = self.each.enter(&host(peer.ip()).to_string())?;
+                Some((stream, peer, Held::new((place, own))))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(RECOVER).await;
+                None
+            }
+        }
+    }
+}
+
 /// Serves routes until draining begins, and then until each connection has answered what it was asked.
-pub(super) async fn serve(listener: TcpListener, routes: Router, tls: Option<TlsAcceptor>, mut draining: watch::Receiver<bool>) {
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+pub(super) async fn serve(
+    listener: TcpListener,
+    routes: Router,
+    places: Places,
+    tls: Option<TlsAcceptor>,
+    mut draining: watch::Receiver<bool>,
+) {
     let (open, mut all_closed) = tokio::sync::mpsc::channel::<()>(1);
     loop {
         let accepted = tokio::select! {
             biased;
             () = begun(&mut draining) => break,
-            accepted = next(&listener, &room) => accepted,
+            accepted = places.next(&listener) => accepted,
         };
-        let Some((stream, peer, place)) = accepted else { continue };
+        let Some((stream, peer, held)) = accepted else { continue };
+        // Answers are written whole: waiting for more would only delay them.
+        let _ = stream.set_nodelay(true);
         let (routes, tls, draining, open) = (routes.clone(), tls.clone(), draining.clone(), open.clone());
         tokio::spawn(async move {
             match tls {
-                None if speaks(&stream).await => connection(stream, routes, (peer, OverTls(false)), builder(), draining).await,
+                None if speaks(&stream).await => connection(stream, routes, (peer, OverTls(false), held), builder(), draining).await,
                 None => {}
                 // A client that does not speak TLS, or not in time, is nobody of ours.
                 Some(tls) => {
                     if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
                         let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                         let builder = if two { builder().http2_only() } else { builder().http1_only() };
-                        connection(stream, routes, (peer, OverTls(true)), builder, draining).await;
+                        connection(stream, routes, (peer, OverTls(true), held), builder, draining).await;
                     }
                 }
             }
-            drop((place, open));
+            drop(open);
         });
     }
     // Whoever connects from now on is refused at once.
@@ -72,22 +110,6 @@ pub(super) async fn serve(listener: TcpListener, routes: Router, tls: Option<Tls
 /// Completes when draining begins, or when nobody can begin it any more.
 async fn begun(draining: &mut watch::Receiver<bool>) {
     let _ = draining.wait_for(|draining| *draining).await;
-}
-
-async fn next(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(room).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, peer)) => {
-            // Answers are written whole: waiting for more would only delay them.
-            let _ = stream.set_nodelay(true);
-            Some((stream, peer, place))
-        }
-        Err(error) => {
-            tracing::warn!(%error, "a connection could not be accepted");
-            tokio::time::sleep(RECOVER).await;
-            None
-        }
-    }
 }
 
 /// Does the client say anything, in time? Which version of HTTP it speaks is read without a clock.
@@ -113,13 +135,14 @@ fn as_written(request: &axum::extract::Request) -> Extensions {
     }
     let mut noted = request.extensions().clone();
     noted.remove::<hyper::upgrade::OnUpgrade>();
+    noted.remove::<Held>();
     noted
 }
 
 async fn connection<S>(
     stream: S,
     routes: Router,
-    (peer, over): (SocketAddr, OverTls),
+    (peer, over, held): (SocketAddr, OverTls, Held),
     builder: Builder<TokioExecutor>,
     mut draining: watch::Receiver<bool>,
 ) where
@@ -129,6 +152,7 @@ async fn connection<S>(
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(over);
+        request.extensions_mut().insert(held.clone());
         let written = as_written(&request);
         let answer = routes.clone().oneshot(request);
         async move {

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Response, Value};
 
 use super::document::{BadParams, Params, Prepared, prepare};
 use super::limits::Limits;
 use super::persisted::Missing;
 use super::{Admitted, Endpoint, RequestMeta};
+use crate::crowd::host;
 use crate::errors::{self, MALFORMED, RequestError};
+
+/// Who holds as much open as they may comes back after something of it was closed.
+pub(super) const CROWDED: Duration = Duration::from_secs(5);
 
 /// Why an operation is not executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,8 +85,13 @@ impl Endpoint {
         Ok(prepared)
     }
 
-    /// Takes the price out of the caller's bucket, where there are buckets. What costs nothing still costs a point: it is work.
+    /// Takes the price out of the caller's bucket, where there are buckets, and a place for what stays open. What costs nothing
+    /// still costs a point: it is work.
     pub(super) async fn charge(&self, prepared: &mut Prepared) -> Result<(), Unprepared> {
+        if prepared.operation == OperationType::Subscription {
+            let place = self.subscriptions.enter(&prepared.payer);
+            prepared.place = Some(place.ok_or(Unprepared::Limited { retry_after: CROWDED })?);
+        }
         let Some(budget) = &self.budget else { return Ok(()) };
         let left = budget.spend(&prepared.payer, prepared.cost.price.max(1)).await;
         let left = left.map_err(|retry_after| Unprepared::Limited { retry_after })?;
@@ -94,7 +104,7 @@ impl Endpoint {
 fn payer(viewer: &Admitted, meta: &RequestMeta) -> String {
     match (&viewer.caller, meta.remote) {
         (Some(caller), _) => caller.clone(),
-        (None, Some(address)) => address.to_string(),
+        (None, Some(address)) => host(address).to_string(),
         (None, None) => String::new(),
     }
 }

@@ -9,6 +9,7 @@ use super::admission::Cost;
 use super::completion::Source;
 use super::limits::{Asked, Limits, TooMuch};
 use super::types::Types;
+use crate::crowd::Place;
 use crate::errors::{PAGE_SIZE_OUT_OF_RANGE, PARSE_FAILED, QUERY_TOO_EXPENSIVE, RequestError, VALIDATION_FAILED};
 
 /// The parameters of a GraphQL request, of the right types but otherwise unchecked.
@@ -81,6 +82,8 @@ pub struct Prepared {
     pub(super) cost: Cost,
     /// Whose bucket pays for it.
     pub(super) payer: String,
+    /// The place that a subscription holds.
+    pub(super) place: Option<Place>,
     /// The document, to be read again when something fails.
     pub(super) source: Source,
 }
@@ -102,13 +105,13 @@ pub(super) fn prepare(params: Params, types: &Types, limits: &Limits) -> Result<
     request.operation_name.clone_from(&params.operation_name);
     request.set_parsed_query(document.clone());
     let source = Source { query: params.query, operation_name: params.operation_name, document };
-    Ok(Prepared { request, operation: kind, cost: Cost::of(price, limits), payer: String::new(), source })
+    Ok(Prepared { request, operation: kind, cost: Cost::of(price, limits), payer: String::new(), place: None, source })
 }
 
 fn too_much(error: TooMuch) -> RequestError {
     match error {
         TooMuch::Of { .. } => RequestError::new(QUERY_TOO_EXPENSIVE, error.to_string()),
-        TooMuch::Cycle(_) => RequestError::new(VALIDATION_FAILED, error.to_string()),
+        TooMuch::Cycle(_) | TooMuch::Roots => RequestError::new(VALIDATION_FAILED, error.to_string()),
         TooMuch::Misfit { at, .. } => RequestError { locations: vec![at], ..RequestError::new(VALIDATION_FAILED, error.to_string()) },
         TooMuch::Page { max, at } => RequestError { locations: vec![at], ..Refused::code(PAGE_SIZE_OUT_OF_RANGE).with("max", max).into() },
     }
@@ -140,7 +143,7 @@ fn require_variables(operation: &OperationDefinition, variables: &Variables, typ
             let reason = format!("variable \"${name}\" of required type \"{ty}\" was not provided");
             return Err(RequestError { locations: vec![definition.pos], ..RequestError::new(VALIDATION_FAILED, reason) });
         }
-        if let Some(of) = value.and_then(|value| types.misfit(ty, &value.clone().into_value())) {
+        if let Some(of) = value.and_then(|value| types.misfit_variable(ty, value)) {
             let reason = format!("variable \"${name}\": expected an object of type \"{of}\"");
             return Err(RequestError { locations: vec![definition.pos], ..RequestError::new(VALIDATION_FAILED, reason) });
         }

@@ -24,24 +24,43 @@ use crate::errors::{self, RequestError};
 /// A client that takes longer than this to send its body is dropped.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Of a body that is too large anyway, so much is read and thrown away…
+const MAX_IGNORED_BYTES: usize = 16 << 20;
+/// …in so much time.
+const MAX_IGNORED_TIME: Duration = Duration::from_secs(5);
+
 /// Answers a request to the endpoint, whatever it is.
 pub(super) async fn serve(State(endpoint): State<Endpoint>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let meta = RequestMeta::read(&parts);
     let mut response = if websocket::is_upgrade(&parts) {
-        websocket::upgrade(endpoint, &mut parts, meta.clone()).await
+        match websocket::upgrade(&endpoint, &mut parts, meta.clone()).await {
+            Ok(response) => response,
+            Err(turned_away) => Fault::TurnedAway(turned_away).response(Media::Json, &meta),
+        }
     } else {
         let accept = parts.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
         let wanted = Wanted { media: Media::preferred(accept), events: Events::wanted(accept) };
         match answer(&endpoint, &parts, body, &wanted, &meta).await {
             Ok(response) => response,
-            Err(fault) => fault.response(wanted.media.unwrap_or(Media::Json), &meta),
+            Err(fault) => counted(&endpoint, fault, &meta).await.response(wanted.media.unwrap_or(Media::Json), &meta),
         }
     };
     if let Ok(id) = HeaderValue::from_str(&meta.correlation_id.to_string()) {
         response.headers_mut().insert(CORRELATION_HEADER, id);
     }
     response
+}
+
+/// Whoever is refused is counted, too: nobody sends nonsense or guesses tokens without an end.
+async fn counted(endpoint: &Endpoint, fault: Fault, meta: &RequestMeta) -> Fault {
+    if matches!(fault, Fault::Draining | Fault::TurnedAway(TurnedAway::Limited { .. } | TurnedAway::Unavailable)) {
+        return fault;
+    }
+    match endpoint.door.refused(meta).await {
+        Some(retry_after) => Fault::TurnedAway(TurnedAway::Limited { retry_after }),
+        None => fault,
+    }
 }
 
 /// The formats in which a client takes its answer.
@@ -74,7 +93,10 @@ async fn answer(endpoint: &Endpoint, parts: &Parts, body: Body, wanted: &Wanted,
         Err(Unprepared::Limited { retry_after }) => return Err(Fault::TurnedAway(TurnedAway::Limited { retry_after })),
         // An event stream begins whatever is in the document, and says in it what is wrong.
         Err(Unprepared::Request(fault)) if wanted.events == Events::Preferred => {
-            return Ok(sse::refused(errors::finished(fault, meta)));
+            return match counted(endpoint, Fault::Request(fault), meta).await {
+                Fault::Request(fault) => Ok(sse::refused(errors::finished(fault, meta))),
+                limited => Err(limited),
+            };
         }
         Err(Unprepared::Request(fault)) => return Err(Fault::Request(fault)),
     };
@@ -245,11 +267,31 @@ async fn from_body(parts: &Parts, body: Body, limit: usize) -> Result<Params, Fa
     }
     let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
     if announced.is_some_and(|bytes| bytes > limit as u64) {
+        take_the_rest(parts, body);
         return Err(Fault::TooLarge);
     }
     let bytes = read(body, limit).await?;
     let json = serde_json::from_slice(&bytes).map_err(|e| Fault::Params(BadParams(format!("the body is no JSON: {e}"))))?;
     Params::from_json(json, bytes.len()).map_err(Fault::Params)
+}
+
+/// Lets a client that sends far too much finish, within reason: most read no answer before they have said everything, and take a
+/// connection that is closed meanwhile for a broken one. One that asked whether to send (`Expect`) has its answer already.
+fn take_the_rest(parts: &Parts, body: Body) {
+    if parts.headers.contains_key(header::EXPECT) {
+        return;
+    }
+    let rest = async move {
+        let mut chunks = body.into_data_stream();
+        let mut left = MAX_IGNORED_BYTES;
+        while let Some(Ok(chunk)) = chunks.next().await {
+            match left.checked_sub(chunk.len()) {
+                Some(less) => left = less,
+                None => break,
+            }
+        }
+    };
+    tokio::spawn(tokio::time::timeout(MAX_IGNORED_TIME, rest));
 }
 
 async fn read(body: Body, limit: usize) -> Result<Bytes, Fault> {

@@ -9,7 +9,7 @@ mod pass;
 #[cfg(test)]
 mod tests;
 
-use async_graphql::parser::types::{ExecutableDocument, OperationDefinition};
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Pos, Variables};
 
 use self::pass::Pass;
@@ -46,6 +46,8 @@ pub struct Limits {
     pub page: u64,
     /// Items of a page when the document does not say.
     pub default_page: u64,
+    /// Objects that the schema may describe itself by, its lists taken for long ones.
+    pub described: u64,
     /// What one operation may cost, in the points of its price.
     pub price: u64,
 }
@@ -67,6 +69,7 @@ impl Default for Limits {
             unknown_fields: 50,
             page: 100,
             default_page: 25,
+            described: 1_000_000,
             price: 20_000,
         }
     }
@@ -86,6 +89,9 @@ pub enum TooMuch {
     /// A fragment that contains itself has no end when written out.
     #[error("cannot spread fragment \"{0}\" within itself")]
     Cycle(String),
+    /// A subscription follows one thing (the specification's single root field).
+    #[error("a subscription has exactly one field at its root")]
+    Roots,
     /// A value that is no object, where an object is wanted.
     #[error("expected an object of type \"{of}\"")]
     Misfit {
@@ -138,6 +144,9 @@ impl Limits {
         // The one that runs comes first: its variables say how long the pages are, in fragments too.
         let sum = pass.operation(asked.operation)?;
         self.check_sum(&sum, request_bytes)?;
+        if asked.operation.ty == OperationType::Subscription && sum.root_fields != 1 {
+            return Err(TooMuch::Roots);
+        }
         within("points of cost", sum.total(), self.price)?;
         for (_, other) in document.operations.iter().filter(|(_, other)| !std::ptr::eq(&raw const other.node, asked.operation)) {
             self.check_sum(&pass.operation(&other.node)?, request_bytes)?;
@@ -155,6 +164,7 @@ impl Limits {
         within("selections", sum.selections, self.selections)?;
         within("aliases", sum.aliases, self.aliases)?;
         within("directives", sum.directives, self.directives)?;
+        within("objects of introspection", sum.described, self.described)?;
         within("bytes of variables", sum.variable_uses.saturating_mul(request_bytes as u64), self.variable_bytes)
     }
 }

@@ -36,6 +36,7 @@ use tokio::sync::watch;
 
 use self::completion::Source;
 use self::types::Types;
+use crate::crowd::{Crowd, Room};
 use crate::errors;
 
 pub use budget::Budget;
@@ -82,6 +83,11 @@ where
 pub trait Door: Send + Sync {
     /// The viewer behind a token; without one, an anonymous viewer.
     fn enter<'a>(&'a self, bearer: Option<&'a str>, meta: &'a RequestMeta) -> BoxFuture<'a, Result<Admitted, TurnedAway>>;
+
+    /// Counts a request that was refused before anything was executed; how long to wait when its caller has had enough.
+    fn refused<'a>(&'a self, _meta: &'a RequestMeta) -> BoxFuture<'a, Option<Duration>> {
+        Box::pin(std::future::ready(None))
+    }
 }
 
 /// Why nobody enters.
@@ -145,6 +151,10 @@ pub struct Endpoint {
     budget: Option<Budget>,
     documents: Arc<Documents>,
     sockets: SocketLimits,
+    /// Sockets of an address.
+    sockets_open: Crowd,
+    /// Subscriptions of a caller.
+    subscriptions: Crowd,
     introspection: bool,
     draining: watch::Receiver<bool>,
     in_flight: watch::Sender<()>,
@@ -162,6 +172,8 @@ impl Endpoint {
             budget: None,
             documents: Arc::default(),
             sockets: SocketLimits::default(),
+            sockets_open: Crowd::of(0),
+            subscriptions: Crowd::of(0),
             introspection: true,
             draining,
             in_flight: watch::Sender::new(()),
@@ -193,6 +205,14 @@ impl Endpoint {
     #[must_use]
     pub const fn sockets(mut self, sockets: SocketLimits) -> Self {
         self.sockets = sockets;
+        self
+    }
+
+    /// What one caller may hold open; by default any number of sockets and subscriptions.
+    #[must_use]
+    pub fn room(mut self, room: Room) -> Self {
+        self.sockets_open = Crowd::of(room.sockets_per_address);
+        self.subscriptions = Crowd::of(room.subscriptions_per_caller);
         self
     }
 

@@ -91,9 +91,12 @@ fn respond(events: impl stream::Stream<Item = String> + Send + 'static) -> Respo
 /// The finished responses of a subscription. After a panic, the stream says so and ends.
 fn many(endpoint: Endpoint, prepared: Prepared, meta: RequestMeta) -> BoxStream<'static, GraphQlResponse> {
     let responses = AssertUnwindSafe(endpoint.schema.subscribe(prepared.request)).catch_unwind();
+    let (source, place) = (prepared.source, prepared.place);
     let finished = responses.map(move |outcome| match outcome {
         Ok(mut response) => {
-            endpoint.finish(&mut response, &prepared.source, &meta);
+            // Held for as long as the stream is there.
+            let _ = &place;
+            endpoint.finish(&mut response, &source, &meta);
             response
         }
         Err(_) => panicked(&meta),

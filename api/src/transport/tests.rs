@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod crowd;
 mod http;
 mod sse;
 mod websocket;
@@ -184,10 +185,14 @@ struct Toy {
 
 impl Toy {
     fn new() -> Self {
+        Self::behind(Gate)
+    }
+
+    fn behind(door: impl Door + 'static) -> Self {
         let changes = Changes::default();
         let schema = Schema::build(Query, Mutation, Subscriptions).data(changes.clone()).finish();
         let draining = watch::Sender::new(false);
-        let endpoint = Endpoint::new(schema, Gate, draining.subscribe());
+        let endpoint = Endpoint::new(schema, door, draining.subscribe());
         Self { endpoint, changes, draining }
     }
 

@@ -6,7 +6,7 @@ use async_graphql::Name;
 use async_graphql::parser::types::{
     BaseType, FieldDefinition, OperationType, SchemaDefinition, Type, TypeDefinition, TypeKind, TypeSystemDefinition,
 };
-use async_graphql_value::Value;
+use async_graphql_value::{ConstValue, Value};
 
 /// A field of an object or interface.
 #[derive(Debug)]
@@ -108,10 +108,12 @@ impl Types {
         self.fields.contains_key(name)
     }
 
-    /// The values of an enumeration, or the fields of an input object.
+    /// The values of an enumeration, or the fields of an input object or of a type.
     pub(super) fn names(&self, of: &str) -> impl Iterator<Item = &str> {
         let values = self.values.get(of).into_iter().flatten();
-        values.chain(self.inputs.get(of).into_iter().flat_map(HashMap::keys)).map(Name::as_str)
+        let inputs = self.inputs.get(of).into_iter().flat_map(HashMap::keys);
+        let fields = self.fields.get(of).into_iter().flat_map(HashMap::keys);
+        values.chain(inputs).chain(fields).map(Name::as_str)
     }
 
     /// The input type that a value is to be of, where the value is no object at all. The library lets it pass, and stumbles over
@@ -125,6 +127,22 @@ impl Types {
                 let fields = self.inputs.get(name)?;
                 let Value::Object(given) = value else { return Some(name) };
                 given.iter().find_map(|(field, value)| self.misfit(fields.get(field)?, value))
+            }
+        }
+    }
+}
+
+impl Types {
+    /// The same for the value of a variable.
+    pub(super) fn misfit_variable<'t>(&'t self, ty: &'t Type, value: &ConstValue) -> Option<&'t Name> {
+        match (&ty.base, value) {
+            (_, ConstValue::Null) => None,
+            (BaseType::List(inner), ConstValue::List(items)) => items.iter().find_map(|item| self.misfit_variable(inner, item)),
+            (BaseType::List(inner), single) => self.misfit_variable(inner, single),
+            (BaseType::Named(name), value) => {
+                let fields = self.inputs.get(name)?;
+                let ConstValue::Object(given) = value else { return Some(name) };
+                given.iter().find_map(|(field, value)| self.misfit_variable(fields.get(field)?, value))
             }
         }
     }

@@ -9,16 +9,18 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use kernel::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use self::operation::{Outgoing, Running};
+use super::admission::CROWDED;
 use super::document::Params;
 use super::protocol::{Close, FromClient, FromServer, SUBPROTOCOL};
 use super::{Admitted, Endpoint, RequestMeta, TurnedAway, bearer_token};
+use crate::crowd::{Held, host};
 use crate::errors;
 
 /// Bytes that are read of a socket at a time. The layer below fills its whole buffer with zeros before each read and keeps it: its own
@@ -61,19 +63,30 @@ pub(super) fn is_upgrade(parts: &Parts) -> bool {
 }
 
 /// Upgrades, and serves the socket in a task of its own.
-pub(super) async fn upgrade(endpoint: Endpoint, parts: &mut Parts, meta: RequestMeta) -> Response {
+///
+/// # Errors
+/// Nobody gets a socket while the server goes, or one more than an address may have.
+pub(super) async fn upgrade(endpoint: &Endpoint, parts: &mut Parts, meta: RequestMeta) -> Result<Response, TurnedAway> {
     if endpoint.is_draining() {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        return Err(TurnedAway::Unavailable);
     }
+    let address = meta.remote.map_or_else(String::new, |address| host(address).to_string());
+    let place = endpoint.sockets_open.enter(&address).ok_or(TurnedAway::Limited { retry_after: CROWDED })?;
+    // The connection goes on to hold its place as a socket.
+    let held = (place, parts.extensions.remove::<Held>());
+    let endpoint = endpoint.clone();
     let header = authorization_header(&parts.headers);
-    match WebSocketUpgrade::from_request_parts(parts, &()).await {
+    Ok(match WebSocketUpgrade::from_request_parts(parts, &()).await {
         Ok(upgrade) => {
             let most = endpoint.limits.body_bytes;
             let upgrade = upgrade.protocols([SUBPROTOCOL]).max_message_size(most).max_frame_size(most).read_buffer_size(READ_BYTES);
-            upgrade.on_upgrade(move |socket| serve(socket, endpoint, meta, header))
+            upgrade.on_upgrade(move |socket| async move {
+                serve(socket, endpoint, meta, header).await;
+                drop(held);
+            })
         }
         Err(rejection) => rejection.into_response(),
-    }
+    })
 }
 
 fn authorization_header(headers: &HeaderMap) -> Option<String> {

@@ -18,9 +18,9 @@ const ROOTS: [Root; 3] = [Root::Mutation, Root::Query, Root::Subscription];
 /// What somebody hears about a thing that is not theirs.
 const NOT_YOURS: [&str; 6] = ["AUTH010", "null", "BOOKING001", "SYS007", "USER001", "NOTI001"];
 /// They end the session that asks for them: called last.
-const LAST: [&str; 3] = ["deactivateUser", "eraseUser", "logout"];
+pub const LAST: [&str; 3] = ["deactivateUser", "eraseUser", "logout"];
 
-fn schema() -> Sdl {
+pub fn schema() -> Sdl {
     let output = daybook().args(["schema", "--sdl"]).output().unwrap();
     Sdl::parse(&String::from_utf8(output.stdout).unwrap())
 }
@@ -38,19 +38,19 @@ fn every_operation_has_its_rule_and_every_rule_its_operation() {
 }
 
 /// Somebody who calls.
-struct Caller {
-    name: String,
+pub struct Caller {
+    pub name: String,
     roles: BTreeSet<Role>,
-    client: Client,
+    pub client: Client,
     /// How they stand to the things that are called upon.
     standings: &'static [Standing],
 }
 
 /// The things, as the arguments of operations name them.
-struct Things(Map<String, Value>);
+pub struct Things(Map<String, Value>);
 
 impl Things {
-    fn gather(cast: &Cast) -> Self {
+    pub fn gather(cast: &Cast) -> Self {
         let trip = cast.paid(24, 4);
         let ware = cast.on_shelf("사과", 3_000, 10);
         let order = cast.paid_order(&[crate::shop::line(&ware, 1)]);
@@ -83,14 +83,14 @@ impl Things {
 }
 
 /// A call of one operation, and how to read its answer.
-struct Call {
-    rule: &'static Rule,
-    document: String,
-    variables: Value,
+pub struct Call {
+    pub rule: &'static Rule,
+    pub document: String,
+    pub variables: Value,
 }
 
 impl Call {
-    fn new(sdl: &Sdl, root: Root, field: &FieldDefinition, things: &Things) -> Self {
+    pub fn new(sdl: &Sdl, root: Root, field: &FieldDefinition, things: &Things) -> Self {
         let name = field.name.node.to_string();
         let known = |argument: &str| things.of(&name, argument);
         let wanted = field.arguments.iter().map(|argument| &argument.node);
@@ -101,7 +101,7 @@ impl Call {
         let returned = named(&field.ty.node);
         let selection = match sdl.fields(returned) {
             fields if fields.is_empty() => "",
-            fields if fields.iter().any(|field| field.name.node == "userErrors") => "{ userErrors { code field } }",
+            fields if fields.iter().any(|field| field.name.node == "userErrors") => "{ userErrors { code field } receipt { commandId replayed } }",
             _ => "{ __typename }",
         };
         let variables: Map<_, _> = wanted
@@ -155,7 +155,7 @@ fn watched(client: &Client, document: &str, variables: &Value) -> String {
     "accepted".to_owned()
 }
 
-fn callers(cast: &Cast) -> Vec<Caller> {
+pub fn callers(cast: &Cast) -> Vec<Caller> {
     let caller = |name: &str, roles: &[Role], client: &Client, standings| Caller {
         name: name.to_owned(),
         roles: roles.iter().copied().collect(),
@@ -185,7 +185,7 @@ fn office(book: &Daybook, role: &str) -> Client {
 }
 
 /// What the rule says of this caller: `None` when the call goes through to the thing's own rules.
-fn expected(rule: &Rule, caller: &Caller) -> Option<&'static [&'static str]> {
+pub fn expected(rule: &Rule, caller: &Caller) -> Option<&'static [&'static str]> {
     let signed_in = caller.name != "nobody";
     match rule.who {
         Who::SignedIn | Who::Holders(_) if !signed_in => return Some(&["AUTH002"]),

@@ -20,13 +20,61 @@ const KEYLESS: [&str; 10] = [
 /// Moves the clock of dev, and is no command.
 const NO_COMMAND: &str = "advanceClock";
 /// What money, bookings and stock answer with: their mutations need a key…
-const KEYED: [&str; 5] = ["BookingPayload", "PaymentPayload", "SettlementPayload", "ShopOrderPayload", "StockPayload"];
+const KEYED: [&str; 11] = [
+    "AccountingPeriodPayload",
+    "AdjustmentPayload",
+    "BookingPayload",
+    "CreateTransfersPayload",
+    "PaymentPayload",
+    "PayoutHoldPayload",
+    "ReconLinePayload",
+    "SettlementPayload",
+    "ShopOrderPayload",
+    "StatementPayload",
+    "StockPayload",
+];
 /// …but for a photo, which carries its own digest.
 const BUT_FOR: [&str; 1] = ["attachBookingPhoto"];
 /// Nodes that are derived from entities and made by no events of their own, and the events themselves.
 const DERIVED: [&str; 5] = ["AccountBalance", "Event", "JournalEntry", "SettlementLine", "VehicleSearchResult"];
 /// Lists whose length something else bounds: the ids that were given, the currencies of one account.
 const BOUNDED: [&str; 2] = ["Query.nodes", "Query.accountBalance"];
+/// Lists that are no connections, since a rule ends them.
+const SHORT: [&str; 24] = [
+    // the lines of a statement: 10,000, and refused beyond
+    "AccountStatement.lines",
+    "HostStatement.lines",
+    "Query.accountStatement",
+    // accounts that a period closes, and lines that one month's invoice has
+    "AccountingPeriod.balances",
+    "FeeInvoice.lines",
+    // the postings of one entry
+    "Adjustment.lines",
+    "JournalEntry.postings",
+    // the terms of one booking
+    "Booking.lines",
+    "BookingQuote.lines",
+    "BookingQuote.refundWindows",
+    // one answer for each item that was sent: 500
+    "CreateAccountsPayload.results",
+    "CreateTransfersPayload.results",
+    // refunds of one payment: no more than its units of money, and each by a person
+    "Payment.refunds",
+    // a calendar of a year, at most
+    "Query.vehicleCalendar",
+    // one for each currency, ledger or model that there is; what an operator has to look at: 1,000
+    "TrialBalance.currencies",
+    "Query.transferTrialBalance",
+    "Query.projections",
+    "Query.deadLetters",
+    // the lines of one order: 100, with their parcels and returns
+    "ShopCutShort.units",
+    "ShopOrder.lines",
+    "ShopOrder.parcels",
+    "ShopOrder.returns",
+    "ShopParcel.units",
+    "ShopReturn.units",
+];
 /// The one kind of number that is not exact: places and distances.
 const INEXACT: [&str; 6] = ["lat", "lng", "radiusKm", "distanceKm", "latitude", "longitude"];
 
@@ -113,6 +161,29 @@ fn every_list_of_things_is_a_connection() {
         }
     }
     assert!(seen > 10, "the schema has connections");
+    none(&findings);
+}
+
+/// A list of things without ids is a part of one thing, and has an end that somebody has thought of: here is which.
+#[test]
+fn every_other_list_has_an_end() {
+    let sdl = schema();
+    let mut findings = Vec::new();
+    for (owner, _) in sdl.types().filter(|(owner, _)| !owner.ends_with("Connection")) {
+        for field in sdl.fields(owner).into_iter().filter(|field| is_list(&field.ty.node)) {
+            let (path, returned) = (format!("{owner}.{}", field.name), named(&field.ty.node));
+            let known = SHORT.contains(&path.as_str()) || BOUNDED.contains(&path.as_str());
+            let values = sdl.fields(returned).is_empty() || returned == "UserError";
+            if !values && !known {
+                findings.push(format!("{path} lists {returned}: make it a connection, or say in SHORT what ends it"));
+            }
+        }
+    }
+    let there = |path: &&str| {
+        let (owner, name) = path.split_once('.').unwrap_or_default();
+        sdl.fields(owner).iter().any(|field| field.name.node == name && is_list(&field.ty.node))
+    };
+    findings.extend(SHORT.iter().filter(|path| !there(path)).map(|path| format!("{path} is no list any more")));
     none(&findings);
 }
 

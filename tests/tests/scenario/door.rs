@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use daybook_tests::server::{Daybook, Variant};
+use daybook_tests::server::{Daybook, Socket, Variant};
 use serde_json::json;
 
 /// Says something to a server and hears its whole answer.
@@ -45,6 +45,44 @@ fn an_address_may_call_so_often_and_hears_when_to_come_back() {
     // nobody becomes somebody else by saying so
     let answer = raw(&book, &post.replacen("host:", "x-forwarded-for: 198.51.100.7\r\nhost:", 1));
     assert!(answer.starts_with("HTTP/1.1 429"), "{answer}");
+}
+
+#[test]
+fn an_address_holds_so_much_open_and_sends_so_much_nonsense() {
+    let settings = [
+        ("DAYBOOK_LIMITS", "on"),
+        ("DAYBOOK_LIMIT_ADDRESS_PER_MINUTE", "40"),
+        ("DAYBOOK_LIMIT_CONNECTIONS_PER_ADDRESS", "20"),
+        ("DAYBOOK_LIMIT_SOCKETS_PER_ADDRESS", "2"),
+    ];
+    let book = Daybook::start_with(Variant::Server, &settings);
+    let open = [Socket::open(&book.client()), Socket::open(&book.client())];
+    let upgrade = "GET /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n\
+                   sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n\r\n";
+    let mut third = TcpStream::connect(book.client().url().trim_start_matches("http://")).unwrap();
+    third.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    third.write_all(upgrade.as_bytes()).unwrap();
+    let mut status = [0; 12];
+    third.read_exact(&mut status).unwrap();
+    assert_eq!(status, *b"HTTP/1.1 429", "a third socket");
+    drop(third);
+    // Sockets are connections still: eighteen more, and no more.
+    let mut idle: Vec<_> = (0..40).map(|_| TcpStream::connect(book.client().url().trim_start_matches("http://")).unwrap()).collect();
+    let closed = |stream: &mut TcpStream| {
+        stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        matches!(stream.read(&mut [0]), Ok(0))
+    };
+    let refused = idle.iter_mut().filter_map(|stream| closed(stream).then_some(())).count();
+    assert!((20..40).contains(&refused), "{refused} of 40 were refused");
+    drop((idle, open));
+    let until = Instant::now() + Duration::from_secs(20);
+    while book.client().get("/livez").is_none() {
+        assert!(Instant::now() < until, "the places were not given back");
+    }
+    // What cannot even be read counts like everything else.
+    let nonsense = || book.client().raw("POST", "/graphql", &[("content-type", "application/json")], "{").unwrap().status;
+    let heard: Vec<_> = (0..60).map(|_| nonsense()).collect();
+    assert_eq!((heard[0], heard[59]), (400, 429), "{heard:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use daybook_tests::documents::Documents;
-use daybook_tests::server::{Client, Daybook, Folder, Variant, daybook};
+use daybook_tests::server::{Client, Daybook, Folder, Socket, Variant, daybook};
 use serde_json::{Value, json};
 
 /// Documents that are sent; `DAYBOOK_FUZZ` sends more.
@@ -13,6 +13,8 @@ const SEED: u64 = 20_261;
 /// No document may take longer, in an unoptimised server on a machine that is shared. What is hostile by its size is measured where
 /// it is refused (`transport/tests/http.rs`).
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Half of all documents take less, under the same circumstances.
+const USUAL: Duration = Duration::from_secs(1);
 /// Who asks, in turn; one is nobody.
 const ASKERS: [&str; 6] = ["guest", "host", "finance", "admin", "auditor", ""];
 
@@ -40,13 +42,14 @@ fn ids(book: &Daybook) -> Vec<String> {
 fn no_document_breaks_the_server_or_holds_it_up() {
     let book = Daybook::start(Variant::Embedded);
     let documents = Documents::of(&sdl(), ids(&book));
-    let (first, mut executed) = (number("DAYBOOK_FUZZ_SEED", SEED), 0);
+    let (first, mut executed, mut took) = (number("DAYBOOK_FUZZ_SEED", SEED), 0, Vec::new());
     for seed in first..first + number("DAYBOOK_FUZZ", DOCUMENTS) {
         let thought = documents.think(seed);
         let asker = ASKERS[usize::try_from(seed).unwrap_or(0) % ASKERS.len()];
         let began = Instant::now();
         let answer = client(&book, asker).try_send(&thought.query, &thought.variables);
         let answer = answer.unwrap_or_else(|| panic!("seed {seed}: no answer to {}", thought.query));
+        took.push(began.elapsed());
         let case = format!("seed {seed}, {asker:?}, in {:?}: {}\n{}\n{}", began.elapsed(), thought.query, thought.variables, answer.body);
         assert!(answer.status == 200 || answer.status == 400, "{}: {case}", answer.status);
         assert!(began.elapsed() < PATIENCE, "slow: {case}");
@@ -60,8 +63,47 @@ fn no_document_breaks_the_server_or_holds_it_up() {
         executed += u64::from(!answer.body["data"].is_null() || at_a_field);
     }
     assert!(executed > number("DAYBOOK_FUZZ", DOCUMENTS) / 4, "only {executed} were executed: they are too wild to show anything");
+    took.sort_unstable();
+    let usual = took[took.len() / 2];
+    assert!(usual < USUAL, "half of all took more than {usual:?}");
     assert!(!book.logged().contains("panicked"), "{}", book.logged());
     assert_eq!(book.client().get("/livez").unwrap().0, 200);
+}
+
+/// Operations that are sent over sockets.
+const OPERATIONS: u64 = 240;
+
+#[test]
+fn no_operation_breaks_a_socket() {
+    let book = Daybook::start(Variant::Embedded);
+    let documents = Documents::of(&sdl(), ids(&book));
+    let first = number("DAYBOOK_FUZZ_SEED", SEED);
+    let mut watched = 0;
+    for asker in ASKERS {
+        let mut socket = Socket::open(&client(&book, asker));
+        for seed in first..first + OPERATIONS / 6 {
+            let thought = if seed % 3 == 0 { documents.think(seed) } else { documents.watch(seed) };
+            // Variables that are no object are no message of the protocol.
+            let variables = if thought.variables.is_object() { &thought.variables } else { &Value::Null };
+            socket.subscribe("thought", &thought.query, variables);
+            socket.subscribe("after", "{ __typename }", &json!({}));
+            let case = || format!("seed {seed}, {asker:?}: {}\n{variables}", thought.query);
+            loop {
+                let message = socket.hear().unwrap_or_else(|code| panic!("closed with {code:?}: {}", case()));
+                let errors = [&message["payload"], &message["payload"]["errors"]].into_iter().filter_map(Value::as_array).flatten();
+                for error in errors {
+                    assert!(error["extensions"]["code"].is_string() && error["extensions"]["code"] != "SYS001", "{message}: {}", case());
+                }
+                watched += u64::from(message["id"] == "thought" && message["type"] == "next");
+                if message["id"] == "after" && message["type"] == "complete" {
+                    break;
+                }
+            }
+            socket.say(&json!({ "id": "thought", "type": "complete" }));
+        }
+    }
+    assert!(watched > OPERATIONS / 24, "only {watched} were answered: they are too wild to show anything");
+    assert!(!book.logged().contains("panicked"), "{}", book.logged());
 }
 
 /// The newest position of the log.

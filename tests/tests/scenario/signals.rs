@@ -143,6 +143,19 @@ fn collector() -> (String, mpsc::Receiver<String>) {
     (address, bodies)
 }
 
+/// The log's line of a command; it is written after the answer.
+fn line_of(book: &Daybook, command: &str) -> Value {
+    for _ in 0..200 {
+        let logged = book.logged();
+        let mut lines = logged.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        if let Some(line) = lines.find(|line| line["command_id"] == command) {
+            return line;
+        }
+        thread::sleep(Duration::from_millis(25));
+    }
+    panic!("no line of {command}");
+}
+
 #[test]
 fn a_request_can_be_followed_from_its_header_to_log_event_and_trace() {
     let (address, bodies) = collector();
@@ -166,6 +179,20 @@ fn a_request_can_be_followed_from_its_header_to_log_event_and_trace() {
     assert_eq!((line["trace_id"].as_str(), line["correlation_id"].as_str()), (Some(trace), Some(correlation)));
     let logged = book.logged();
     assert!(!logged.contains("010-8765-4321") && !logged.contains(PASSWORD) && !logged.contains(host.token().unwrap()));
+    // the same over a socket, whose operations have names of their own
+    let mut socket = Socket::open(&host);
+    socket.subscribe(
+        "one",
+        query,
+        &json!({ "input": { "name": "배", "category": "식품", "price": { "amount": "1", "currency": "KRW" } } }),
+    );
+    let over_socket = socket.hear().unwrap()["payload"]["data"]["createProduct"]["receipt"].clone();
+    assert_eq!(socket.hear().unwrap()["type"], "complete");
+    let line = line_of(&book, over_socket["commandId"].as_str().unwrap());
+    for key in ["ts", "level", "msg", "target", "request_id", "trace_id", "correlation_id", "user_id", "ip", "duration_s"] {
+        assert!(!line[key].is_null(), "{key} is missing in {line}");
+    }
+    assert_eq!((&line["method"], &line["correlation_id"]), (&json!("WEBSOCKET"), &over_socket["correlationId"]));
     // the spans: the request, and the read model that links to it
     let mut seen = (false, false);
     while seen != (true, true) {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use async_graphql::parser::types::{BaseType, Directive, Field, OperationDefinition, OperationType, Selection, SelectionSet};
 use async_graphql::{Name, Positioned};
-use async_graphql_value::Value;
+use async_graphql_value::{ConstValue, Number, Value};
 
 use super::{Asked, Limits, TooMuch, within};
 use crate::transport::types::{Field as Shape, Types, innermost};
@@ -39,6 +39,8 @@ pub(super) struct Sum {
     price: u64,
     /// Points once for the whole list.
     once: u64,
+    /// Objects of the schema about itself, as many as there may be.
+    pub(super) described: u64,
 }
 
 impl Sum {
@@ -58,11 +60,21 @@ impl Sum {
             (&mut self.unknown, other.unknown),
             (&mut self.price, other.price),
             (&mut self.once, other.once),
+            (&mut self.described, other.described),
         ];
         for (sum, more) in pairs {
             *sum = sum.saturating_add(more);
         }
     }
+}
+
+/// How long a page is asked to be.
+#[derive(Clone, Copy)]
+enum Size {
+    Of(u64),
+    /// A number that is no count.
+    Beyond,
+    NoNumber,
 }
 
 enum Visit {
@@ -137,6 +149,7 @@ impl<'d> Pass<'d> {
             unknown: inner.unknown.saturating_add(u64::from(unknown)),
             price,
             once,
+            described: if shape.is_none() { described(field, &inner) } else { inner.described },
             ..inner
         })
     }
@@ -168,8 +181,12 @@ impl<'d> Pass<'d> {
 
     /// How many items a list without pages is taken for: as many as it is asked for by name, where it is.
     fn items(&self, field: &'d Field) -> u64 {
-        let named = field.arguments.iter().filter_map(|(_, value)| match self.resolved(&value.node) {
-            Some(async_graphql::Value::List(items)) => Some(items.len() as u64),
+        let named = field.arguments.iter().filter_map(|(_, value)| match &value.node {
+            Value::List(items) => Some(items.len() as u64),
+            Value::Variable(name) => match self.variable(name)? {
+                ConstValue::List(items) => Some(items.len() as u64),
+                _ => None,
+            },
             _ => None,
         });
         named.max().unwrap_or(LIST)
@@ -177,46 +194,42 @@ impl<'d> Pass<'d> {
 
     /// How many items a page of this field has at most.
     fn page(&self, field: &'d Field) -> Result<u64, TooMuch> {
-        let asked = |name: &str| field.arguments.iter().find(|(argument, _)| argument.node == name).map(|(_, value)| value);
-        let (first, last) = (asked("first").filter(|v| !self.is_null(&v.node)), asked("last").filter(|v| !self.is_null(&v.node)));
+        let asked = |name: &str| {
+            let value = field.arguments.iter().find(|(argument, _)| argument.node == name).map(|(_, value)| value)?;
+            Some((self.size(&value.node)?, value.pos))
+        };
         let max = self.limits.page;
-        match (first, last) {
+        match (asked("first"), asked("last")) {
             (None, None) => Ok(self.limits.default_page),
-            (Some(value), None) | (None, Some(value)) => match self.number(&value.node) {
-                Some(items) if items <= max => Ok(items),
+            (Some((size, at)), None) | (None, Some((size, at))) => match size {
+                Size::Of(items) if items <= max => Ok(items),
                 // Validation names what is no number.
-                None if !self.is_number(&value.node) => Ok(self.limits.default_page),
-                Some(_) | None => Err(TooMuch::Page { max, at: value.pos }),
+                Size::NoNumber => Ok(self.limits.default_page),
+                Size::Of(_) | Size::Beyond => Err(TooMuch::Page { max, at }),
             },
-            (Some(_), Some(value)) => Err(TooMuch::Page { max, at: value.pos }),
+            (Some(_), Some((_, at))) => Err(TooMuch::Page { max, at }),
         }
     }
 
-    /// A value with its variable looked up.
-    fn resolved(&self, value: &Value) -> Option<async_graphql::Value> {
+    /// The size of a page as it is asked for; none where it is null or absent.
+    fn size(&self, value: &Value) -> Option<Size> {
+        let of = |number: &Number| number.as_u64().map_or(Size::Beyond, Size::Of);
         match value {
-            Value::Variable(name) => {
-                let default = || self.asked.operation.variable_definitions.iter().find(|d| d.node.name.node == *name);
-                let default = || default().and_then(|d| d.node.default_value.as_ref()).map(|value| value.node.clone());
-                self.asked.variables.get(name).cloned().or_else(default)
-            }
-            other => other.clone().into_const(),
+            Value::Null => None,
+            Value::Number(number) => Some(of(number)),
+            Value::Variable(name) => match self.variable(name)? {
+                ConstValue::Null => None,
+                ConstValue::Number(number) => Some(of(number)),
+                _ => Some(Size::NoNumber),
+            },
+            _ => Some(Size::NoNumber),
         }
     }
 
-    fn is_null(&self, value: &Value) -> bool {
-        self.resolved(value).is_none_or(|value| value == async_graphql::Value::Null)
-    }
-
-    fn is_number(&self, value: &Value) -> bool {
-        matches!(self.resolved(value), Some(async_graphql::Value::Number(_)))
-    }
-
-    fn number(&self, value: &Value) -> Option<u64> {
-        match self.resolved(value) {
-            Some(async_graphql::Value::Number(number)) => number.as_u64(),
-            _ => None,
-        }
+    /// The value of a variable, or its default.
+    fn variable(&self, name: &Name) -> Option<&ConstValue> {
+        let defined = || self.asked.operation.variable_definitions.iter().find(|definition| definition.node.name.node == *name);
+        self.asked.variables.get(name).or_else(|| defined()?.node.default_value.as_ref().map(|value| &value.node))
     }
 
     /// A fragment, once however often it is spread.
@@ -236,6 +249,28 @@ impl<'d> Pass<'d> {
         Ok(sum)
     }
 }
+
+/// How many objects a field of the schema about itself comes to, taken for long lists: types have fields that have types that
+/// have fields.
+fn described(field: &Field, inner: &Sum) -> u64 {
+    if field.selection_set.node.items.is_empty() {
+        return 0;
+    }
+    let known = DESCRIBING.iter().find(|(name, _)| field.name.node == *name);
+    known.map_or(1, |(_, items)| *items).saturating_mul(inner.described.saturating_add(1))
+}
+
+/// The lists that a schema describes itself by, with a length that few have more of.
+const DESCRIBING: [(&str, u64); 8] = [
+    ("types", 300),
+    ("fields", 20),
+    ("args", 3),
+    ("inputFields", 8),
+    ("enumValues", 10),
+    ("interfaces", 2),
+    ("possibleTypes", 20),
+    ("directives", 10),
+];
 
 /// The fields under which a page has its items.
 const PAGE_LISTS: [&str; 2] = ["edges", "nodes"];

@@ -36,6 +36,7 @@ fn refused_for(document: &str) -> &'static str {
         Err(TooMuch::Of { what, .. }) => what,
         Err(TooMuch::Cycle(_)) => "cycle",
         Err(TooMuch::Page { .. }) => "page",
+        Err(TooMuch::Roots) => "roots",
         Err(TooMuch::Misfit { .. }) => "misfit",
         Ok(_) => "nothing",
     }
@@ -141,5 +142,41 @@ fn only_objects_are_objects() {
     }
     for bad in ["where: 5", "where: \"x\"", "where: [1]", "where: {sub: 5}", "all: [{a: 1}, 5]", "all: true"] {
         assert_eq!(refused_for(&format!("{{ find({bad}) }}")), "misfit", "{bad}");
+    }
+}
+
+#[test]
+fn a_subscription_has_one_root() {
+    let sdl = "type Query { a: Int } type Subscription { a: Int b: Int } schema { query: Query subscription: Subscription }";
+    let types = Types::from_sdl(sdl);
+    for (document, good) in [
+        ("subscription { a }", true),
+        ("subscription { ...F } fragment F on Subscription { a }", true),
+        ("subscription { a b }", false),
+        ("subscription { ...F a } fragment F on Subscription { x: a }", false),
+        ("subscription { ... { a } ... { b } }", false),
+        ("query { a b: a }", true),
+    ] {
+        let parsed = async_graphql::parser::parse_query(document).unwrap();
+        let operation = parsed.operations.iter().map(|(_, operation)| &operation.node).next().unwrap();
+        let asked = Asked { document: &parsed, operation, variables: &Variables::default() };
+        let checked = Limits::default().check_document(&types, &asked, document.len());
+        assert_eq!(checked.err() == Some(TooMuch::Roots), !good, "{document}");
+    }
+}
+
+#[test]
+fn a_schema_describes_itself_within_reason() {
+    let usual = "{ __schema { queryType { name } types { ...T } directives { name args { ...I } } } } \
+                 fragment T on __Type { kind name fields(includeDeprecated: true) { name args { ...I } type { ...R } } inputFields { ...I } \
+                 interfaces { ...R } enumValues(includeDeprecated: true) { name } possibleTypes { ...R } } \
+                 fragment I on __InputValue { name type { ...R } defaultValue } \
+                 fragment R on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } }";
+    assert_eq!(refused_for(usual), "nothing");
+    assert_eq!(refused_for("{ __type(name: \"User\") { fields { type { fields { name } } } } }"), "nothing");
+    let deep = "{ __schema { types { fields { type { fields { type { fields { type { name } } } } } } } } }";
+    let wide: String = (0..40).map(|i| format!("a{i}: __schema {{ types {{ fields {{ args {{ type {{ name }} }} }} }} }} ")).collect();
+    for bomb in [deep.to_owned(), format!("{{ {wide} }}"), deep.replace("type {", "type { ofType {").replace("name }", "name } } } }")] {
+        assert_ne!(refused_for(&bomb), "nothing", "{bomb}");
     }
 }

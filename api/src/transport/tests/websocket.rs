@@ -15,7 +15,7 @@ use crate::transport::router;
 /// Bound of everything that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(super) struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 /// What was heard: a message, or the code that the socket was closed with.
 #[derive(Debug, PartialEq)]
@@ -24,7 +24,7 @@ enum Heard {
     Closed(u16),
 }
 
-async fn start(toy: &Toy) -> String {
+pub(super) async fn start(toy: &Toy) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let app = router(toy.endpoint.clone());
@@ -49,18 +49,18 @@ impl Client {
     }
 
     /// Connected, acknowledged.
-    async fn ready(url: &str, token: &str) -> Self {
+    pub(super) async fn ready(url: &str, token: &str) -> Self {
         let mut client = Self::open(url).await;
         client.say(json!({"type": "connection_init", "payload": {"Authorization": format!("Bearer {token}")}})).await;
         assert_eq!(client.hear().await, Heard::Said(json!({"type": "connection_ack"})));
         client
     }
 
-    async fn say(&mut self, message: Value) {
+    pub(super) async fn say(&mut self, message: Value) {
         self.0.send(Message::text(message.to_string())).await.unwrap();
     }
 
-    async fn subscribe(&mut self, id: &str, query: &str) {
+    pub(super) async fn subscribe(&mut self, id: &str, query: &str) {
         self.say(json!({"type": "subscribe", "id": id, "payload": {"query": query}})).await;
     }
 
@@ -75,7 +75,7 @@ impl Client {
         }
     }
 
-    async fn said(&mut self) -> Value {
+    pub(super) async fn said(&mut self) -> Value {
         match self.hear().await {
             Heard::Said(message) => message,
             Heard::Closed(code) => panic!("closed with {code}"),

@@ -7,8 +7,12 @@ use async_graphql::{Response, ServerError, Value};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
 
 use crate::errors;
+use crate::observe::trace::{Named, TraceContext};
+use crate::transport::admission::Unprepared;
 use crate::transport::document::{Params, Prepared};
 use crate::transport::http::{panicked, run};
 use crate::transport::{Admitted, Endpoint, RequestMeta};
@@ -55,14 +59,38 @@ impl Answers {
     }
 }
 
-pub(super) fn start(endpoint: &Endpoint, params: Params, viewer: &Admitted, meta: RequestMeta, answers: Answers) -> Running {
+/// How operations of a socket are called in log lines, where requests have their method.
+const METHOD: &str = "WEBSOCKET";
+
+/// The span of an operation, as requests over HTTP have theirs; from here on the operation is a step of its own in its caller's trace.
+fn named(meta: &mut RequestMeta, viewer: &Admitted) -> Span {
+    let caller = meta.traceparent.as_deref().and_then(TraceContext::parse);
+    let ours = TraceContext::within(caller);
+    meta.traceparent = Some(ours.to_string());
+    let ip = meta.remote.map(|address| address.to_canonical().to_string()).unwrap_or_default();
+    let span = Named { method: METHOD, correlation_id: &meta.correlation_id.to_string(), caller, ours, ip: &ip }.span();
+    if let Some(caller) = &viewer.caller {
+        span.record("user_id", caller.as_str());
+    }
+    span
+}
+
+/// A line for the log when an operation has ended by itself; what its client ends is not worth one.
+async fn noted(operation: impl Future<Output = ()>) {
+    let begun = Instant::now();
+    operation.await;
+    tracing::info!(target: "daybook::access", duration_s = begun.elapsed().as_secs_f64(), "answered");
+}
+
+pub(super) fn start(endpoint: &Endpoint, params: Params, viewer: &Admitted, mut meta: RequestMeta, answers: Answers) -> Running {
     let serial = answers.serial;
+    let span = named(&mut meta, viewer);
     let prepared = endpoint.prepare(params, viewer, &meta);
     let answers_once = prepared.as_ref().map_or(true, |p| p.operation != OperationType::Subscription);
     let task = match prepared {
         Ok(mut prepared) => {
             let endpoint = endpoint.clone();
-            tokio::spawn(async move {
+            let operation = async move {
                 if let Err(unpaid) = endpoint.charge(&mut prepared).await {
                     let response = errors::finished(unpaid.into(), &meta);
                     answers.send(Answer::Error(response.errors)).await;
@@ -71,11 +99,18 @@ pub(super) fn start(endpoint: &Endpoint, params: Params, viewer: &Admitted, meta
                 } else {
                     many(&endpoint, prepared, &meta, &answers).await
                 }
-            })
+            };
+            tokio::spawn(noted(operation).instrument(span))
         }
         Err(unprepared) => {
-            let response = errors::finished(unprepared.into(), &meta);
-            tokio::spawn(async move { answers.send(Answer::Error(response.errors)).await })
+            let endpoint = endpoint.clone();
+            let refusal = async move {
+                // Whoever is refused is counted, too.
+                let limited = endpoint.door.refused(&meta).await.map(|retry_after| Unprepared::Limited { retry_after });
+                let response = errors::finished(limited.unwrap_or(unprepared).into(), &meta);
+                answers.send(Answer::Error(response.errors)).await;
+            };
+            tokio::spawn(noted(refusal).instrument(span))
         }
     };
     Running { serial, answers_once, task: task.abort_handle() }
@@ -91,6 +126,7 @@ async fn once(endpoint: &Endpoint, prepared: Prepared, meta: &RequestMeta, answe
     }
 }
 
+/// `prepared` holds the subscription's place until the end.
 async fn many(endpoint: &Endpoint, prepared: Prepared, meta: &RequestMeta, answers: &Answers) {
     let mut responses = AssertUnwindSafe(endpoint.schema.subscribe(prepared.request)).catch_unwind();
     let mut first = true;

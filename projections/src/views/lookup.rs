@@ -41,7 +41,6 @@ impl Lookups {
         sets_out
     }
 
-
     /// Never held across an await; it guards plain data.
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

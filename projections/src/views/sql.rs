@@ -165,7 +165,8 @@ impl<'d> Rows<'d> {
             columns.iter_mut().zip(row.index).for_each(|(column, value)| column.push(value));
         }
         let fixed = [Array::Text(keys), Array::Text(docs), Array::BigInt(positions)];
-        let arrays: Vec<Array> = fixed.into_iter().chain(kinds.into_iter().zip(columns).map(|(kind, column)| array(kind, column))).collect();
+        let arrays: Vec<Array> =
+            fixed.into_iter().chain(kinds.into_iter().zip(columns).map(|(kind, column)| array(kind, column))).collect();
         // Sets in a list of columns go on together, a row at a time.
         let places = arrays.iter().zip(first..).map(|(array, place)| Expr::cust(format!("${place}::{}[]", element(array))));
         let mut source = SelectStatement::new();
@@ -367,7 +368,9 @@ fn array(kind: ColumnKind, values: Vec<Value>) -> Array {
     match kind {
         ColumnKind::Text => Array::Text(values.map(|value| if let Value::Text(text) = value { Some(text) } else { None }).collect()),
         ColumnKind::Uuid => Array::Uuid(values.map(|value| if let Value::Uuid(uuid) = value { Some(uuid) } else { None }).collect()),
-        ColumnKind::BigInt => Array::BigInt(values.map(|value| if let Value::BigInt(number) = value { Some(number) } else { None }).collect()),
+        ColumnKind::BigInt => {
+            Array::BigInt(values.map(|value| if let Value::BigInt(number) = value { Some(number) } else { None }).collect())
+        }
         ColumnKind::Bool => Array::Bool(values.map(|value| if let Value::Bool(yes) = value { Some(yes) } else { None }).collect()),
         ColumnKind::Timestamp => {
             Array::BigInt(values.map(|value| if let Value::Timestamp(at) = value { Some(at.as_microsecond()) } else { None }).collect())

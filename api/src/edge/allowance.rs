@@ -154,8 +154,6 @@ fn of_set<'d>(document: &'d ExecutableDocument, root: Root, set: &'d SelectionSe
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-
     use projections::hot::Memory;
 
     use super::*;

@@ -101,7 +101,9 @@ impl Call {
         let returned = named(&field.ty.node);
         let selection = match sdl.fields(returned) {
             fields if fields.is_empty() => "",
-            fields if fields.iter().any(|field| field.name.node == "userErrors") => "{ userErrors { code field } receipt { commandId replayed } }",
+            fields if fields.iter().any(|field| field.name.node == "userErrors") => {
+                "{ userErrors { code field } receipt { commandId replayed } }"
+            }
             _ => "{ __typename }",
         };
         let variables: Map<_, _> = wanted

@@ -14,7 +14,7 @@ use crate::process::timers::cause;
 use crate::process::{ReactionId, Work, WorkError};
 
 /// Calls under way at once in one process.
-pub(crate) const CONCURRENCY: usize = 8;
+pub(crate) const CONCURRENCY: usize = 32;
 /// Repetitions after the first attempt.
 const RETRIES: u32 = 3;
 /// The pause before the first repetition; it doubles from one to the next.

@@ -96,7 +96,6 @@ fn add(digest: &mut Sha256, (key, fingerprint, command, first, events, refused, 
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
     use super::*;
 
     #[test]

@@ -2,16 +2,17 @@
 //!
 //! Both take `$1` for the first value, so that a statement is written once.
 
+mod sql;
+
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
 use eventlog::StoreUrl;
-use sea_query_sqlx::SqlxValues;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, FromRow, IntoArguments, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
-use uuid::Uuid;
+pub(crate) use sql::{Array, Sql};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{Connection as _, FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 /// How long a statement waits for SQLite's one writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,102 +39,6 @@ impl Dialect {
             Self::Sqlite => "cast(unixepoch('subsec') * 1000 as integer)",
             Self::Postgres => "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)",
         }
-    }
-
-    /// Added to a statement that writes what the log can make again: its commit does not wait for the disk. A crash may take it,
-    /// and never less than what came after it. SQLite's files of that kind are opened so.
-    pub(crate) const fn lazily(self) -> &'static str {
-        match self {
-            Self::Sqlite => "",
-            Self::Postgres => " returning set_config('synchronous_commit', 'off', true)",
-        }
-    }
-}
-
-/// A statement and its values. The text is ours: names come from `&'static` definitions, never from input.
-pub(crate) struct Sql {
-    text: String,
-    values: Vec<sea_query::Value>,
-    arrays: Vec<Array>,
-}
-
-impl Sql {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), values: Vec::new(), arrays: Vec::new() }
-    }
-
-    /// The text, for a statement that this one becomes a part of; its values stay.
-    pub(crate) fn reword(mut self, words: impl FnOnce(String) -> String) -> Self {
-        self.text = words(self.text);
-        self
-    }
-
-    /// How many values it has; the first array is the next one.
-    pub(crate) fn len(&self) -> usize {
-        self.values.len()
-    }
-
-    /// Arrays come after all other values. PostgreSQL only.
-    pub(crate) fn arrays(mut self, arrays: impl IntoIterator<Item = Array>) -> Self {
-        self.arrays.extend(arrays);
-        self
-    }
-
-    pub(crate) fn bind(mut self, value: impl Into<sea_query::Value>) -> Self {
-        self.values.push(value.into());
-        self
-    }
-
-    /// A position, count or time, none of which leaves 63 bits.
-    pub(crate) fn number(self, value: u64) -> Self {
-        self.bind(signed(value))
-    }
-
-    fn split(self) -> (AssertSqlSafe<String>, Bound) {
-        (AssertSqlSafe(self.text), Bound { values: SqlxValues(sea_query::Values(self.values)), arrays: self.arrays })
-    }
-}
-
-/// Many values as one, so that a statement's text, and with it its plan, is the same however many they are.
-pub(crate) enum Array {
-    Text(Vec<Option<String>>),
-    Uuid(Vec<Option<Uuid>>),
-    BigInt(Vec<Option<i64>>),
-    Bool(Vec<Option<bool>>),
-}
-
-/// What a statement is sent with.
-struct Bound {
-    values: SqlxValues,
-    arrays: Vec<Array>,
-}
-
-impl IntoArguments<Sqlite> for Bound {
-    fn into_arguments(self) -> SqliteArguments {
-        debug_assert!(self.arrays.is_empty(), "SQLite has no arrays");
-        IntoArguments::<Sqlite>::into_arguments(self.values)
-    }
-}
-
-impl IntoArguments<Postgres> for Bound {
-    fn into_arguments(self) -> PgArguments {
-        let mut arguments = IntoArguments::<Postgres>::into_arguments(self.values);
-        for array in self.arrays {
-            // Texts and numbers of a length that memory holds can always be encoded.
-            let _ = match array {
-                Array::Text(texts) => arguments.add(texts),
-                Array::Uuid(uuids) => arguments.add(uuids),
-                Array::BigInt(numbers) => arguments.add(numbers),
-                Array::Bool(bools) => arguments.add(bools),
-            };
-        }
-        arguments
-    }
-}
-
-impl From<(String, SqlxValues)> for Sql {
-    fn from((text, values): (String, SqlxValues)) -> Self {
-        Self { text, values: values.0.0, arrays: Vec::new() }
     }
 }
 
@@ -235,19 +140,41 @@ impl Db {
 
     /// All rows of a query.
     pub(crate) async fn all<R: Row>(&self, sql: Sql) -> Result<Vec<R>, sqlx::Error> {
-        let (text, values) = sql.split();
         match self {
-            Self::Sqlite { read, .. } => sqlx::query_as_with(text, values).fetch_all(read).await,
-            Self::Postgres(pool) => sqlx::query_as_with(text, values).fetch_all(pool).await,
+            Self::Sqlite { read, .. } => {
+                let (text, values) = sql.split();
+                sqlx::query_as_with(text, values).fetch_all(read).await
+            }
+            Self::Postgres(pool) => {
+                let mut others = POSTGRES_CONNECTIONS;
+                loop {
+                    let (text, values) = sql.clone().split();
+                    match sqlx::query_as_with(text, values).fetch_all(pool).await {
+                        Err(error) if others > 0 && is_lost(&error) => others -= 1,
+                        answer => return answer,
+                    }
+                }
+            }
         }
     }
 
     /// The first row of a query.
     pub(crate) async fn first<R: Row>(&self, sql: Sql) -> Result<Option<R>, sqlx::Error> {
-        let (text, values) = sql.split();
         match self {
-            Self::Sqlite { read, .. } => sqlx::query_as_with(text, values).fetch_optional(read).await,
-            Self::Postgres(pool) => sqlx::query_as_with(text, values).fetch_optional(pool).await,
+            Self::Sqlite { read, .. } => {
+                let (text, values) = sql.split();
+                sqlx::query_as_with(text, values).fetch_optional(read).await
+            }
+            Self::Postgres(pool) => {
+                let mut others = POSTGRES_CONNECTIONS;
+                loop {
+                    let (text, values) = sql.clone().split();
+                    match sqlx::query_as_with(text, values).fetch_optional(pool).await {
+                        Err(error) if others > 0 && is_lost(&error) => others -= 1,
+                        answer => return answer,
+                    }
+                }
+            }
         }
     }
 
@@ -296,6 +223,16 @@ impl Db {
             }
             Self::Postgres(pool) => pool.close().await,
         }
+    }
+}
+
+/// Was the connection lost, or its server stopped? A server that was started again has cut all connections, and one that was used a moment
+/// ago is not tried before it is used again: a question, which changes nothing, is then asked on another one.
+fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("57P01" | "57P02")),
+        _ => false,
     }
 }
 

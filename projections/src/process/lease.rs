@@ -32,13 +32,12 @@ impl Lease {
 
     /// Keeps the lease; false when it is lost.
     pub(crate) async fn renew(&self, db: &Db) -> Result<bool, sqlx::Error> {
-        Ok(db.execute(self.extend(db, "")).await? == 1)
+        Ok(db.execute(self.extend(db)).await? == 1)
     }
 
     /// Keeps the lease within a database transaction, which nobody can then take over before its end; false when it is lost.
-    /// What a crash takes from its end is derived from the log again: nobody waits for the disk.
     pub(crate) async fn hold(&self, db: &Db, tx: &mut Tx) -> Result<bool, sqlx::Error> {
-        Ok(tx.execute(self.extend(db, db.dialect().lazily())).await? == 1)
+        Ok(tx.execute(self.extend(db)).await? == 1)
     }
 
     /// Lets go, so that another worker need not wait.
@@ -48,9 +47,9 @@ impl Lease {
         Ok(())
     }
 
-    fn extend(&self, db: &Db, lazily: &str) -> Sql {
+    fn extend(&self, db: &Db) -> Sql {
         let now = db.dialect().now_ms();
-        let sql = format!("update leases set expires_at = {now} + $3 where name = $1 and epoch = $2{lazily}");
+        let sql = format!("update leases set expires_at = {now} + $3 where name = $1 and epoch = $2");
         Sql::new(sql).bind(self.name.as_str()).bind(self.epoch).bind(lease_ms())
     }
 }

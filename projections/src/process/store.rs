@@ -266,7 +266,7 @@ impl Store {
 
     /// The effect has happened.
     pub(crate) async fn done(&self, effect: &Claimed) -> Result<(), sqlx::Error> {
-        let sql = Sql::new(format!("delete from effects where id = $1 and epoch = $2{}", self.db.dialect().lazily()));
+        let sql = Sql::new("delete from effects where id = $1 and epoch = $2");
         self.db.execute(sql.bind(effect.id.as_str()).bind(effect.epoch)).await?;
         Ok(())
     }

@@ -167,15 +167,14 @@ impl Lead {
         Ok(tx.commit().await.map(|()| true)?)
     }
 
-    /// Moves the checkpoint, or touches no row when the lead is lost. A crash may take it back, together with its rows: they are folded again.
+    /// Moves the checkpoint, or touches no row when the lead is lost.
     fn move_checkpoint<E>(&self, dialect: Dialect, definition: &Definition<E>, upto: u64, halted: bool, error: Option<String>) -> Sql {
         let (projections, now) = (table(dialect, "projections"), dialect.now_ms());
         let sql = format!(
             "update {projections} set position = $5, leased_until = {now} + $6,
                  last_error = coalesce($8, case when halted then null else last_error end), halted = $7
-             where name = $1 and version = $2 and epoch = $3 and position = $4 and generation = {}{}",
-            self.generation,
-            dialect.lazily()
+             where name = $1 and version = $2 and epoch = $3 and position = $4 and generation = {}",
+            self.generation
         );
         let sql = named(sql, definition).bind(self.epoch).number(self.stored).number(upto);
         sql.bind(lease_ms()).bind(halted).bind(error)

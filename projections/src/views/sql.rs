@@ -146,11 +146,11 @@ impl<'d> Rows<'d> {
         Ok(statements)
     }
 
-    /// Inserts or replaces rows if, and only if, an update touches a row (it returns something for each), all of it in one statement.
+    /// Inserts or replaces rows if, and only if, an update touches a row, all of it in one statement.
     /// PostgreSQL only.
     pub(crate) fn upsert_after(&self, update: Sql, rows: Vec<Upsert>) -> Result<Sql, ViewError> {
         let (insert, arrays) = self.upsert_arrays(rows, update.len() + 1, Some("exists (select from moved)"))?;
-        Ok(update.reword(|update| format!("with moved as ({update}) {insert}")).arrays(arrays))
+        Ok(update.reword(|update| format!("with moved as ({update} returning 1) {insert}")).arrays(arrays))
     }
 
     /// The insert with an array for each column, the first of them at a place.

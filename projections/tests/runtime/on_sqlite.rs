@@ -36,6 +36,16 @@ async fn a_new_version_is_built_beside_and_takes_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_watched_row_moves_with_the_log_without_any_projector() {
+    on_sqlite(reading::a_watched_row_moves_with_the_log_without_any_projector).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_may_ask_for_more_than_one_statement_takes() {
+    on_sqlite(processes::a_page_may_ask_for_more_than_one_statement_takes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_row_is_fresh_without_any_projector() {
     on_sqlite(reading::a_row_is_fresh_without_any_projector).await;
 }

@@ -1,6 +1,6 @@
 //! Each reaction happens once: commands, timers and outside calls, by hand and in the background.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
@@ -35,6 +35,37 @@ pub async fn everything_happens_in_a_fixed_order_by_hand(book: &Book) {
     assert_eq!(runtime.next_timer_due().await.unwrap(), None);
     runtime.settle().await.unwrap();
     assert_eq!(answers(book).await.len(), 7);
+    runtime.stop().await;
+}
+
+pub async fn a_page_may_ask_for_more_than_one_statement_takes(book: &Book) {
+    let (views, set) = (book.views().await, Set::of(book));
+    let runtime = set.manual(&views).await;
+    // 150 outside calls on one page; then 150 timers, of which 110 are cancelled and 20 of these set anew, on two.
+    let many = 150;
+    append(&book.log, "asking", (0..many).map(|_| Toy::Asked { what: "it".into() }).collect()).await;
+    runtime.settle().await.unwrap();
+    assert_eq!(answers(book).await.len(), many);
+    let (cancelled, anew) = (110, 20);
+    for i in 0..many {
+        append(&book.log, format!("t{i}"), alarm(10)).await;
+        if i < cancelled {
+            append(&book.log, format!("t{i}"), vec![Toy::Calmed {}]).await;
+        }
+    }
+    for i in 0..anew {
+        append(&book.log, format!("t{i}"), alarm(20)).await;
+    }
+    runtime.settle().await.unwrap();
+    set.clock.0.store(10, SeqCst);
+    runtime.settle().await.unwrap();
+    assert_eq!(answers(book).await.len(), many + many - cancelled);
+    set.clock.0.store(20, SeqCst);
+    runtime.settle().await.unwrap();
+    let all = answers(book).await;
+    assert_eq!(all.len(), many + many - cancelled + anew);
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+    assert_eq!(runtime.next_timer_due().await.unwrap(), None);
     runtime.stop().await;
 }
 

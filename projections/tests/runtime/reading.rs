@@ -38,6 +38,30 @@ pub async fn a_row_is_fresh_without_any_projector(book: &Book) {
     assert!(matches!(views.fresh::<Tallies>("toy-a", head).await, Err(ViewError::Lagging { applied: 1, .. })));
 }
 
+pub async fn a_watched_row_moves_with_the_log_without_any_projector(book: &Book) {
+    let views = book.views().await;
+    views.install::<Tallies>().await.unwrap();
+    let own = append(&book.log, "a", vec![added(1)]).await;
+    let mut watched = views.follow::<Tallies>("toy-a", own).await.unwrap();
+    assert_eq!((watched.row().unwrap().sum, watched.position()), (1, own));
+    // A wait that is given up changes nothing.
+    assert!(tokio::time::timeout(Duration::from_millis(30), watched.next()).await.is_err());
+    assert_eq!((watched.row().unwrap().sum, watched.position()), (1, own));
+    append(&book.log, "b", vec![added(8)]).await;
+    // Another node's event, which this one hears of later.
+    let another = book.another().await;
+    let theirs = append(&another, "a", vec![added(2)]).await;
+    while watched.position() < theirs {
+        tokio::time::timeout(LONG, watched.next()).await.unwrap().unwrap();
+    }
+    assert_eq!(watched.row().unwrap().sum, 3);
+    another.close().await;
+    // Behind a poison there is no row to be had, now or later.
+    append(&book.log, "a", vec![Toy::Spoiled {}]).await;
+    assert!(matches!(tokio::time::timeout(LONG, watched.next()).await.unwrap(), Err(ViewError::Parked { projection: "tallies", .. })));
+    assert!(matches!(views.follow::<Tallies>("toy-a", own + 9).await, Err(ViewError::Parked { .. } | ViewError::Lagging { .. })));
+}
+
 pub async fn a_wait_ends_with_the_position_or_says_lagging(book: &Book) {
     let views = book.views().await;
     views.install::<Tallies>().await.unwrap();

@@ -14,6 +14,7 @@ use projections::views::Views;
 use crate::event::Parties;
 use crate::password::Passwords;
 use crate::tokens::Tokens;
+use crate::writes::Writes;
 
 /// One book with its read side and its edge. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +25,10 @@ pub struct App {
     pub views: Views,
     /// Reactions that do not go through.
     pub letters: projections::process::Letters,
+    /// Whether the log's database takes writes: tried,
+    pub probe: projections::process::Probe,
+    /// and seen.
+    pub writes: Writes,
     /// What is hot and may be lost.
     pub hot: Arc<dyn Hot>,
     /// Read models that are kept hot.

@@ -241,9 +241,12 @@ impl Book {
         let hot_workers = (options.workers || options.redis_url.is_none()).then(|| HotWorkers::start(&live));
         let sealer = options.sealing.clone().filter(|_| options.workers).map(|sealing| Sealer::start(&ctx.log, sealing));
         let tokens = Tokens::new(&options.secret);
+        let letters = projections::process::Letters::open(views.log().url()).await?;
         let app = App {
             ctx,
-            letters: projections::process::Letters::open(views.log().url()).await?,
+            probe: letters.probe(),
+            writes: crate::writes::Writes::default(),
+            letters,
             views,
             hot,
             live,

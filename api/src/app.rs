@@ -11,7 +11,7 @@ use projections::feed::Feed;
 use projections::hot::{Hot, HotViews};
 use projections::views::Views;
 
-use crate::event::Parties;
+use crate::event::{Folds, Parties};
 use crate::password::Passwords;
 use crate::tokens::Tokens;
 use crate::writes::Writes;
@@ -37,6 +37,8 @@ pub struct App {
     pub feed: Feed,
     /// Whose it is that it happens to.
     pub parties: Parties,
+    /// What it makes of the things that are watched.
+    pub folds: Folds,
     /// Signs and verifies.
     pub tokens: Tokens,
     /// Hashes and verifies.

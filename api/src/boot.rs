@@ -252,6 +252,7 @@ impl Book {
             live,
             feed,
             parties: crate::event::Parties::default(),
+            folds: crate::event::Folds::default(),
             tokens: if options.endless_tokens { tokens.with_endless() } else { tokens },
             passwords: Passwords::new()?,
             heads: HeadsFolder::new(&options.heads),

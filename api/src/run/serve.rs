@@ -139,6 +139,7 @@ fn setup(config: &Config, book: &Book) -> Result<server::Setup, Failed> {
         edge: door.edge(&config.public_url),
         meter: door.limits.then(|| Meter::new(Arc::clone(&book.app.hot), door.allowance)),
         room: door.room,
+        send_timeout: server::SendTimeout(door.send_timeout),
         tls: tls.map_err(|error| Failed::new(Exit::Usage, error, "tls_cert and tls_key are PEM files that belong together"))?,
     })
 }

@@ -23,6 +23,7 @@ mod memory;
 mod merkle;
 mod metrics;
 mod migrations;
+mod obstacle;
 mod outcome;
 mod plan;
 mod recent;
@@ -49,6 +50,7 @@ pub use leaf::{LEAF_FORMAT, LeafError, LeafRecord, MAX_LEAF_BYTES, payload_diges
 pub use log::{Log, MAX_READ};
 pub use merkle::{Frontier, Hash};
 pub use migrations::{SchemaStatus, schema_status};
+pub use obstacle::Obstacle;
 pub use recorded::Recorded;
 pub use roles::migrate;
 pub use seal::{KeyError, subject};

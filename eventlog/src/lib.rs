@@ -6,6 +6,7 @@
 //!
 //! This crate knows no business module. Nothing in it is global: a process may open as many books as it likes.
 
+mod answer;
 mod appender;
 mod codec;
 mod command;
@@ -23,6 +24,7 @@ mod memory;
 mod merkle;
 mod metrics;
 mod migrations;
+mod newest;
 mod obstacle;
 mod outcome;
 mod plan;

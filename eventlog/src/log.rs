@@ -169,7 +169,9 @@ impl Log {
         let end = self.head().await?.saturating_add(1).min(page.before.unwrap_or(u64::MAX));
         let page = EventPage { before: Some(end), limit: page.limit.min(MAX_READ), ..page };
         let events = match self.types(filter).await? {
-            Some(types) => self.inner.store.events(filter::search(filter, &types, &page, page.limit)).await?,
+            Some(types) => {
+                self.inner.store.events(filter::search(filter, &types, &page, page.limit, self.inner.store.of_interaction())).await?
+            }
             None => Vec::new(),
         };
         let scanned_to = match (events.last(), page.order) {
@@ -188,7 +190,7 @@ impl Log {
     /// When the log cannot be read.
     pub async fn count(&self, filter: &EventFilter) -> Result<u64, LogError> {
         match self.types(filter).await? {
-            Some(types) => self.inner.store.number(filter::count(filter, &types)).await,
+            Some(types) => self.inner.store.number(filter::count(filter, &types, self.inner.store.of_interaction())).await,
             None => Ok(0),
         }
     }

@@ -18,6 +18,7 @@ use domain::fee_invoice::Supplier;
 use eventlog::{KeySource, StoreUrl};
 
 use crate::tokens::SECRET_BYTES;
+use crate::webhook::NoticeSecret;
 
 pub use door::Door;
 pub use keys::{KEYS, Key, Sensitivity};
@@ -174,6 +175,8 @@ pub struct Config {
     pub heads_dir: PathBuf,
     /// What the payment provider charges, in basis points.
     pub provider_fee_bps: Option<u32>,
+    /// What the payment provider signs its notices of payouts with.
+    pub payout_notice_secret: Option<NoticeSecret>,
     /// Who invoices the fees.
     pub supplier: Supplier,
     /// Milliseconds between two signed heads.
@@ -215,6 +218,7 @@ impl Config {
             door: Door::read(settings)?,
             tree_key: settings.optional("tree_key")?,
             provider_fee_bps: settings.optional("provider_fee_bps")?,
+            payout_notice_secret: settings.optional("payout_notice_secret")?,
             supplier: supplier(settings)?,
             seal_every_ms: settings.required("seal_every_ms")?,
             seal_events: settings.required("seal_events")?,

@@ -54,7 +54,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         Opts::new("daybook_provider_notices_total", "Notices of the payment provider by what became of them."),
         &["outcome"],
     ));
-    for outcome in [Noticed::Recorded, Noticed::Ignored, Noticed::Malformed, Noticed::Failed] {
+    for outcome in [Noticed::Recorded, Noticed::Ignored, Noticed::Malformed, Noticed::Forged, Noticed::Failed] {
         notices.with_label_values(&[outcome.name()]).inc_by(0);
     }
     Metrics {
@@ -144,6 +144,8 @@ pub enum Noticed {
     Ignored,
     /// No notice at all.
     Malformed,
+    /// A notice of a payout that the provider has not signed, or too long ago.
+    Forged,
     /// It could not be kept; the provider sends it again.
     Failed,
 }
@@ -156,6 +158,7 @@ impl Noticed {
             Self::Recorded => "recorded",
             Self::Ignored => "ignored",
             Self::Malformed => "malformed",
+            Self::Forged => "forged",
             Self::Failed => "failed",
         }
     }

@@ -42,6 +42,8 @@ pub struct Setup {
     pub edge: EdgeSettings,
     /// How often somebody may call; without one, nobody counts.
     pub meter: Option<Meter>,
+    /// What the provider signs its notices of payouts with; without it they are ignored.
+    pub notices: Option<webhook::NoticeSecret>,
     /// What may be open at once.
     pub room: Room,
     /// How long a client may take nothing of what is ready for it.
@@ -66,7 +68,7 @@ pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup,
         .merge(fee_invoice::router(Arc::new(app.clone())))
         .merge(tree::router(Arc::new(app.clone())))
         .merge(transfers::ndjson::router(Arc::new(app.clone())))
-        .merge(webhook::router(Arc::new(app.clone())))
+        .merge(webhook::router(Arc::new(app.clone()), setup.notices))
         .merge(side::router(Arc::new(app), draining.clone()))
         .merge(console::router(facts))
         .merge(graphiql::router(&facts.fills))

@@ -1,9 +1,11 @@
 //! `POST /payments/webhook`: the payment provider tells that something has changed (PAY-08, SEC-16).
 //!
-//! Nobody signs these notices, so nothing of them is believed. Order number and payment key lead to a payment of ours; the notice
+//! Nobody signs the notices of payments, so nothing of them is believed. Order number and payment key lead to a payment of ours; the notice
 //! goes on record if there is something to ask, and a process asks the provider. Its answer is what counts
 //! (`projections/src/processes/noticed.rs`). Whoever writes well-formed JSON hears the same, whatever the payment: nobody learns here which
-//! there are. What could not be kept is answered with 503, so that the provider sends it again.
+//! there are. What could not be kept is answered with 503, so that the provider sends it again. Notices of payouts are signed (`payouts.rs`).
+
+mod payouts;
 
 use std::sync::Arc;
 
@@ -23,10 +25,12 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::errors::{MALFORMED, UNAVAILABLE};
+use crate::errors::{FORBIDDEN, MALFORMED, UNAVAILABLE};
 use crate::metrics::{Noticed, noticed};
 use crate::side::{failure, failure_as, success};
 use crate::transport::CORRELATION_HEADER;
+
+pub use payouts::NoticeSecret;
 
 const PATH: &str = "/payments/webhook";
 /// Most bytes of a notice; the provider's own have a few thousand.
@@ -36,12 +40,19 @@ const TRANSMISSION_ID: HeaderName = HeaderName::from_static("tosspayments-webhoo
 /// What tells of a payment, and so has to name it.
 const STATUS_CHANGED: &str = "PAYMENT_STATUS_CHANGED";
 
-/// The route of the provider's notices.
-pub fn router(app: Arc<App>) -> Router {
-    Router::new().route(PATH, post(serve)).layer(DefaultBodyLimit::max(MAX_BYTES)).with_state(app)
+/// Where notices come in.
+#[derive(Clone)]
+struct Mailbox {
+    app: Arc<App>,
+    secret: Option<NoticeSecret>,
 }
 
-async fn serve(State(app): State<Arc<App>>, headers: HeaderMap, body: Result<Bytes, BytesRejection>) -> Response {
+/// The route of the provider's notices; those of payouts count where the provider's secret is known.
+pub fn router(app: Arc<App>, secret: Option<NoticeSecret>) -> Router {
+    Router::new().route(PATH, post(serve)).layer(DefaultBodyLimit::max(MAX_BYTES)).with_state(Mailbox { app, secret })
+}
+
+async fn serve(State(mailbox): State<Mailbox>, headers: HeaderMap, body: Result<Bytes, BytesRejection>) -> Response {
     let body = match body {
         Ok(body) => body,
         Err(rejection) => {
@@ -53,7 +64,12 @@ async fn serve(State(app): State<Arc<App>>, headers: HeaderMap, body: Result<Byt
         noticed(Noticed::Malformed);
         return failure_as(StatusCode::BAD_REQUEST, Refused::code(MALFORMED), PATH, &headers);
     };
-    match take(&app, told, &headers, &body).await {
+    match take(&mailbox, told, &headers, &body).await {
+        Ok(Noticed::Forged) => {
+            noticed(Noticed::Forged);
+            tracing::warn!("a notice of a payout that the provider has not signed");
+            failure(Refused::code(FORBIDDEN), PATH, &headers)
+        }
         Ok(outcome) => {
             noticed(outcome);
             tracing::info!(outcome = outcome.name(), "a notice of the payment provider");
@@ -67,11 +83,15 @@ async fn serve(State(app): State<Arc<App>>, headers: HeaderMap, body: Result<Byt
     }
 }
 
-async fn take(app: &App, told: Told, headers: &HeaderMap, body: &[u8]) -> Result<Noticed, commands::ExecuteError> {
-    let Some(payment_id) = told.order_id.as_deref().and_then(payment_of) else { return Ok(Noticed::Ignored) };
-    let input = ReceiveNotice { payment_id, notice: digest(headers, body), payment_key: told.payment_key };
+async fn take(mailbox: &Mailbox, told: Told, headers: &HeaderMap, body: &[u8]) -> Result<Noticed, commands::ExecuteError> {
+    let Mailbox { app, secret } = mailbox;
     let correlation = headers.get(&CORRELATION_HEADER).and_then(|id| id.to_str().ok()).and_then(|id| Uuid::try_parse(id).ok());
     let caller = Caller::system("payment-webhook", None, correlation.unwrap_or_else(Uuid::new_v4));
+    if let Some(payout) = told.payout {
+        return payouts::take(app, secret.as_ref(), caller, payout.as_deref(), (headers, body)).await;
+    }
+    let Some(payment_id) = told.order_id.as_deref().and_then(payment_of) else { return Ok(Noticed::Ignored) };
+    let input = ReceiveNotice { payment_id, notice: digest(headers, body), payment_key: told.payment_key };
     let recorded = receive_notice(&app.ctx, &caller, &input).await?.value;
     Ok(if recorded { Noticed::Recorded } else { Noticed::Ignored })
 }
@@ -81,6 +101,8 @@ async fn take(app: &App, told: Told, headers: &HeaderMap, body: &[u8]) -> Result
 struct Told {
     order_id: Option<String>,
     payment_key: Option<String>,
+    /// It is of a payout: of this one, if it says which.
+    payout: Option<Option<String>>,
 }
 
 impl Told {
@@ -90,8 +112,11 @@ impl Told {
         let notice = value.as_object()?;
         let data = notice.get("data").and_then(Value::as_object).unwrap_or(notice);
         let text = |name: &str| data.get(name).and_then(Value::as_str).map(str::to_owned);
-        let told = Self { order_id: text("orderId"), payment_key: text("paymentKey") };
-        let other_kind = notice.get("eventType").and_then(Value::as_str).is_some_and(|kind| kind != STATUS_CHANGED);
+        let kind = notice.get("eventType").and_then(Value::as_str);
+        let own_name = || notice.get("entityBody")?.get("refPayoutId")?.as_str().map(str::to_owned);
+        let payout = (kind == Some(payouts::CHANGED)).then(own_name);
+        let told = Self { order_id: text("orderId"), payment_key: text("paymentKey"), payout };
+        let other_kind = kind.is_some_and(|kind| kind != STATUS_CHANGED);
         (told.order_id.is_some() || other_kind).then_some(told)
     }
 }
@@ -138,6 +163,16 @@ mod tests {
         ] {
             assert_eq!(told(body), Some((None, None)), "{body}");
         }
+    }
+
+    #[test]
+    fn a_payout_is_named_as_we_named_it() {
+        let payout = |body: &str| Told::read(body.as_bytes()).unwrap().payout;
+        let body = r#"{"eventType":"payout.changed","entityBody":{"id":"theirs","refPayoutId":"payout-1","status":"COMPLETED"}}"#;
+        assert_eq!(payout(body), Some(some("payout-1")));
+        assert_eq!(payout(r#"{"eventType":"payout.changed","entityBody":{"refPayoutId":7}}"#), Some(None));
+        assert_eq!(payout(r#"{"eventType":"payout.changed"}"#), Some(None));
+        assert_eq!(payout(r#"{"eventType":"seller.changed","entityBody":{"refPayoutId":"payout-1"}}"#), None);
     }
 
     #[test]

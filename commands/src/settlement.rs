@@ -304,6 +304,31 @@ pub async fn record_payout(
     ctx.change("recordPayout", caller, payout_id, command, mirror).await
 }
 
+/// Input of [`receive_payout_notice`].
+#[derive(Clone, Debug, Serialize)]
+pub struct ReceivePayoutNotice {
+    /// Which payout.
+    pub payout_id: PayoutId,
+    /// Tells the notice from others: 32 hexadecimal digits.
+    pub notice: String,
+}
+
+/// Takes note of a signed notice of the provider's, if it is worth asking the bank (SEC-16). Answers whether it was.
+///
+/// # Errors
+/// Of the log only.
+pub async fn receive_payout_notice(ctx: &Context, caller: &Caller, input: &ReceivePayoutNotice) -> Result<Executed<bool>, ExecuteError> {
+    ctx.execute("receivePayoutNotice", caller, input, |s| async move {
+        let mut payout = s.load::<Payout>(input.payout_id.uuid()).await?;
+        if payout.order().is_none() {
+            return Ok(false);
+        }
+        let events = s.decide(&mut payout, payout::Command::ReceiveNotice { notice: input.notice.clone() })?;
+        Ok(!events.is_empty())
+    })
+    .await
+}
+
 /// Records that the bank sent the money of a payout back.
 ///
 /// # Errors
@@ -317,7 +342,9 @@ async fn mirror(s: Session, payout: Loaded<Payout>, events: Vec<payout::Event>) 
     // A payout's command leads to one event.
     let (Some(order), [event]) = (payout.order(), events.as_slice()) else { return Ok(()) };
     let (outcome, change) = match event {
-        payout::Event::PayoutRequested { .. } | payout::Event::PayoutUnknown { .. } => return Ok(()),
+        payout::Event::PayoutRequested { .. } | payout::Event::PayoutUnknown { .. } | payout::Event::PayoutNoticeReceived { .. } => {
+            return Ok(());
+        }
         payout::Event::PayoutCompleted { payout, .. } => (PayoutOutcome::Completed, payable::Command::Close { payout: *payout }),
         payout::Event::PayoutFailed { payout, amount, .. } => {
             (PayoutOutcome::Failed, payable::Command::Recredit { payout: *payout, amount: *amount })

@@ -191,7 +191,7 @@ pub fn payout_entry(event: &payout::Event) -> Result<Option<JournalEntry>, Unbal
             .credit(host_payable(*host), *amount)
             .reversing(payout)
             .balance(),
-        E::PayoutUnknown { .. } => Ok(None),
+        E::PayoutUnknown { .. } | E::PayoutNoticeReceived { .. } => Ok(None),
     }
 }
 

@@ -57,6 +57,11 @@ pub enum Event {
         /// Unknown for so long that an operator must look.
         escalated: bool,
     },
+    /// The provider says, signed, that something has changed: the bank is asked what.
+    PayoutNoticeReceived {
+        /// Tells the notice from others: 32 hexadecimal digits.
+        notice: String,
+    },
     /// The money arrived.
     PayoutCompleted {
         /// Its own id.
@@ -113,6 +118,7 @@ impl DomainEvent for Event {
         match self {
             Self::PayoutRequested { .. } => "PayoutRequested",
             Self::PayoutUnknown { .. } => "PayoutUnknown",
+            Self::PayoutNoticeReceived { .. } => "PayoutNoticeReceived",
             Self::PayoutCompleted { .. } => "PayoutCompleted",
             Self::PayoutFailed { .. } => "PayoutFailed",
             Self::PayoutReturned { .. } => "PayoutReturned",
@@ -177,6 +183,11 @@ pub enum Command {
     },
     /// The bank did not answer.
     MarkUnknown,
+    /// The provider gave notice (SEC-16); worth a question while the outcome is open.
+    ReceiveNotice {
+        /// Tells it from others.
+        notice: String,
+    },
     /// The money came back.
     Return,
 }
@@ -242,12 +253,16 @@ impl Decider for Payout {
                 let escalated = now.duration_since(since) >= ALERT_AFTER;
                 Event::PayoutUnknown { since, asked, ask_again_at: ask_again_at(now, asked), escalated }
             }
+            Command::ReceiveNotice { notice } if self.is_open() => Event::PayoutNoticeReceived { notice },
             Command::Return if matches!(self, Self::Completed(_)) => {
                 Event::PayoutReturned { payout, settlement, host, amount, lines, attempt, at: now }
             }
-            Command::Request(_) | Command::Complete { .. } | Command::Fail { .. } | Command::MarkUnknown | Command::Return => {
-                return Ok(Vec::new());
-            }
+            Command::Request(_)
+            | Command::Complete { .. }
+            | Command::Fail { .. }
+            | Command::MarkUnknown
+            | Command::ReceiveNotice { .. }
+            | Command::Return => return Ok(Vec::new()),
         };
         Ok(vec![event])
     }
@@ -257,13 +272,16 @@ impl Decider for Payout {
             let (payout, settlement, host, amount, attempt) = (*payout, *settlement, *host, *amount, *attempt);
             return Self::Requested(Box::new(Order { payout, settlement, host, amount, lines: lines.clone(), attempt }));
         }
+        if matches!(event, Event::PayoutNoticeReceived { .. }) {
+            return self;
+        }
         let order = match self {
             Self::Absent => return Self::Absent,
             Self::Requested(order) | Self::Completed(order) | Self::Failed(order) | Self::Returned(order) => order,
             Self::Unknown { order, .. } => order,
         };
         match event {
-            Event::PayoutRequested { .. } => Self::Requested(order),
+            Event::PayoutRequested { .. } | Event::PayoutNoticeReceived { .. } => Self::Requested(order),
             Event::PayoutUnknown { since, asked, .. } => Self::Unknown { order, since: *since, asked: *asked },
             Event::PayoutCompleted { .. } => Self::Completed(order),
             Event::PayoutFailed { .. } => Self::Failed(order),

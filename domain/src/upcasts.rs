@@ -85,6 +85,7 @@ const TODAY: &[(&str, u32)] = &[
     ("PayoutFinished", 1),
     ("PayoutHeld", 1),
     ("PayoutHeldBack", 1),
+    ("PayoutNoticeReceived", 1),
     ("PayoutReleased", 1),
     ("PayoutRequested", 1),
     ("PayoutReserved", 1),

@@ -30,6 +30,8 @@ const PORTS: usize = 5;
 const SECRET: &str = "6b1f0a7c93d24e58b0c1d2e3f405162738495a6b7c8d9eafb0c1d2e3f4051627";
 /// The key that signs the tree heads of every server under test.
 const TREE_KEY: &str = "PRIVATE+KEY+daybook.local/dev+2094fe7b+AeDB4ULVDMhrIRQk7ivbiuRUTCzHDKbQ8i2tM/3QsXbd";
+/// What every server under test believes that the provider signs its notices of payouts with.
+pub const NOTICE_SECRET: &str = "the-provider-and-the-server-alone";
 /// The password of everybody in the tests.
 pub const PASSWORD: &str = "Correct-horse-battery-9";
 
@@ -136,6 +138,7 @@ impl Daybook {
             .env("DAYBOOK_OWNER_DATABASE_URL", database.url())
             .env("REDIS_URL", redis.expect("DAYBOOK_TEST_REDIS_URL is set; scripts/test starts a Redis and sets it"))
             .env("DAYBOOK_SECRET", SECRET)
+            .env("DAYBOOK_PAYOUT_NOTICE_SECRET", NOTICE_SECRET)
             .env("DAYBOOK_COST_PER_MINUTE", "0")
             .env("DAYBOOK_TREE_KEY", TREE_KEY)
             .env("DAYBOOK_KEYS_DIR", self.folder.path().join("keys"))

@@ -136,6 +136,15 @@ pub const KEYS: &[Key] = &[
         None,
         "what the payment provider charges by contract, in basis points, VAT included",
     ),
+    masked(
+        key(
+            "payout_notice_secret",
+            "DAYBOOK_PAYOUT_NOTICE_SECRET",
+            None,
+            "what the payment provider signs its notices of payouts with (without it, they are ignored)",
+        ),
+        Sensitivity::Secret,
+    ),
     key("supplier_registration_number", "DAYBOOK_SUPPLIER_REGISTRATION_NUMBER", None, "the business registration number on fee invoices"),
     key("supplier_name", "DAYBOOK_SUPPLIER_NAME", None, "the company's name on fee invoices"),
     key("supplier_representative", "DAYBOOK_SUPPLIER_REPRESENTATIVE", None, "who represents it, on fee invoices"),

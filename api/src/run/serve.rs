@@ -144,6 +144,7 @@ fn setup(config: &Config, book: &Book) -> Result<server::Setup, Failed> {
         documents: documents.map_or_else(Documents::default, Documents::only),
         edge: door.edge(&config.public_url),
         meter: door.limits.then(|| Meter::new(Arc::clone(&book.app.hot), door.allowance)),
+        notices: config.payout_notice_secret.clone(),
         room: door.room,
         send_timeout: server::SendTimeout(door.send_timeout),
         tls: tls.map_err(|error| Failed::new(Exit::Usage, error, "tls_cert and tls_key are PEM files that belong together"))?,

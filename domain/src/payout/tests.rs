@@ -114,9 +114,24 @@ fn silence_is_asked_about_ever_more_slowly() {
     payout("unknown").at(at(60)).when(mark()).then([unknown(0, 1, at(60), 15, true)]);
 }
 
+/// While the outcome is open a notice is worth a question; it says nothing of the outcome itself.
+#[test]
+fn a_notice_only_raises_a_question() {
+    let notice = || "00112233445566778899aabbccddeeff".to_owned();
+    let noticed = || Event::PayoutNoticeReceived { notice: notice() };
+    for (state, history) in histories().into_iter().skip(1) {
+        let open = matches!(state, "requested" | "unknown");
+        let before = Payout::fold(&history);
+        let after = payout(state).when(Command::ReceiveNotice { notice: notice() });
+        assert_eq!(after.then(if open { vec![noticed()] } else { Vec::new() }), before, "{state}");
+    }
+    payout("absent").when(Command::ReceiveNotice { notice: notice() }).refused("SYS007", "");
+}
+
 #[test]
 fn every_event_is_taken_in_any_order() {
-    let events = [requested(), unknown(0, 0, at(0), 5, false), completed(), failed(), returned()];
+    let noticed = Event::PayoutNoticeReceived { notice: String::new() };
+    let events = [requested(), unknown(0, 0, at(0), 5, false), noticed, completed(), failed(), returned()];
     for first in &events {
         for second in &events {
             let exists = *first == requested() || *second == requested();

@@ -120,6 +120,8 @@ impl ReadModel for Payouts {
             E::PayoutUnknown { since, escalated, .. } => {
                 change(row, event, |row| (row.unknown_since, row.escalated) = (Some(*since), *escalated))
             }
+            // Only a reason to ask.
+            E::PayoutNoticeReceived { .. } => change(row, event, |_| {}),
             E::PayoutCompleted { reference, at, .. } => change(row, event, |row| {
                 row.answered(PayoutStatus::Completed);
                 (row.reference, row.completed_at) = (Some(reference.clone()), Some(*at));

@@ -56,6 +56,7 @@ fn after_payout(payout: PayoutId, happened: &payout::Event) -> Reactions {
         payout::Event::PayoutUnknown { ask_again_at, .. } => {
             vec![Reaction::Timer { key: format!("payout:{payout}"), due: *ask_again_at, intent: Intent::AskPayout { payout } }]
         }
+        payout::Event::PayoutNoticeReceived { .. } => vec![Reaction::Command(Intent::AskPayout { payout })],
         payout::Event::PayoutCompleted { settlement, lines, .. } => {
             let settle = |payment: &_| Intent::SettlePayment { payment: *payment, settlement: *settlement, payout };
             lines.iter().map(settle).map(Reaction::Command).collect()

@@ -179,6 +179,7 @@ impl Driver {
                 asked.push((now, Work::Payout { payout }));
             }
             E::PayoutUnknown { ask_again_at, .. } => asked.push((micros(*ask_again_at), Work::AskPayout { payout })),
+            E::PayoutNoticeReceived { .. } => asked.push((now, Work::AskPayout { payout })),
             E::PayoutCompleted { settlement, lines, .. } => {
                 let settlement = settlement.uuid();
                 asked.extend(lines.iter().map(|line| (now, Work::Settle { payment: line.uuid(), settlement, payout })));

@@ -2,10 +2,12 @@
 //! pays anew, and no line is in two batches (L5, L6).
 
 use adapters::sandbox::{Book, Outcome};
-use daybook_tests::server::{Variant, texts};
+use daybook_tests::server::{NOTICE_SECRET, Variant, texts};
 use domain::calendar::day_of;
+use hmac::{Hmac, KeyInit, Mac};
 use kernel::jiff::SignedDuration;
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use crate::cast::{Cast, SETTLEMENT, Trip, scenario, text};
 
@@ -16,7 +18,10 @@ fn embedded() {
 
 #[test]
 fn server() {
-    scenario(Variant::Server, play);
+    scenario(Variant::Server, |cast| {
+        play(cast);
+        a_signed_notice_is_heard(cast);
+    });
 }
 
 fn play(cast: &mut Cast) {
@@ -103,4 +108,42 @@ fn only_a_part_comes_back(cast: &Cast) {
     let line = import(cast, 33_999, &reference(cast));
     assert_eq!((line["outcome"].as_str(), line["open"].as_bool()), (Some("AMOUNT_MISMATCH"), Some(true)), "{line}");
     assert_eq!((line["payout"]["status"].as_str(), owed(cast)), (Some("COMPLETED"), 0));
+}
+
+/// Sends a notice of a payout, signed with a secret; how it is answered.
+fn told(cast: &Cast, payout: &str, secret: &str) -> u16 {
+    use base64::Engine as _;
+    let time = kernel::Timestamp::now().to_string();
+    let body = json!({ "eventType": "payout.changed", "entityBody": { "refPayoutId": payout, "status": "FAILED" } }).to_string();
+    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(&body).chain_update(":").chain_update(&time);
+    let signature = format!("v1:{}", base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes()));
+    let headers = [
+        ("content-type", "application/json"),
+        ("tosspayments-webhook-transmission-time", &*time),
+        ("tosspayments-webhook-signature", &*signature),
+    ];
+    cast.book.client().raw("POST", "/payments/webhook", &headers, &body).unwrap().status
+}
+
+/// The bank does not answer. A notice that the provider has signed has it asked at once, and what the *bank* says counts.
+fn a_signed_notice_is_heard(cast: &Cast) {
+    cast.driven(30, 4);
+    cast.advance(SignedDuration::from_hours(8 * 24));
+    cast.banks_open();
+    std::fs::write(cast.book.data().join("sandbox.plan"), "pay lost\n").unwrap();
+    let until = json!({ "periodEnd": cast.now().to_string() });
+    let batch = text(&cast.finance.command("openSettlement", SETTLEMENT, until).done()["settlement"]["id"]);
+    cast.finance2.command("approveSettlement", SETTLEMENT, json!({ "settlementId": batch })).done();
+    cast.advance(SignedDuration::ZERO);
+    assert_eq!(payouts(cast, &batch), ["REQUESTED"]);
+    let query = "query($id: ID!) { settlement(id: $id) { payouts(first: 9) { nodes { id } } } }";
+    let payout = text(&cast.auditor.query(query, json!({ "id": batch }))["settlement"]["payouts"]["nodes"][0]["id"]);
+    assert_eq!(told(cast, &payout, "somebody-else-altogether"), 403);
+    assert_eq!((payouts(cast, &batch), told(cast, &payout, NOTICE_SECRET)), (vec!["REQUESTED".to_owned()], 200));
+    cast.advance(SignedDuration::ZERO);
+    assert_eq!(payouts(cast, &batch), ["COMPLETED"], "the notice said that it failed");
+    let head = cast.head();
+    assert_eq!((told(cast, &payout, NOTICE_SECRET), told(cast, "payout-of-nobody", NOTICE_SECRET)), (200, 200));
+    cast.advance(SignedDuration::ZERO);
+    assert_eq!(cast.head(), head);
 }

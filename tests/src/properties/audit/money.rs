@@ -198,7 +198,7 @@ impl MoneyAudit {
             X::PayoutReturned { payout, .. } => {
                 self.payouts.insert(payout.uuid(), Payout::Returned);
             }
-            X::PayoutUnknown { .. } => {}
+            X::PayoutUnknown { .. } | X::PayoutNoticeReceived { .. } => {}
         }
     }
 

@@ -24,6 +24,7 @@ pub mod rebuild;
 mod schema;
 mod sql;
 mod status;
+mod stored;
 mod wait;
 mod workers;
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fail::fail_point;
 use uuid::Uuid;
 
 use crate::db::unsigned;
@@ -10,9 +11,9 @@ use crate::views::error::ViewError;
 use crate::views::fold::{Changes, Parked};
 use crate::views::lead::{self, Advance, Lead, Which};
 use crate::views::left_out::LeftOut;
-use crate::views::projector::stored;
 use crate::views::schema::{live_generation, named, small, table};
 use crate::views::sql::Upsert;
+use crate::views::stored::stored;
 use crate::views::{Installed, Views};
 
 /// Most parked events of one key that are tried again at once.
@@ -126,6 +127,7 @@ impl<E: Send + Sync + 'static> Views<E> {
         let live = self.live(&installed).await?;
         let holder = Uuid::new_v4().to_string();
         let Some(mut lead) = lead::take(db, definition, &holder, Which::Seized(live)).await? else { return Ok(false) };
+        fail_point!("unpark::seized", |_| Err(crate::failpoint::broken().into()));
         let applied = self.apply_parked(&installed, &mut lead, key).await;
         lead.release(db, definition).await?;
         applied

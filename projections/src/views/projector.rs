@@ -1,9 +1,9 @@
 //! Moves models along the log: one step at a time, and a task per model around the steps.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fail::fail_point;
 use tokio::sync::watch;
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -19,7 +19,7 @@ use crate::views::error::ViewError;
 use crate::views::fold::Batch;
 use crate::views::lead::{self, Advance, Lead, RENEW, Which};
 use crate::views::left_out::LeftOut;
-use crate::views::sql::Rows;
+use crate::views::stored::stored;
 use crate::views::{Installed, Views, schema};
 
 /// How often a worker tries for a model that another one holds.
@@ -32,8 +32,6 @@ const PAUSED: Duration = Duration::from_secs(1);
 const NOT_YET: Duration = Duration::from_millis(5);
 /// How long a checkpoint may wait to be stored that was passed without a change: most models have nothing to do with most events.
 const PASSING: Duration = Duration::from_millis(100);
-/// Keys of one query.
-const KEYS: usize = 1_000;
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +128,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
             return self.stand_still_at(position).await;
         }
         let mut stretch = self.views.tail().read(position, limit.clamp(1, PAGE)).await?;
+        fail_point!("view::read", |_| Err(crate::failpoint::broken().into()));
         let paused = control::cut(&mut stretch, name);
         // What this process has heard of is enough to let readers in; those who need more wait for a position.
         let reached = stretch.after + stretch.events.len() as u64;
@@ -171,6 +170,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
                 self.denied();
                 return Ok(None);
             };
+            fail_point!("view::taken", |_| Err(crate::failpoint::broken().into()));
             count(&self.model.counts.taken);
             self.leased(LeaseOutcome::Taken);
             self.was_denied = false;
@@ -235,10 +235,12 @@ impl<E: Send + Sync + 'static> Projector<E> {
             self.model.progress.reached(upto);
             return Ok(Step::Advanced(upto));
         }
+        fail_point!("view::folded", |_| Err(crate::failpoint::broken().into()));
         if !lead.advance(db, definition, Advance { upto, changes, halt }).await? {
             self.refused();
             return Ok(Step::Denied);
         }
+        fail_point!("view::written", |_| Err(crate::failpoint::broken().into()));
         (self.renewed, self.passing) = (Instant::now(), None);
         self.model.progress.reached(upto);
         self.halted = halted;
@@ -249,7 +251,9 @@ impl<E: Send + Sync + 'static> Projector<E> {
     async fn store_passed(&mut self) -> Result<bool, ViewError> {
         let (db, definition) = (self.views.db(), &self.model.definition);
         let Some(lead) = self.lead.as_mut() else { return Ok(true) };
+        fail_point!("view::passed", |_| Err(crate::failpoint::broken().into()));
         if lead.store(db, definition).await? {
+            fail_point!("view::passing_stored", |_| Err(crate::failpoint::broken().into()));
             (self.renewed, self.passing) = (Instant::now(), None);
             return Ok(true);
         }
@@ -269,6 +273,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
     async fn let_readers_in(&mut self) -> Result<(), ViewError> {
         let Some(lead) = &mut self.lead else { return Ok(()) };
         schema::make_ready(self.views.db(), &self.model.definition, lead.generation).await?;
+        fail_point!("view::let_in", |_| Err(crate::failpoint::broken().into()));
         lead.ready = true;
         self.model.progress.set_ready();
         Ok(())
@@ -377,23 +382,4 @@ impl<E: Send + Sync + 'static> Projector<E> {
             Ok(_) = news.wait_for(|newest| *newest > position), if follows => {}
         }
     }
-}
-
-/// The stored rows of these keys.
-pub(crate) async fn stored<E>(
-    views: &Views<E>,
-    model: &Installed<E>,
-    generation: u32,
-    keys: &[String],
-) -> Result<HashMap<String, String>, ViewError>
-where
-    E: Send + Sync + 'static,
-{
-    let rows = Rows::new(views.db().dialect(), &model.definition, generation);
-    let mut docs = HashMap::with_capacity(keys.len());
-    for keys in keys.chunks(KEYS) {
-        let found = views.db().all::<(String, String, i64)>(rows.by_keys(keys)).await?;
-        docs.extend(found.into_iter().map(|(key, doc, _)| (key, doc)));
-    }
-    Ok(docs)
 }

@@ -17,6 +17,7 @@ mod known;
 pub mod metrics;
 mod model;
 pub mod models;
+mod pace;
 pub mod process;
 pub mod processes;
 mod tail;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::backoff::Backoff;
 use crate::metrics::{self, LeaseOutcome, Leased};
 use crate::model::ReadModel;
+use crate::pace::Pace;
 use crate::tail::PAGE;
 use crate::tasks::stopped;
 use crate::views::control;
@@ -64,6 +65,7 @@ pub struct Projector<E = crate::Event> {
     comes_back: bool,
     /// Since when there is something passed that is not stored.
     passing: Option<Instant>,
+    pace: Pace,
 }
 
 impl<E: Send + Sync + 'static> Projector<E> {
@@ -89,6 +91,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
             stands_at: None,
             comes_back: false,
             passing: None,
+            pace: Pace::default(),
         }
     }
 
@@ -181,6 +184,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
             self.model.progress.switched(lead.generation);
             self.model.progress.reached(lead.position);
             self.model.progress.lead(true);
+            self.model.recent.begin(lead.position);
             self.left_out = LeftOut::read(self.views.log(), definition.name, definition.version).await?;
             self.renewed = Instant::now();
             self.lead = Some(lead);
@@ -232,15 +236,18 @@ impl<E: Send + Sync + 'static> Projector<E> {
         if self.comes_back && lead.ready && !halted && changes.is_empty() {
             lead.pass(upto);
             self.passing.get_or_insert_with(Instant::now);
+            self.model.recent.moved(upto, self.model.recent.note(&changes));
             self.model.progress.reached(upto);
             return Ok(Step::Advanced(upto));
         }
+        let noted = self.model.recent.note(&changes);
         fail_point!("view::folded", |_| Err(crate::failpoint::broken().into()));
         if !lead.advance(db, definition, Advance { upto, changes, halt }).await? {
             self.refused();
             return Ok(Step::Denied);
         }
         fail_point!("view::written", |_| Err(crate::failpoint::broken().into()));
+        self.model.recent.moved(upto, noted);
         (self.renewed, self.passing) = (Instant::now(), None);
         self.model.progress.reached(upto);
         self.halted = halted;
@@ -282,6 +289,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
     /// Forgets the lead without a word to the database: whoever has it keeps it.
     fn lose(&mut self) {
         (self.lead, self.passing) = (None, None);
+        self.model.recent.forget();
         self.model.progress.lead(false);
     }
 
@@ -298,6 +306,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
             self.store_passed().await?;
         }
         let lead = self.lead.take();
+        self.model.recent.forget();
         self.model.progress.lead(false);
         match lead {
             Some(lead) => lead.release(self.views.db(), &self.model.definition).await,
@@ -311,7 +320,13 @@ impl<E: Send + Sync + 'static> Projector<E> {
         let mut backoff = Backoff::default();
         self.comes_back = true;
         while !*stop.borrow() {
-            let pause = match self.step(PAGE).await {
+            let progress = &self.model.progress;
+            self.pace.gather(&news, self.position(), stop, |newest| progress.is_wanted(newest), || progress.wanted()).await;
+            let stepped = self.step(PAGE).await;
+            if matches!(stepped, Ok(Step::Advanced(_))) {
+                self.pace.moved();
+            }
+            let pause = match stepped {
                 Ok(Step::Advanced(upto)) if *news.borrow() > upto => Duration::ZERO,
                 Ok(Step::Advanced(_)) => self.rest(),
                 Ok(Step::Idle) if *news.borrow() > self.position() => NOT_YET,

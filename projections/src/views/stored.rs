@@ -1,4 +1,4 @@
-//! The rows that a batch touches, as they are stored.
+//! What a worker reads before it folds.
 
 use std::collections::HashMap;
 

@@ -2,6 +2,7 @@
 //!
 //! Both take `$1` for the first value, so that a statement is written once.
 
+mod readers;
 mod sql;
 
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use eventlog::StoreUrl;
+pub(crate) use readers::Readers;
 pub(crate) use sql::{Array, Sql};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
@@ -56,11 +58,11 @@ pub(crate) fn unsigned(value: i64) -> u64 {
 pub(crate) trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 impl<R: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin> Row for R {}
 
-/// A database: a SQLite file with one writer and several readers, or a PostgreSQL pool.
+/// A database: a SQLite file with one writer and several readers, or a PostgreSQL pool, with connections beside it for those who only ask.
 #[derive(Clone, Debug)]
 pub(crate) enum Db {
     Sqlite { write: SqlitePool, read: SqlitePool },
-    Postgres(PgPool),
+    Postgres(PgPool, Readers),
 }
 
 /// A database transaction; dropped without a commit it is rolled back.
@@ -80,7 +82,7 @@ impl Db {
                 let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).test_before_acquire(false).before_acquire(
                     |connection, used| Box::pin(async move { Ok(used.idle_for < TRUSTED_IDLE || connection.ping().await.is_ok()) }),
                 );
-                Ok(Self::Postgres(pool.connect_with(options).await?))
+                Ok(Self::postgres(pool.connect_with(options).await?))
             }
         }
     }
@@ -106,6 +108,11 @@ impl Db {
         }
     }
 
+    fn postgres(pool: PgPool) -> Self {
+        let readers = Readers::new(pool.clone());
+        Self::Postgres(pool, readers)
+    }
+
     async fn open_file(path: &Path, synchronous: SqliteSynchronous) -> Result<Self, sqlx::Error> {
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -123,18 +130,26 @@ impl Db {
 
     /// Connections that are in use, and that wait to be.
     pub(crate) fn connections(&self) -> (u32, u32) {
-        let (all, idle) = match self {
-            Self::Sqlite { write, read } => (write.size() + read.size(), write.num_idle() + read.num_idle()),
-            Self::Postgres(pool) => (pool.size(), pool.num_idle()),
+        let (all, idle, (asking, resting)) = match self {
+            Self::Sqlite { write, read } => (write.size() + read.size(), write.num_idle() + read.num_idle(), (0, 0)),
+            Self::Postgres(pool, readers) => (pool.size(), pool.num_idle(), readers.count()),
         };
         let idle = u32::try_from(idle).unwrap_or(all).min(all);
-        (all - idle, idle)
+        (all - idle + asking, idle + resting)
     }
 
     pub(crate) const fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite { .. } => Dialect::Sqlite,
-            Self::Postgres(_) => Dialect::Postgres,
+            Self::Postgres(..) => Dialect::Postgres,
+        }
+    }
+
+    /// All rows of a query that somebody waits for: such have connections of their own, first come, first served.
+    pub(crate) async fn ask<R: Row>(&self, sql: Sql) -> Result<Vec<R>, sqlx::Error> {
+        match self {
+            Self::Sqlite { .. } => self.all(sql).await,
+            Self::Postgres(_, readers) => readers.all(sql).await,
         }
     }
 
@@ -145,7 +160,7 @@ impl Db {
                 let (text, values) = sql.split();
                 sqlx::query_as_with(text, values).fetch_all(read).await
             }
-            Self::Postgres(pool) => {
+            Self::Postgres(pool, _) => {
                 let mut others = POSTGRES_CONNECTIONS;
                 loop {
                     let (text, values) = sql.clone().split();
@@ -158,6 +173,15 @@ impl Db {
         }
     }
 
+    /// All rows of a query of somebody who writes them next. SQLite's readers throw their pages away whenever the writer has
+    /// written; the writer has them at hand.
+    pub(crate) async fn all_to_write<R: Row>(&self, sql: Sql) -> Result<Vec<R>, sqlx::Error> {
+        match self {
+            Self::Sqlite { .. } => self.returning(sql).await,
+            Self::Postgres(..) => self.all(sql).await,
+        }
+    }
+
     /// The first row of a query.
     pub(crate) async fn first<R: Row>(&self, sql: Sql) -> Result<Option<R>, sqlx::Error> {
         match self {
@@ -165,7 +189,7 @@ impl Db {
                 let (text, values) = sql.split();
                 sqlx::query_as_with(text, values).fetch_optional(read).await
             }
-            Self::Postgres(pool) => {
+            Self::Postgres(pool, _) => {
                 let mut others = POSTGRES_CONNECTIONS;
                 loop {
                     let (text, values) = sql.clone().split();
@@ -183,7 +207,7 @@ impl Db {
         let (text, values) = sql.split();
         Ok(match self {
             Self::Sqlite { write, .. } => sqlx::query_with(text, values).execute(write).await?.rows_affected(),
-            Self::Postgres(pool) => sqlx::query_with(text, values).execute(pool).await?.rows_affected(),
+            Self::Postgres(pool, _) => sqlx::query_with(text, values).execute(pool).await?.rows_affected(),
         })
     }
 
@@ -192,7 +216,7 @@ impl Db {
         let (text, values) = sql.split();
         match self {
             Self::Sqlite { write, .. } => sqlx::query_as_with(text, values).fetch_all(write).await,
-            Self::Postgres(pool) => sqlx::query_as_with(text, values).fetch_all(pool).await,
+            Self::Postgres(pool, _) => sqlx::query_as_with(text, values).fetch_all(pool).await,
         }
     }
 
@@ -200,7 +224,7 @@ impl Db {
     pub(crate) async fn begin(&self) -> Result<Tx, sqlx::Error> {
         Ok(match self {
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("begin immediate").await?),
-            Self::Postgres(pool) => Tx::Postgres(begin_uncancelled(pool.clone(), "begin isolation level read committed").await?),
+            Self::Postgres(pool, _) => Tx::Postgres(begin_uncancelled(pool.clone(), "begin isolation level read committed").await?),
         })
     }
 
@@ -208,7 +232,7 @@ impl Db {
     pub(crate) async fn snapshot(&self) -> Result<Tx, sqlx::Error> {
         Ok(match self {
             Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
-            Self::Postgres(pool) => {
+            Self::Postgres(pool, _) => {
                 Tx::Postgres(begin_uncancelled(pool.clone(), "begin isolation level repeatable read, read only").await?)
             }
         })
@@ -221,7 +245,10 @@ impl Db {
                 read.close().await;
                 write.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(pool, readers) => {
+                pool.close().await;
+                readers.close();
+            }
         }
     }
 }
@@ -294,7 +321,7 @@ mod tests {
         let options = PgConnectOptions::from_str(&url).unwrap().application_name(&name);
         let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await.unwrap();
         let mut observer = PgConnection::connect_with(&options).await.unwrap();
-        let db = Db::Postgres(pool.clone());
+        let db = Db::postgres(pool.clone());
         let open = "select count(*) from pg_stat_activity where application_name = $1 and state like 'idle in transaction%'";
         for polls in (0..8).cycle().take(64) {
             let soon = async {

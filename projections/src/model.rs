@@ -193,18 +193,6 @@ impl Value {
         }
     }
 
-    /// As JSON, for cursors.
-    pub(crate) fn to_json(&self) -> serde_json::Value {
-        match self {
-            Self::Null => serde_json::Value::Null,
-            Self::Text(text) => text.as_str().into(),
-            Self::Uuid(uuid) => uuid.to_string().into(),
-            Self::BigInt(number) => (*number).into(),
-            Self::Bool(yes) => (*yes).into(),
-            Self::Timestamp(at) => at.as_microsecond().into(),
-        }
-    }
-
     /// From a cursor's JSON; `None` when it is no value of that kind.
     pub(crate) fn from_json(kind: ColumnKind, json: &serde_json::Value) -> Option<Self> {
         match kind {

@@ -10,6 +10,8 @@ pub mod bookings;
 pub mod corporate_profiles;
 pub mod exchange_keys;
 pub mod fee_invoices;
+#[cfg(test)]
+mod golden;
 pub mod host_statements;
 pub mod journal;
 pub mod ledger_blocks;

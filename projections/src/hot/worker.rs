@@ -5,6 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fail::fail_point;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -101,6 +102,7 @@ impl<E: Send + Sync + 'static> HotProjector<E> {
                 metrics::lease(Leased::Hot, self.model.definition.name, LeaseOutcome::Denied);
                 return Ok(None);
             };
+            fail_point!("hot::taken", |_| Err(HotError::Silent.into()));
             metrics::lease(Leased::Hot, self.model.definition.name, LeaseOutcome::Taken);
             if !inner.is_of_the_log(&mark).await? {
                 self.reset(&mark).await?;
@@ -145,12 +147,14 @@ impl<E: Send + Sync + 'static> HotProjector<E> {
             }
             let hash = self.hash(stretch, batch.upto).await?;
             let step = Advance { from: mark, position: batch.upto, hash: &hash, changes: &changes };
+            fail_point!("hot::folded", |_| Err(HotError::Silent.into()));
             if !self.hot.inner.rows.advance(&self.model.name, step).await? {
                 metrics::lease(Leased::Hot, self.model.definition.name, LeaseOutcome::Lost);
                 tracing::warn!(projection = self.model.name, "another worker has taken over, or the rows were lost: nothing was written");
                 self.lose();
                 return Ok(HotStep::Denied);
             }
+            fail_point!("hot::written", |_| Err(HotError::Silent.into()));
             self.stand(Mark { position: batch.upto, epoch: mark.epoch, hash });
         }
         match &batch.halt {
@@ -207,6 +211,7 @@ impl<E: Send + Sync + 'static> HotProjector<E> {
         if !self.hot.inner.rows.reset(&self.model.name, mark).await? {
             return Ok(HotStep::Denied);
         }
+        fail_point!("hot::reset", |_| Err(HotError::Silent.into()));
         self.model.forget();
         self.stand(Mark { epoch: mark.epoch, ..Mark::default() });
         Ok(HotStep::Reset)

@@ -50,7 +50,7 @@ impl<E: Send + Sync + 'static> Views<E> {
         loop {
             let read = installed.progress.generation();
             let rows = Rows::new(self.db().dialect(), &installed.definition, read);
-            let found = self.db().all::<R>(statement(&rows)?).await;
+            let found = self.db().ask::<R>(statement(&rows)?).await;
             follows += 1;
             let live = match &found {
                 Ok(rows) => match rows.first() {

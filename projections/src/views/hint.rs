@@ -26,7 +26,7 @@ const MAX_BYTES: usize = 7_900;
 
 /// Starts both tasks, for as long as the read side lives.
 pub(crate) fn start<E: Send + Sync + 'static>(inner: &Arc<Inner<E>>) {
-    let Db::Postgres(pool) = &inner.db else { return };
+    let Db::Postgres(pool, _) = &inner.db else { return };
     tokio::spawn(tell(Arc::downgrade(inner), pool.clone()));
     tokio::spawn(hear(Arc::downgrade(inner), listening(pool, inner.tail.log().listen_url())));
 }

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use fail::fail_point;
+
 use crate::db::{Db, Dialect, Sql, Tx, signed, unsigned};
 use crate::views::definition::Definition;
 use crate::views::error::ViewError;
@@ -138,8 +140,11 @@ impl Lead {
             if tx.execute(moving).await? == 0 {
                 return Ok(false);
             }
+            fail_point!("view::checkpoint_moved", |_| Err(crate::failpoint::broken().into()));
             write_changes(&mut tx, db.dialect(), definition, self.generation, &mut changes).await?;
+            fail_point!("view::rows_written", |_| Err(crate::failpoint::broken().into()));
             tx.commit().await?;
+            fail_point!("view::committed", |_| Err(crate::failpoint::broken().into()));
             true
         };
         if moved {
@@ -163,8 +168,12 @@ impl Lead {
             self.generation
         );
         tx.execute(named(gone, definition).bind(key)).await?;
+        fail_point!("unpark::gone", |_| Err(crate::failpoint::broken().into()));
         write_changes(&mut tx, db.dialect(), definition, self.generation, &mut changes).await?;
-        Ok(tx.commit().await.map(|()| true)?)
+        fail_point!("unpark::rows_written", |_| Err(crate::failpoint::broken().into()));
+        tx.commit().await?;
+        fail_point!("unpark::committed", |_| Err(crate::failpoint::broken().into()));
+        Ok(true)
     }
 
     /// Moves the checkpoint, or touches no row when the lead is lost.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fail::fail_point;
 use uuid::Uuid;
 
 use crate::db::unsigned;
@@ -126,6 +127,7 @@ impl<E: Send + Sync + 'static> Views<E> {
         let live = self.live(&installed).await?;
         let holder = Uuid::new_v4().to_string();
         let Some(mut lead) = lead::take(db, definition, &holder, Which::Seized(live)).await? else { return Ok(false) };
+        fail_point!("unpark::seized", |_| Err(crate::failpoint::broken().into()));
         let applied = self.apply_parked(&installed, &mut lead, key).await;
         lead.release(db, definition).await?;
         applied

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fail::fail_point;
 use tokio::sync::watch;
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -130,6 +131,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
             return self.stand_still_at(position).await;
         }
         let mut stretch = self.views.tail().read(position, limit.clamp(1, PAGE)).await?;
+        fail_point!("view::read", |_| Err(crate::failpoint::broken().into()));
         let paused = control::cut(&mut stretch, name);
         // What this process has heard of is enough to let readers in; those who need more wait for a position.
         let reached = stretch.after + stretch.events.len() as u64;
@@ -171,6 +173,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
                 self.denied();
                 return Ok(None);
             };
+            fail_point!("view::taken", |_| Err(crate::failpoint::broken().into()));
             count(&self.model.counts.taken);
             self.leased(LeaseOutcome::Taken);
             self.was_denied = false;
@@ -238,10 +241,12 @@ impl<E: Send + Sync + 'static> Projector<E> {
             return Ok(Step::Advanced(upto));
         }
         let noted = self.model.recent.note(&changes);
+        fail_point!("view::folded", |_| Err(crate::failpoint::broken().into()));
         if !lead.advance(db, definition, Advance { upto, changes, halt }).await? {
             self.refused();
             return Ok(Step::Denied);
         }
+        fail_point!("view::written", |_| Err(crate::failpoint::broken().into()));
         self.model.recent.moved(upto, noted);
         (self.renewed, self.passing) = (Instant::now(), None);
         self.model.progress.reached(upto);
@@ -253,7 +258,9 @@ impl<E: Send + Sync + 'static> Projector<E> {
     async fn store_passed(&mut self) -> Result<bool, ViewError> {
         let (db, definition) = (self.views.db(), &self.model.definition);
         let Some(lead) = self.lead.as_mut() else { return Ok(true) };
+        fail_point!("view::passed", |_| Err(crate::failpoint::broken().into()));
         if lead.store(db, definition).await? {
+            fail_point!("view::passing_stored", |_| Err(crate::failpoint::broken().into()));
             (self.renewed, self.passing) = (Instant::now(), None);
             return Ok(true);
         }
@@ -273,6 +280,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
     async fn let_readers_in(&mut self) -> Result<(), ViewError> {
         let Some(lead) = &mut self.lead else { return Ok(()) };
         schema::make_ready(self.views.db(), &self.model.definition, lead.generation).await?;
+        fail_point!("view::let_in", |_| Err(crate::failpoint::broken().into()));
         lead.ready = true;
         self.model.progress.set_ready();
         Ok(())

@@ -225,10 +225,26 @@ pub(crate) struct Place {
 
 /// A cursor's content: order, values, key.
 #[derive(Serialize, Deserialize)]
-struct Cursor<'c> {
+struct Cursor<'c, V> {
     o: Cow<'c, str>,
-    v: Vec<serde_json::Value>,
+    v: Vec<V>,
     k: Cow<'c, str>,
+}
+
+/// A value as a cursor has it.
+struct Plain<'v>(&'v Value);
+
+impl Serialize for Plain<'_> {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Null => to.serialize_unit(),
+            Value::Text(text) => to.serialize_str(text),
+            Value::Uuid(uuid) => to.collect_str(uuid),
+            Value::BigInt(number) => to.serialize_i64(*number),
+            Value::Bool(yes) => to.serialize_bool(*yes),
+            Value::Timestamp(at) => to.serialize_i64(at.as_microsecond()),
+        }
+    }
 }
 
 /// What the cursors of a query's rows have in common.
@@ -246,10 +262,8 @@ impl Cursors {
 
     /// The cursor of a row, from its column values.
     pub(crate) fn cursor(&self, key: &str, index: &[Value]) -> String {
-        let value = |at: &Option<usize>| match at {
-            Some(at) => index.get(*at).map_or(serde_json::Value::Null, Value::to_json),
-            None => key.into(),
-        };
+        let by_key = Value::from(key);
+        let value = |at: &Option<usize>| Plain(at.map_or(&by_key, |at| index.get(at).unwrap_or(&Value::Null)));
         let cursor = Cursor { o: Cow::Borrowed(&self.order), v: self.columns.iter().map(value).collect(), k: Cow::Borrowed(key) };
         // Strings, numbers and booleans: nothing in it can fail to serialise.
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(&cursor).unwrap_or_default())
@@ -260,7 +274,7 @@ impl Query {
     /// The place that a cursor names.
     pub(crate) fn place(&self, columns: &[Column], cursor: &str) -> Result<Place, PageError> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| PageError::Cursor)?;
-        let cursor: Cursor<'_> = serde_json::from_slice(&bytes).map_err(|_| PageError::Cursor)?;
+        let cursor: Cursor<'_, serde_json::Value> = serde_json::from_slice(&bytes).map_err(|_| PageError::Cursor)?;
         if cursor.o != self.order_name() || cursor.v.len() != self.order.len() || cursor.k.contains('\0') {
             return Err(PageError::Cursor);
         }

@@ -16,6 +16,7 @@ mod switch;
 use std::time::{Duration, Instant};
 
 use eventlog::LogError;
+use fail::fail_point;
 
 pub use compare::{Comparison, Difference};
 
@@ -214,6 +215,7 @@ impl<E: Send + Sync + 'static> Views<E> {
         let events = build.load(options.jobs.clamp(1, MAX_JOBS), options.pace, watch).await?;
         let load = began.elapsed();
         let comparison = build.compare(watch).await?;
+        fail_point!("rebuild::compared", |_| Err(crate::failpoint::broken().into()));
         let same = comparison.as_ref().is_none_or(|comparison| comparison.differences == 0);
         let switched = !options.dry_run && (same || options.accept);
         if switched {

@@ -22,7 +22,7 @@ where
     let rows = Rows::new(views.db().dialect(), &model.definition, generation);
     let mut docs = HashMap::with_capacity(keys.len());
     for keys in keys.chunks(KEYS) {
-        let found = views.db().all::<(String, String, i64)>(rows.by_keys(keys)).await?;
+        let found = views.db().all_to_write::<(String, String, i64)>(rows.by_keys(keys)).await?;
         docs.extend(found.into_iter().map(|(key, doc, _)| (key, doc)));
     }
     Ok(docs)

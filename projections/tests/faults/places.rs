@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::book::{Book, on_postgres, on_sqlite};
 use crate::echo::{Hand, Set, answers};
+use crate::models;
 use crate::toy::{Toy, added, append};
 
 const SOURCES: [&str; 4] = [
@@ -26,9 +27,14 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 /// Reactions of one [`feed`]: two commands, a timer and an effect.
 const REACTIONS: usize = 4;
 
-/// The places that the source names: a new one is tried without anybody having to remember it.
+/// The places of processes.
 fn places() -> Vec<&'static str> {
-    let named = SOURCES.into_iter().flat_map(|source| source.split("fail_point!(\"").skip(1));
+    named_in(&SOURCES)
+}
+
+/// The places that sources name: a new one is tried without anybody having to remember it.
+pub fn named_in(sources: &[&'static str]) -> Vec<&'static str> {
+    let named = sources.iter().flat_map(|source| source.split("fail_point!(\"").skip(1));
     let places: Vec<_> = named.map(|text| text.split_once('"').expect("a place has a name").0).collect();
     assert_eq!(places.iter().collect::<BTreeSet<_>>().len(), places.len(), "a place is named twice");
     places
@@ -47,7 +53,7 @@ fn no_place_is_forgotten() {
             }
         }
     }
-    let known = places().len();
+    let known = places().len() + models::places().len();
     assert_eq!(found, known, "a named place in a file that no check knows");
 }
 
@@ -136,7 +142,7 @@ async fn rebuilt_views_rewind_nothing(book: &Book) {
     all_happened_once(book, &set, 1).await;
 }
 
-async fn alone(check: impl AsyncFnOnce()) {
+pub async fn alone(check: impl AsyncFnOnce()) {
     let _alone = ALONE.lock().await;
     let scenario = fail::FailScenario::setup();
     check().await;

@@ -42,7 +42,8 @@ impl Decider for Letter {
     }
 }
 
-async fn leave_out(log: &Log, key: &str, from: u64, upto: u64) {
+/// An operator leaves out what stands between two positions.
+pub async fn leave_out(log: &Log, key: &str, from: u64, upto: u64) {
     let left_out = LeftOut { projection: "tallies".into(), version: 1, key: key.into(), from, upto };
     let meta = CommandMeta::new("skip", Actor::system("test"), Timestamp::UNIX_EPOCH);
     let done = log.execute(&meta, |session| {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fail::fail_point;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
@@ -71,6 +72,7 @@ impl<E: Send + Sync + 'static> Build<E> {
             }
         };
         tx.commit().await?;
+        fail_point!("rebuild::begun", |_| Err(crate::failpoint::broken().into()));
         Self::lead(views, &model, generation).await
     }
 

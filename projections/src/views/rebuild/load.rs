@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use eventlog::Log;
+use fail::fail_point;
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
@@ -166,6 +167,7 @@ impl<E: Send + Sync + 'static> Build<E> {
         // An unfinished one may stand behind the live model of today.
         let now = live(&self.views, &self.model).await?;
         folded += now.position.saturating_sub(self.lead.position);
+        fail_point!("rebuild::indexed", |_| Err(crate::failpoint::broken().into()));
         watch.stage(Stage::Tailing);
         self.tail(now.position, watch).await?;
         Ok(folded)
@@ -190,6 +192,7 @@ impl<E: Send + Sync + 'static> Build<E> {
         }
         ended?;
         given?;
+        fail_point!("rebuild::parts_loaded", |_| Err(crate::failpoint::broken().into()));
         self.loaded(upto).await?;
         Ok(upto - from)
     }
@@ -250,6 +253,7 @@ impl<E: Send + Sync + 'static> Build<E> {
         );
         let parked = tx.all::<(String,)>(named(sql, definition)).await?;
         tx.commit().await?;
+        fail_point!("rebuild::loaded", |_| Err(crate::failpoint::broken().into()));
         self.lead.stand_at(upto);
         self.lead.parked = parked.into_iter().map(|(key,)| key).collect();
         Ok(())

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use eventlog::Recorded;
+use fail::fail_point;
 use tokio::sync::mpsc;
 
 use super::build::Build;
@@ -127,6 +128,7 @@ impl<E: Send + Sync + 'static> Part<E> {
             tx.execute(Sql::new("set local synchronous_commit = off")).await?;
         }
         copy::write(&mut tx, &Rows::new(dialect, definition, self.generation), definition.columns, changed).await?;
+        fail_point!("rebuild::rows_written", |_| Err(crate::failpoint::broken().into()));
         for parked in self.newly_parked.chunks(PARK_ROWS) {
             tx.execute(park(dialect, definition, self.generation, parked)).await?;
         }
@@ -145,7 +147,9 @@ impl<E: Send + Sync + 'static> Part<E> {
         if !moved || !ours {
             return Err(RebuildError::Overtaken(definition.name));
         }
+        fail_point!("rebuild::part_moved", |_| Err(crate::failpoint::broken().into()));
         tx.commit().await?;
+        fail_point!("rebuild::part_committed", |_| Err(crate::failpoint::broken().into()));
         self.written = self.position;
         self.newly_parked.clear();
         if self.rows.len() > self.pace.kept_rows {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use fail::fail_point;
+
 use super::RebuildError;
 use super::build::{Build, drop_generation, live};
 use crate::db::{Dialect, Sql, Tx};
@@ -29,6 +31,7 @@ impl<E: Send + Sync + 'static> Build<E> {
             let (db, definition) = (self.views.db(), &self.model.definition);
             let seized = lead::take(db, definition, &self.holder, Which::Seized(now.generation)).await?;
             let seized = seized.ok_or(crate::views::ViewError::NotInstalled(definition.name))?;
+            fail_point!("rebuild::seized", |_| Err(crate::failpoint::broken().into()));
             let ended = self.switch_from(&seized, now.ready).await;
             tries += 1;
             match ended {
@@ -45,6 +48,7 @@ impl<E: Send + Sync + 'static> Build<E> {
             seized.release(self.views.db(), &self.model.definition).await?;
             tokio::time::sleep(PAUSE).await;
         }
+        fail_point!("rebuild::told", |_| Err(crate::failpoint::broken().into()));
         self.model.progress.switched(self.lead.generation);
         if let Err(error) = self.drop_older().await {
             tracing::warn!(projection = self.name(), %error, "an old generation was not removed, the next rebuild tries again");
@@ -85,7 +89,9 @@ impl<E: Send + Sync + 'static> Build<E> {
             return Ok(false);
         }
         self.show(&mut tx).await?;
+        fail_point!("rebuild::pointed", |_| Err(crate::failpoint::broken().into()));
         tx.commit().await?;
+        fail_point!("rebuild::switched", |_| Err(crate::failpoint::broken().into()));
         Ok(true)
     }
 

@@ -120,4 +120,9 @@ fn told(book: &Daybook, who: &daybook_tests::server::Client) {
     let user = who.send("{ me { id } }", &json!({})).data()["me"]["id"].clone();
     let letter = json!({ "userId": user, "template": "ANNOUNCEMENT", "message": "안내" });
     book.staff("admin", "admin").command("sendNotification", "notificationId", letter).done();
+    let began = Instant::now();
+    while who.send("{ unreadCount }", &json!({})).data()["unreadCount"] != 1 {
+        assert!(began.elapsed() < PATIENCE, "the notification is not counted");
+        sleep(Duration::from_millis(50));
+    }
 }

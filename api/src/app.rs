@@ -11,9 +11,10 @@ use projections::feed::Feed;
 use projections::hot::{Hot, HotViews};
 use projections::views::Views;
 
-use crate::event::Parties;
+use crate::event::{Folds, Parties};
 use crate::password::Passwords;
 use crate::tokens::Tokens;
+use crate::writes::Writes;
 
 /// One book with its read side and its edge. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +25,10 @@ pub struct App {
     pub views: Views,
     /// Reactions that do not go through.
     pub letters: projections::process::Letters,
+    /// Whether the log's database takes writes: tried,
+    pub probe: projections::process::Probe,
+    /// and seen.
+    pub writes: Writes,
     /// What is hot and may be lost.
     pub hot: Arc<dyn Hot>,
     /// Read models that are kept hot.
@@ -32,6 +37,8 @@ pub struct App {
     pub feed: Feed,
     /// Whose it is that it happens to.
     pub parties: Parties,
+    /// What it makes of the things that are watched.
+    pub folds: Folds,
     /// Signs and verifies.
     pub tokens: Tokens,
     /// Hashes and verifies.

@@ -243,14 +243,18 @@ impl Book {
         let hot_workers = (options.workers || options.redis_url.is_none()).then(|| HotWorkers::start(&live));
         let sealer = options.sealing.clone().filter(|_| options.workers).map(|sealing| Sealer::start(&ctx.log, sealing));
         let tokens = Tokens::new(&options.secret);
+        let letters = projections::process::Letters::open(views.log().url()).await?;
         let app = App {
             ctx,
-            letters: projections::process::Letters::open(views.log().url()).await?,
+            probe: letters.probe(),
+            writes: crate::writes::Writes::default(),
+            letters,
             views,
             hot,
             live,
             feed,
             parties: crate::event::Parties::default(),
+            folds: crate::event::Folds::default(),
             tokens: if options.endless_tokens { tokens.with_endless() } else { tokens },
             passwords: Passwords::new()?,
             heads: HeadsFolder::new(&options.heads),

@@ -103,7 +103,7 @@ async fn fill(app: &App) -> Result<(), AnyError> {
     let phc = app.passwords.hash(PASSWORD.to_owned()).await?;
     for (index, (name, shown, role, granted)) in USERS.into_iter().enumerate() {
         let account = RegisterUser { email: email(name), name: shown.to_owned(), phone: format!("010-0000-{index:04}"), role };
-        let password = NewPassword { chars: PASSWORD.chars().count(), phc: phc.clone() };
+        let password = NewPassword { chars: PASSWORD.chars().count(), phc: phc.clone(), mark: String::new() };
         let user = commands::user::register_user(&ctx, &caller(None), &account, &password, real_now()).await?.value.user;
         let code = commands::user::verification_code(&ctx, user, real_now());
         commands::user::verify_email(&ctx, &caller(Some(user)), &VerifyEmail { code }, real_now()).await?;

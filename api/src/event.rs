@@ -6,6 +6,7 @@ use eventlog::{EventFilter as Filter, EventPage, MAX_READ, Order, Recorded};
 use kernel::{StreamName, Timestamp};
 use projections::{Known, ReadModel};
 
+mod folds;
 mod parties;
 mod subscription;
 
@@ -14,6 +15,8 @@ use crate::connection::{Connection, Direction, Page, bad_cursor};
 use crate::errors::ApiError;
 use crate::reading::{Reader, token};
 use crate::scalars::{BigInt, DateTime, Json};
+pub use folds::Folds;
+use folds::Step;
 pub use parties::Parties;
 pub use subscription::{EventSubscription, watch};
 pub(crate) use subscription::{start, tail};
@@ -262,22 +265,37 @@ pub async fn row_as_of<M: ReadModel>(reader: &Reader<'_>, key: &str, as_of: &AsO
 }
 
 async fn row_at<M: ReadModel>(app: &App, key: &str, moment: &Moment) -> Result<Option<M::Row>, ApiError> {
+    Ok(step_at::<M>(app, key, moment).await?.1.row)
+}
+
+/// A row as of a moment, and the position of the last event of its streams by then; 0 when there is none.
+async fn step_at<M: ReadModel>(app: &App, key: &str, moment: &Moment) -> Result<(u64, Step<M::Row>), ApiError> {
+    let (mut position, mut step) = (0, Step { row: None, touched: false });
     let mut events = Vec::new();
     for name in M::streams(key) {
-        let Ok(stream) = name.parse::<StreamName>() else { return Ok(None) };
+        let Ok(stream) = name.parse::<StreamName>() else { return Ok((position, step)) };
         events.extend(stream_until(app, &stream, moment).await?);
     }
     events.sort_unstable_by_key(|event| event.position);
-    let mut row = None;
     for recorded in events.into_iter().filter(|event| moment.covers(event)) {
-        for event in projections::decode(&recorded).map_err(ApiError::internal)?.into_vec() {
-            let known = Known { recorded: recorded.clone(), event };
-            if M::keys(&known).iter().any(|touched| touched == key) {
-                row = M::apply(key, row, &known).map_err(ApiError::internal)?;
-            }
+        position = recorded.position;
+        step = after::<M>(key, step.row, &recorded)?;
+    }
+    Ok((position, step))
+}
+
+/// What an event makes of a row.
+fn after<M: ReadModel>(key: &str, mut row: Option<M::Row>, recorded: &Recorded) -> Result<Step<M::Row>, ApiError> {
+    let mut touched = false;
+    // An older stored event may say several things today.
+    for event in projections::decode(recorded).map_err(ApiError::internal)?.into_vec() {
+        let known = Known { recorded: recorded.clone(), event };
+        if M::keys(&known).iter().any(|touches| touches == key) {
+            row = M::apply(key, row, &known).map_err(ApiError::internal)?;
+            touched = true;
         }
     }
-    Ok(row)
+    Ok(Step { row, touched })
 }
 
 /// A stream's events from its beginning, as far as a moment needs them.

@@ -48,4 +48,15 @@ impl Reader<'_> {
     pub fn anyone(&self, key: Option<String>) -> Result<Caller, ExecuteError> {
         self.viewer.caller(key, self.meta).map_err(invalid)
     }
+
+    /// The same for what says by itself whom it is about (an address, a code): those who are not signed in have no names to keep their
+    /// keys apart by, and nobody can use up another's.
+    ///
+    /// # Errors
+    /// SYS003 for an impossible key.
+    pub fn anyone_about(&self, key: Option<String>, about: &str) -> Result<Caller, ExecuteError> {
+        let mut caller = self.anyone(key)?;
+        caller.key = caller.key.map(|key| self.app.ctx.keys.mark(&[about, &key]));
+        Ok(caller)
+    }
 }

@@ -61,3 +61,4 @@ pub mod user;
 pub mod vehicle;
 pub mod viewer;
 pub mod webhook;
+pub mod writes;

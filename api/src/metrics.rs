@@ -12,7 +12,7 @@ use async_graphql::parser::types::OperationType;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use projections::models::balances::{self, AsOf};
-use prometheus::{Encoder, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, TextEncoder};
+use prometheus::{Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, TextEncoder};
 
 use crate::app::App;
 
@@ -32,6 +32,7 @@ struct Metrics {
     cost: Histogram,
     notices: IntCounterVec,
     subscriptions: IntGaugeVec,
+    cut_off: IntCounter,
     log_position: IntGauge,
     unbalanced: IntGauge,
     pool: IntGaugeVec,
@@ -65,6 +66,10 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         duration: histogram("daybook_graphql_duration_seconds", "Executing an operation.", &SECONDS),
         cost: histogram("daybook_graphql_cost", "What operations cost, in fields written out.", &COSTS),
         subscriptions,
+        cut_off: registered(IntCounter::new(
+            "daybook_connections_cut_off_total",
+            "Connections that were closed because their client did not read.",
+        )),
         log_position: registered(IntGauge::new("daybook_log_position", "The log's last position.")),
         unbalanced: registered(IntGauge::new("daybook_trial_balance_nonzero", "Currencies whose debits and credits differ: must be 0.")),
         pool: gauges("daybook_db_pool_connections", "Connections of the read side to its database.", &["state"]),
@@ -86,6 +91,11 @@ fn gauges(name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
 
 fn histogram(name: &str, help: &str, buckets: &[f64]) -> Histogram {
     registered(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())))
+}
+
+/// A connection was closed because its client does not read.
+pub fn cut_off() {
+    METRICS.cut_off.inc();
 }
 
 /// What a subscription comes over.

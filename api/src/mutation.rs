@@ -107,6 +107,7 @@ impl Reader<'_> {
     pub async fn decided<T>(&self, outcome: Result<Executed<T>, ExecuteError>) -> Result<Decided<T>, ApiError> {
         match outcome {
             Ok(done) => {
+                self.app.writes.went_through();
                 let position = done.receipt.position;
                 tracing::Span::current().record("command_id", done.receipt.command_id.to_string());
                 if let Some(user) = self.viewer.user {
@@ -114,7 +115,19 @@ impl Reader<'_> {
                 }
                 Ok(Decided::Done { receipt: Receipt::of(&done.receipt), position, value: done.value })
             }
-            Err(error) => refusal(error).map(Decided::Refused),
+            Err(error) => {
+                self.blame(&error);
+                refusal(error).map(Decided::Refused)
+            }
+        }
+    }
+
+    /// Notes when the log is to blame that a command failed.
+    fn blame(&self, error: &ExecuteError) {
+        if let ExecuteError::Log(error) = error
+            && error.retryable()
+        {
+            self.app.writes.failed();
         }
     }
 

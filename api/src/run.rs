@@ -2,6 +2,7 @@
 
 mod admin;
 mod dev;
+mod hints;
 mod seed;
 mod serve;
 mod tree;

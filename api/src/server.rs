@@ -1,6 +1,7 @@
 //! The server: its routes, its address, and its orderly end.
 
 mod accept;
+mod patience;
 pub mod tls;
 
 use std::sync::Arc;
@@ -13,12 +14,13 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use self::accept::Places;
+pub use self::patience::SendTimeout;
 use crate::app::App;
 use crate::console::Facts;
 use crate::crowd::Room;
 use crate::edge::{Edge, EdgeSettings, Meter, Metered};
 use crate::schema::Served;
-use crate::transport::{self, Budget, Documents, Endpoint};
+use crate::transport::{self, Budget, Documents, Endpoint, SocketLimits};
 use crate::viewer::FrontDoor;
 use crate::{console, exports, fee_invoice, graphiql, side, transfers, tree, webhook};
 
@@ -42,6 +44,8 @@ pub struct Setup {
     pub meter: Option<Meter>,
     /// What may be open at once.
     pub room: Room,
+    /// How long a client may take nothing of what is ready for it.
+    pub send_timeout: SendTimeout,
     /// TLS here; without it, it ends at a proxy.
     pub tls: Option<TlsAcceptor>,
 }
@@ -54,7 +58,8 @@ pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup,
         .introspection(setup.introspection)
         .budget(setup.budget)
         .documents(setup.documents)
-        .room(setup.room);
+        .room(setup.room)
+        .sockets(SocketLimits { write_timeout: setup.send_timeout.0, ..SocketLimits::default() });
     let routes = Router::new()
         .merge(transport::router(endpoint.clone()))
         .merge(exports::router(Arc::new(app.clone())))
@@ -67,7 +72,7 @@ pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup,
         .merge(graphiql::router(&facts.fills))
         .fallback(side::not_found)
         .method_not_allowed_fallback(side::wrong_method);
-    let places = Places::new(setup.room.within_file_handles(), setup.edge.trusted.clone());
+    let places = Places::new(setup.room.within_file_handles(), setup.edge.trusted.clone(), setup.send_timeout);
     let routes = Edge::new(setup.edge, setup.meter).around(routes);
     let server = tokio::spawn(accept::serve(listener, routes, places, setup.tls, draining));
     stop.await;
@@ -84,7 +89,7 @@ pub async fn serve(listener: TcpListener, app: App, facts: &Facts, setup: Setup,
 pub async fn operate(listener: TcpListener, app: App, stop: impl Future<Output = ()>) {
     let (drain, draining) = watch::channel(false);
     let routes = side::operating(Arc::new(app), draining.clone()).fallback(side::not_found).method_not_allowed_fallback(side::wrong_method);
-    let server = tokio::spawn(accept::serve(listener, routes, Places::new(Room::default(), Vec::new()), None, draining));
+    let server = tokio::spawn(accept::serve(listener, routes, Places::default(), None, draining));
     stop.await;
     drain.send_replace(true);
     let _ = tokio::time::timeout(LAST_CALL, server).await;
@@ -97,7 +102,7 @@ pub async fn redirect(listener: TcpListener, public_url: &str, stop: watch::Rece
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         std::future::ready(Redirect::permanent(&format!("{base}{path}")))
     };
-    accept::serve(listener, Router::new().fallback(to_https), Places::new(Room::default(), Vec::new()), None, stop).await;
+    accept::serve(listener, Router::new().fallback(to_https), Places::default(), None, stop).await;
 }
 
 /// Completes on SIGTERM or Ctrl-C.

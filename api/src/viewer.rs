@@ -89,7 +89,8 @@ impl Door for FrontDoor {
                 tracing::Span::current().record("user_id", user.uuid().to_string());
             }
             let payer = viewer.user.map(|user| user.uuid().to_string());
-            let admitted = Admitted::new(viewer, expires_at);
+            let rights: Vec<_> = viewer.roles.iter().map(|role| role.name()).collect();
+            let admitted = Admitted::new(viewer, expires_at).holding(rights);
             Ok(match payer {
                 Some(payer) => admitted.paying_as(payer),
                 None => admitted,

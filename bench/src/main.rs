@@ -23,6 +23,7 @@ mod tests;
 mod transfers;
 mod transfers_http;
 mod trial;
+mod verify;
 mod views;
 
 use std::path::PathBuf;
@@ -126,6 +127,14 @@ enum Task {
         /// Positions of the past.
         #[arg(long, default_value_t = 20)]
         positions: u64,
+    },
+    /// What `daybook-replay verify` does with a whole book.
+    Verify {
+        #[command(flatten)]
+        common: Common,
+        /// Events of the book.
+        #[arg(long, default_value_t = 1_000_000)]
+        events: u64,
     },
     /// Mutations of people who are signed in, over HTTP, against the same crates wired the usual way. PostgreSQL.
     Http {
@@ -323,6 +332,7 @@ async fn run(task: Task) -> Result<bool, Failure> {
         | Task::Rebuild { common, .. }
         | Task::Transfers { common, .. }
         | Task::Trial { common, .. }
+        | Task::Verify { common, .. }
         | Task::Http { common, .. }
         | Task::Point { common, .. }
         | Task::Sockets { common, .. }
@@ -348,12 +358,11 @@ async fn measure(server: &Server, printer: Printer, task: Task) -> Result<bool, 
         Task::Open { events, .. } => reading::open(server, printer, events).await?,
         Task::Rebuild { events, peer_events, .. } => rebuild::rebuild(server, printer, events, peer_events).await?,
         Task::Proof { events, proofs, .. } => proof::proof(server, printer, events, proofs).await?,
-        Task::Transfers { accounts, batch_clients, clients: single_clients, seconds, .. } => {
-            let (warm_up, measured) = (Duration::from_secs(1), Duration::from_secs(seconds.max(1)));
-            let plan = transfers::Plan { accounts: accounts.max(2), batch_clients, single_clients, warm_up, measured };
-            return transfers::measure(server, printer, plan).await;
+        Task::Transfers { accounts, batch_clients, clients, seconds, .. } => {
+            return transfers::measure(server, printer, transfers::Plan::new(accounts, batch_clients, clients, seconds)).await;
         }
         Task::TransfersHttp(args) => return transfers_http::measure(&args).await,
+        Task::Verify { events, .. } => verify::measure(server, printer, events).await?,
         Task::Trial { entries, positions, .. } => trial::trial(server, printer, entries, positions).await?,
         Task::Http { served, runs, .. } => {
             let (load, rate, profile) = (served.load(), served.rate, served.profile);

@@ -137,11 +137,15 @@ impl Server {
 impl Place {
     /// The log of this place, with its schema.
     pub async fn log(&self) -> Result<Log, Failure> {
-        let (url, keys) = match self {
-            Self::Sqlite(folder) => (StoreUrl::Sqlite(folder.clone()), folder.join("keys")),
-            Self::Postgres { url, keys, .. } => (StoreUrl::Postgres(url.clone()), keys.clone()),
-        };
-        Ok(Log::open(config(url, keys)).await?)
+        Ok(Log::open(self.config()).await?)
+    }
+
+    /// How the log of this place is opened.
+    pub fn config(&self) -> Config {
+        match self {
+            Self::Sqlite(folder) => config(StoreUrl::Sqlite(folder.clone()), folder.join("keys")),
+            Self::Postgres { url, keys, .. } => config(StoreUrl::Postgres(url.clone()), keys.clone()),
+        }
     }
 
     /// A connection past the log.

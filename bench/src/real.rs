@@ -176,7 +176,7 @@ async fn person(ctx: &Context, count: &AtomicU32, role: Role) -> Result<UserId, 
     let now = Timestamp::now();
     let email = format!("{}@example.kr", Uuid::new_v4().simple());
     let form = RegisterUser { email, name: "김민준".to_owned(), phone: "010-1234-5678".to_owned(), role };
-    let password = NewPassword { chars: 12, phc: "$argon2id$bench".to_owned() };
+    let password = NewPassword { chars: 12, phc: "$argon2id$bench".to_owned(), mark: String::new() };
     let user = prepared(count, register_user(ctx, &caller(Actor::Anonymous), &form, &password, now).await?).user;
     let code = verification_code(ctx, user, now);
     prepared(count, verify_email(ctx, &caller(Actor::Anonymous), &VerifyEmail { code }, now).await?);

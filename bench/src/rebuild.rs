@@ -43,7 +43,7 @@ pub async fn rebuild(server: &Server, printer: Printer, events: u64, peer_events
     let place = server.fresh().await?;
     let log = place.log().await?;
     let bookings = events.div_ceil(EVENTS).div_ceil(BATCH) * BATCH;
-    fill(&log, bookings).await?;
+    fill(&log, bookings, BATCH, false).await?;
     server.settle().await?;
     let views = Views::open(log.clone(), projections::decode).await?;
     views.install::<Bookings>().await?;
@@ -135,17 +135,25 @@ pub fn paid(number: u64) -> Result<(PaymentId, Vec<payment::Event>), Failure> {
     Ok((id(number, 4), events.split_off(events.len() - 2)))
 }
 
-async fn fill(log: &Log, bookings: u64) -> Result<(), Failure> {
+/// Appends so many events, or a few more, by a keyed command for each booking and its payment; says how many.
+pub async fn keyed(log: &Log, events: u64) -> Result<u64, Failure> {
+    let bookings = events.div_ceil(EVENTS);
+    fill(log, bookings, 1, true).await?;
+    Ok(bookings * EVENTS)
+}
+
+async fn fill(log: &Log, bookings: u64, batch: u64, keyed: bool) -> Result<(), Failure> {
     let mut writers = JoinSet::new();
-    let share = (bookings / BATCH).div_ceil(WRITERS) * BATCH;
+    let share = (bookings / batch).div_ceil(WRITERS) * batch;
     for writer in 0..WRITERS {
         let log = log.clone();
         let (from, to) = ((writer * share).min(bookings), ((writer + 1) * share).min(bookings));
         writers.spawn(async move {
-            for first in (from..to).step_by(usize::try_from(BATCH).unwrap_or(1)) {
-                let stories = (first..first + BATCH).map(|number| Ok((number, story(number)?))).collect::<Result<Vec<_>, Failure>>()?;
+            for first in (from..to).step_by(usize::try_from(batch).unwrap_or(1)) {
+                let stories = (first..first + batch).map(|number| Ok((number, story(number)?))).collect::<Result<Vec<_>, Failure>>()?;
                 let stories = Arc::new(stories);
                 let meta = CommandMeta::new("fill", Actor::system("bench"), Timestamp::now());
+                let meta = if keyed { meta.keyed(Uuid::new_v4().to_string(), first.to_be_bytes()) } else { meta };
                 log.execute(&meta, |session| {
                     let stories = Arc::clone(&stories);
                     async move {

@@ -36,6 +36,14 @@ pub struct Plan {
     pub measured: Duration,
 }
 
+impl Plan {
+    /// So many accounts, at least two; clients that send batches, and clients that send one a call; seconds that count, at least one.
+    pub fn new(accounts: u64, batch_clients: usize, single_clients: usize, seconds: u64) -> Self {
+        let (warm_up, measured) = (Duration::from_secs(1), Duration::from_secs(seconds.max(1)));
+        Self { accounts: accounts.max(2), batch_clients, single_clients, warm_up, measured }
+    }
+}
+
 /// Clients of one ledger.
 struct Tellers {
     ctx: Context,

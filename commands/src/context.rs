@@ -261,6 +261,13 @@ impl Keys {
         self.digest("claim", kind, normalised).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// What was typed, unreadable: the same only for the same. It goes into a command's input, where a retry is told from another wish.
+    #[must_use]
+    pub fn mark(&self, typed: &[&str]) -> String {
+        let whole: String = typed.iter().map(|part| format!("{}:{part}", part.len())).collect();
+        self.digest("mark", "", &whole).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// A key of its own for one purpose.
     pub(crate) fn derived(&self, purpose: &str) -> [u8; 32] {
         self.digest("key", purpose, "")

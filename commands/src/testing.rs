@@ -67,7 +67,7 @@ pub(crate) fn form(email: &str, role: Role) -> RegisterUser {
 
 /// A password that was hashed.
 pub(crate) fn password() -> NewPassword {
-    NewPassword { chars: 12, phc: "$argon2id$test".to_owned() }
+    NewPassword { chars: 12, phc: "$argon2id$test".to_owned(), mark: String::new() }
 }
 
 /// Signs somebody up.

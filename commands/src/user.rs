@@ -61,6 +61,8 @@ pub struct NewPassword {
     pub chars: usize,
     /// Its hash as a PHC string; may be empty when the length is out of range, since the command is refused then.
     pub phc: String,
+    /// Tells a retry from another wish: a keyed digest of what was typed, `Keys::mark`. Empty where nobody retries.
+    pub mark: String,
 }
 
 /// Opens an account and signs in (IAM-05). The claim on the address makes two registrations of it meet.
@@ -76,7 +78,7 @@ pub async fn register_user(
 ) -> Result<Executed<SignedIn>, ExecuteError> {
     let user = UserId::new(ctx.ids.mint());
     let session = SessionId::new(ctx.ids.mint());
-    ctx.execute("registerUser", caller, input, |s| async move {
+    ctx.execute("registerUser", caller, &(input, &password.mark), |s| async move {
         let email = Email::parse(&input.email).map_err(|_| user::Refusal::BadEmail)?;
         let mut claim = s.load::<Claim>(email_stream(ctx, &email)).await?;
         s.decide(&mut claim, claim::Command::ClaimEmail { user })?;
@@ -127,16 +129,22 @@ pub async fn holder(ctx: &Context, email: &str) -> Result<Option<UserId>, LogErr
     Ok(ctx.log.load::<Claim>(email_stream(ctx, &email)).await?.0.user())
 }
 
-/// The receipt of a command that appends nothing: its work is a message.
+/// The receipt of a command that appends nothing: its work is a message. `asked` tells a retry from another wish.
 ///
 /// # Errors
 /// The log's.
-pub async fn nothing_but_a_receipt<T>(ctx: &Context, name: &'static str, caller: &Caller, value: T) -> Result<Executed<T>, ExecuteError>
+pub async fn nothing_but_a_receipt<T>(
+    ctx: &Context,
+    name: &'static str,
+    caller: &Caller,
+    asked: &str,
+    value: T,
+) -> Result<Executed<T>, ExecuteError>
 where
     T: Serialize + serde::de::DeserializeOwned + Clone + Send + Sync,
 {
     let value = &value;
-    ctx.execute(name, caller, &(), |_| async move { Ok(value.clone()) }).await
+    ctx.execute(name, caller, &asked, |_| async move { Ok(value.clone()) }).await
 }
 
 /// Input of [`verify_email`].

@@ -15,6 +15,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 
 use crate::error::LogError;
 use crate::memory::Memory;
+use crate::newest::Newest;
 use crate::outcome::{Append, Head, Outcome};
 use crate::states::States;
 use crate::store::Store;
@@ -47,13 +48,20 @@ pub(crate) struct Appender {
 }
 
 impl Appender {
-    /// Starts the task; it raises `head` to the last position appended, and settles the states that its commands made.
-    pub(crate) fn start(store: Store, memory: Arc<Memory>, states: Arc<States>, head: Arc<watch::Sender<u64>>) -> Self {
+    /// Starts the task; it raises `head` to the last position appended, settles the states that its commands made, and keeps the newest
+    /// events.
+    pub(crate) fn start(
+        store: Store,
+        memory: Arc<Memory>,
+        states: Arc<States>,
+        newest: Arc<Newest>,
+        head: Arc<watch::Sender<u64>>,
+    ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (close, closing) = watch::channel(false);
         let (running, ended) = watch::channel(());
         tokio::spawn(async move {
-            let lane = Arc::new(Lane { store, memory, states, head, on_their_way: AtomicUsize::new(0), landed: Notify::new() });
+            let lane = Arc::new(Lane { store, memory, states, newest, head, on_their_way: AtomicUsize::new(0), landed: Notify::new() });
             lane.run(waiting, closing).await;
             drop(running);
         });
@@ -155,6 +163,7 @@ struct Lane {
     store: Store,
     memory: Arc<Memory>,
     states: Arc<States>,
+    newest: Arc<Newest>,
     head: Arc<watch::Sender<u64>>,
     /// Commands on their way.
     on_their_way: AtomicUsize,

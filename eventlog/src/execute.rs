@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::codec::DecodeError;
+use crate::answer::{Kept, Run, Typed, json, read};
 use crate::command::{CommandMeta, Executed, Receipt};
 use crate::error::{ExecuteError, LogError, Stop};
 use crate::log::Log;
@@ -63,8 +63,8 @@ pub(crate) enum Decided<T> {
 }
 
 /// What an attempt came to.
-enum Attempt<T> {
-    Done(Executed<T>),
+enum Attempt {
+    Done(Executed<Kept>),
     /// Another command of this node was quicker on one of these streams; nothing has left this node.
     Overtaken(BTreeSet<StreamName>),
     /// The version of one of these streams did not hold in the store.
@@ -103,12 +103,12 @@ impl Log {
         self.until_answered(&command, Key::of(&command, &self.inner.secret), None, run).await
     }
 
-    /// Tries until there is an answer. `doubt`: nobody knows whether an attempt before went in.
+    /// Tries until there is an answer, and gives it its type. `doubt`: nobody knows whether an attempt before went in.
     pub(crate) async fn until_answered<T, F, Fut>(
         &self,
         command: &Arc<CommandMeta>,
         key: Option<Key>,
-        mut doubt: Option<LogError>,
+        doubt: Option<LogError>,
         run: F,
     ) -> Result<Executed<T>, ExecuteError>
     where
@@ -116,10 +116,25 @@ impl Log {
         F: Fn(Session) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T, Stop>> + Send,
     {
+        let typed = Typed::new(run, key.is_some());
+        let Executed { receipt, value } = self.answer(command, key, doubt, &typed).await?;
+        // The last attempt is the one that went in, unless the receipt of an earlier one answers.
+        let value = typed.last().filter(|_| !receipt.replayed).map_or_else(|| read(command, value.get()), Ok)?;
+        Ok(Executed { receipt, value })
+    }
+
+    /// Tries until there is an answer.
+    async fn answer(
+        &self,
+        command: &Arc<CommandMeta>,
+        key: Option<Key>,
+        mut doubt: Option<LogError>,
+        run: &dyn Run,
+    ) -> Result<Executed<Kept>, ExecuteError> {
         let (mut doubts, mut turn) = (0, None::<Turn<'_>>);
         let (mut conflicts, mut overtaken) = (0, 0);
         while conflicts < MAX_CONFLICTS && overtaken < MAX_OVERTAKEN {
-            let attempt = self.attempt(command, key, conflicts > 0, &mut turn, &run).await;
+            let attempt = self.attempt(command, key, conflicts > 0, &mut turn, run).await;
             let streams = match attempt {
                 Ok(Attempt::Done(done)) => return Ok(done),
                 Ok(Attempt::Overtaken(streams)) => {
@@ -153,26 +168,21 @@ impl Log {
 
     /// Answers from a receipt at hand, or decides and appends once. A turn is given back as soon as the command is on its
     /// way: the next one decides on its state without waiting for the store.
-    async fn attempt<'t, T, F, Fut>(
+    async fn attempt<'t>(
         &'t self,
         command: &Arc<CommandMeta>,
         key: Option<Key>,
         again: bool,
         turn: &mut Option<Turn<'t>>,
-        run: &F,
-    ) -> Result<Attempt<T>, ExecuteError>
-    where
-        T: Serialize + DeserializeOwned + Send,
-        F: Fn(Session) -> Fut + Send + Sync,
-        Fut: Future<Output = Result<T, Stop>> + Send,
-    {
+        run: &dyn Run,
+    ) -> Result<Attempt, ExecuteError> {
         if let Some(key) = &key
             && let Some(stored) = self.inner.memory.receipt(&key.digest)
         {
             return self.replay_if_same(command, key, stored).await.map(Attempt::Done);
         }
         let session = Session::new(self.inner.store.clone(), self.inner.states.clone(), command.clone(), again);
-        let decided = match run(session.clone()).await {
+        let decided = match run.run(session.clone()).await {
             Ok(value) => Decided::Done(value),
             Err(Stop::Refused(refused)) => Decided::Refused(refused),
             Err(Stop::Unbalanced(unbalanced)) => return Err(ExecuteError::Unbalanced(unbalanced)),
@@ -214,19 +224,25 @@ impl Log {
         }
     }
 
-    pub(crate) async fn replay_if_same<T: DeserializeOwned>(
+    /// The answer that a receipt keeps, with its type.
+    pub(crate) async fn kept<T: DeserializeOwned>(
         &self,
         command: &CommandMeta,
         key: &Key,
         stored: StoredReceipt,
     ) -> Result<Executed<T>, ExecuteError> {
+        let Executed { receipt, value } = self.replay_if_same(command, key, stored).await?;
+        Ok(Executed { receipt, value: read(command, value.get())? })
+    }
+
+    async fn replay_if_same(&self, command: &CommandMeta, key: &Key, stored: StoredReceipt) -> Result<Executed<Kept>, ExecuteError> {
         if stored.fingerprint != key.fingerprint {
             return Err(ExecuteError::KeyReused);
         }
         self.replay(command, stored).await
     }
 
-    async fn replay<T: DeserializeOwned>(&self, command: &CommandMeta, stored: StoredReceipt) -> Result<Executed<T>, ExecuteError> {
+    async fn replay(&self, command: &CommandMeta, stored: StoredReceipt) -> Result<Executed<Kept>, ExecuteError> {
         if stored.refused {
             return Err(ExecuteError::Refused { refused: read(command, &stored.answer)?, replayed: true });
         }
@@ -260,10 +276,10 @@ fn in_doubt(error: &LogError, already: bool) -> bool {
 type Ready = (Append, Vec<Basis>, Vec<(StreamName, Known)>);
 
 /// What is appended: all that the session recorded; of a refused command only that its versions hold, and its receipt.
-fn ready<T: Serialize>(
+fn ready(
     command: &Arc<CommandMeta>,
     key: Option<Key>,
-    decided: &Decided<T>,
+    decided: &Decided<Kept>,
     mut work: Work,
     events: Vec<Draft>,
 ) -> Result<Ready, LogError> {
@@ -343,15 +359,6 @@ pub(crate) fn within_limits(command: &CommandMeta) -> Result<(), LogError> {
 
 fn at_most(of: &'static str, found: usize, limit: usize) -> Result<(), LogError> {
     if found <= limit { Ok(()) } else { Err(LogError::Limit { of, limit }) }
-}
-
-fn json(value: &impl Serialize) -> Result<String, LogError> {
-    serde_json::to_string(value).map_err(|e| LogError::Encode { what: "result".into(), reason: e.to_string() })
-}
-
-fn read<T: DeserializeOwned>(command: &CommandMeta, json: &str) -> Result<T, LogError> {
-    serde_json::from_str(json)
-        .map_err(|source| DecodeError { event_type: format!("receipt of {}", command.name), schema_version: 1, source }.into())
 }
 
 /// A random wait below a bound that grows with the attempts.

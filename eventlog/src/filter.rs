@@ -64,6 +64,12 @@ pub struct Searched {
 /// Most types that a filter may name.
 const MAX_TYPES: usize = 100;
 
+/// How the events of one interaction are found by index, up to its id.
+pub(crate) const OF_INTERACTION: &str = " and e.correlation_id = ";
+/// The same on SQLite, whose index is one of stretches of the log: each of them is looked into.
+pub(crate) const OF_INTERACTION_BY_STRETCH: &str = " and e.position >> 12 in (with recursive stretch(n) as (select 0 union all \
+     select n + 1 from stretch where n < (select position >> 12 from log_head)) select n from stretch) and e.correlation_id = ";
+
 /// How a query for events begins; each store says itself which columns it reads ([`Query::selecting`]).
 pub(crate) const EVENTS: &str = " from events e";
 
@@ -123,8 +129,8 @@ impl Query {
     }
 }
 
-/// The page of events found; `types` are those of the filter, or of its kind of stream.
-pub(crate) fn search(filter: &EventFilter, types: &[String], page: &EventPage, limit: usize) -> Query {
+/// The page of events found; `types` are those of the filter, or of its kind of stream, `interaction` is how the store finds one.
+pub(crate) fn search(filter: &EventFilter, types: &[String], page: &EventPage, limit: usize, interaction: &str) -> Query {
     let order = match page.order {
         Order::Ascending => " order by position",
         Order::Descending => " order by position desc",
@@ -139,7 +145,7 @@ pub(crate) fn search(filter: &EventFilter, types: &[String], page: &EventPage, l
     };
     let query = Query::new(EVENTS).text(" where true");
     if is_narrow(filter) || types.len() < 2 || types.len() > MAX_TYPES {
-        return paged(conditions(query, filter, types));
+        return paged(conditions(query, filter, types, interaction));
     }
     // Each type's own page by the index, then the first of all of them.
     let mut query = query.text(" and e.position in (select position from (");
@@ -149,14 +155,14 @@ pub(crate) fn search(filter: &EventFilter, types: &[String], page: &EventPage, l
         } else {
             " union all select position from (select position from events e where true"
         });
-        query = paged(conditions(query, filter, std::slice::from_ref(event_type))).text(&format!(") of_type_{i}"));
+        query = paged(conditions(query, filter, std::slice::from_ref(event_type), interaction)).text(&format!(") of_type_{i}"));
     }
     query.text(") of_types").text(order).bind(" limit ", limit).text(")").text(order)
 }
 
 /// How many events are found.
-pub(crate) fn count(filter: &EventFilter, types: &[String]) -> Query {
-    conditions(Query::new("select count(*) from events e where true"), filter, types)
+pub(crate) fn count(filter: &EventFilter, types: &[String], interaction: &str) -> Query {
+    conditions(Query::new("select count(*) from events e where true"), filter, types, interaction)
 }
 
 /// The types that a filter asks for, where it names any.
@@ -174,7 +180,7 @@ fn is_narrow(filter: &EventFilter) -> bool {
     filter.stream.is_some() || filter.correlation_id.is_some() || filter.event_id.is_some()
 }
 
-fn conditions(query: Query, filter: &EventFilter, types: &[String]) -> Query {
+fn conditions(query: Query, filter: &EventFilter, types: &[String], interaction: &str) -> Query {
     // An expression has no index: a type of a million events is not to be preferred to a stream of ten.
     let column = if is_narrow(filter) { " and e.event_type || ''" } else { " and e.event_type" };
     let query = match types {
@@ -191,7 +197,7 @@ fn conditions(query: Query, filter: &EventFilter, types: &[String]) -> Query {
     };
     query
         .when(" and e.stream = ", filter.stream.as_ref().map(|stream| Value::Text(stream.to_string())))
-        .when(" and e.correlation_id = ", filter.correlation_id.map(Value::Uuid))
+        .when(interaction, filter.correlation_id.map(Value::Uuid))
         .when(" and e.event_id = ", filter.event_id.map(Value::Uuid))
         .when(" and e.actor = ", filter.actor.as_ref().map(|actor| Value::Text(actor.to_string())))
         .when(" and e.recorded_at >= ", filter.recorded_from.map(|at| Value::Integer(at.as_microsecond())))
@@ -209,7 +215,7 @@ mod tests {
     /// How SQLite would run a search, step by step.
     async fn plan(db: &mut SqliteConnection, filter: &EventFilter, types: &[String], order: Order) -> Vec<String> {
         let page = EventPage { after: Some(7), before: Some(1_000), order, limit: 100 };
-        let query = search(filter, types, &page, 100).selecting("e.position");
+        let query = search(filter, types, &page, 100, OF_INTERACTION_BY_STRETCH).selecting("e.position");
         let explained = sqlx::query_as::<_, (i64, i64, i64, String)>(AssertSqlSafe(format!("explain query plan {}", query.sql)));
         let steps = crate::store::bound(explained, query.values).fetch_all(db).await.unwrap();
         steps.into_iter().map(|step| step.3).collect()
@@ -233,8 +239,8 @@ mod tests {
             (of_stream.clone(), names(&[]), "(stream=?"),
             (of_stream.clone(), names(&["Added"]), "(stream=?"),
             (of_stream, names(&["Added", "Claimed"]), "(stream=?"),
-            (of_correlation.clone(), names(&[]), "events_correlation (correlation_id=?"),
-            (of_correlation, names(&["Added"]), "events_correlation (correlation_id=?"),
+            (of_correlation.clone(), names(&[]), "events_correlation (<expr>=? AND correlation_id=?"),
+            (of_correlation, names(&["Added"]), "events_correlation (<expr>=? AND correlation_id=?"),
             (EventFilter { event_id: Some(Uuid::nil()), ..any() }, names(&["Added"]), "(event_id=?)"),
         ];
         for (filter, types, index) in cases {
@@ -244,5 +250,36 @@ mod tests {
                 assert!(!steps.iter().any(|step| step.starts_with("SCAN e")), "{filter:?} {types:?}: {steps:?}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn an_interaction_is_found_in_every_stretch_of_the_log() {
+        let mut db = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        crate::migrations::sqlite(&mut db, true).await.unwrap();
+        for (position, correlation) in [(1, 7), (2, 8), (4_095, 7), (4_096, 7), (20_000, 7), (20_001, 8)] {
+            let row = format!(
+                "insert into events (position, version, recorded_at, occurred_at, event_id, correlation_id, command_id, schema_version, \
+                 digest, leaf, stream, event_type, actor, payload) values ({position}, {position}, 1, 1, x'{position:032x}', \
+                 x'{correlation:032x}', x'00', 1, zeroblob(32), zeroblob(32), 'tally-a', 'Added', 'anonymous', '{{}}')"
+            );
+            sqlx::query(AssertSqlSafe(row)).execute(&mut db).await.unwrap();
+        }
+        let head = "update log_head set position = 20001, recorded_at = 1, last_event_id = x'01'";
+        sqlx::query(head).execute(&mut db).await.unwrap();
+        let filter = EventFilter { correlation_id: Some(Uuid::from_u128(7)), ..EventFilter::default() };
+        for (order, after, expected) in [
+            (Order::Ascending, None, vec![1, 4_095, 4_096]),
+            (Order::Ascending, Some(4_095), vec![4_096, 20_000]),
+            (Order::Descending, None, vec![20_000, 4_096, 4_095]),
+        ] {
+            let page = EventPage { after, before: None, order, limit: 3 };
+            let query = search(&filter, &[], &page, 3, OF_INTERACTION_BY_STRETCH).selecting("e.position");
+            let found = crate::store::bound(sqlx::query_as::<_, (i64,)>(AssertSqlSafe(query.sql)), query.values);
+            let found: Vec<i64> = found.fetch_all(&mut db).await.unwrap().into_iter().map(|row| row.0).collect();
+            assert_eq!(found, expected, "{order:?}");
+        }
+        let counted = count(&filter, &[], OF_INTERACTION_BY_STRETCH);
+        let counted = crate::store::bound(sqlx::query_as::<_, (i64,)>(AssertSqlSafe(counted.sql)), counted.values);
+        assert_eq!(counted.fetch_one(&mut db).await.unwrap().0, 4);
     }
 }

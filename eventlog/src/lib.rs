@@ -6,6 +6,7 @@
 //!
 //! This crate knows no business module. Nothing in it is global: a process may open as many books as it likes.
 
+mod answer;
 mod appender;
 mod codec;
 mod command;
@@ -23,6 +24,8 @@ mod memory;
 mod merkle;
 mod metrics;
 mod migrations;
+mod newest;
+mod obstacle;
 mod outcome;
 mod plan;
 mod recent;
@@ -49,6 +52,7 @@ pub use leaf::{LEAF_FORMAT, LeafError, LeafRecord, MAX_LEAF_BYTES, payload_diges
 pub use log::{Log, MAX_READ};
 pub use merkle::{Frontier, Hash};
 pub use migrations::{SchemaStatus, schema_status};
+pub use obstacle::Obstacle;
 pub use recorded::Recorded;
 pub use roles::migrate;
 pub use seal::{KeyError, subject};

@@ -14,6 +14,7 @@ use crate::error::LogError;
 use crate::filter::{self, EventFilter, EventPage, Order, Searched};
 use crate::hint;
 use crate::memory::Memory;
+use crate::newest::Newest;
 use crate::recorded::Recorded;
 use crate::seal::Keyring;
 use crate::states::States;
@@ -40,6 +41,7 @@ pub(crate) struct Inner {
     pub turns: Turns,
     pub lanes: Lanes,
     versions: Versions,
+    newest: Arc<Newest>,
     pub keyring: Keyring,
     url: StoreUrl,
     listen: Option<String>,
@@ -85,10 +87,11 @@ impl Log {
             Store::Postgres(postgres) => hint::start(postgres.readers(), listen.as_deref(), &head)?,
         };
         let (memory, states) = (Arc::new(Memory::default()), Arc::new(States::default()));
-        let appender = Appender::start(store.clone(), memory.clone(), states.clone(), head.clone());
+        let newest = Arc::new(Newest::default());
+        let appender = Appender::start(store.clone(), memory.clone(), states.clone(), newest.clone(), head.clone());
         let (turns, lanes, versions) = (Turns::default(), Lanes::default(), Versions::default());
         let (secret, url) = (config.secret, config.url);
-        let inner = Inner { store, secret, appender, memory, states, turns, lanes, versions, keyring, url, listen, head, hints };
+        let inner = Inner { store, secret, appender, memory, states, turns, lanes, versions, newest, keyring, url, listen, head, hints };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -137,6 +140,18 @@ impl Log {
         self.inner.store.read(after, limit.min(MAX_READ)).await
     }
 
+    /// The same for whoever follows the log: the newest events come from memory where this process has appended them, so that it does
+    /// not read what it has just written. A page may end where these end; an empty one says that there is nothing more.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn follow(&self, after: u64, limit: usize) -> Result<Vec<Recorded>, LogError> {
+        match self.inner.newest.after(after, limit.min(MAX_READ)) {
+            Some(events) => Ok(events),
+            None => self.read(after, limit).await,
+        }
+    }
+
     /// Events of a stream after a version, in order: at most `limit`, and never more than [`MAX_READ`].
     ///
     /// # Errors
@@ -154,7 +169,9 @@ impl Log {
         let end = self.head().await?.saturating_add(1).min(page.before.unwrap_or(u64::MAX));
         let page = EventPage { before: Some(end), limit: page.limit.min(MAX_READ), ..page };
         let events = match self.types(filter).await? {
-            Some(types) => self.inner.store.events(filter::search(filter, &types, &page, page.limit)).await?,
+            Some(types) => {
+                self.inner.store.events(filter::search(filter, &types, &page, page.limit, self.inner.store.of_interaction())).await?
+            }
             None => Vec::new(),
         };
         let scanned_to = match (events.last(), page.order) {
@@ -173,7 +190,7 @@ impl Log {
     /// When the log cannot be read.
     pub async fn count(&self, filter: &EventFilter) -> Result<u64, LogError> {
         match self.types(filter).await? {
-            Some(types) => self.inner.store.number(filter::count(filter, &types)).await,
+            Some(types) => self.inner.store.number(filter::count(filter, &types, self.inner.store.of_interaction())).await,
             None => Ok(0),
         }
     }

@@ -83,7 +83,7 @@ impl Log {
         if let Some(key) = &key
             && let Some(stored) = self.inner.memory.receipt(&key.digest)
         {
-            return self.replay_if_same(&command, key, stored).await;
+            return self.kept(&command, key, stored).await;
         }
         let (answer, verdict) = oneshot::channel();
         let member = Member { command: command.clone(), key, asked: asked.clone(), conflicts: 0, answer };

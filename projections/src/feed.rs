@@ -152,12 +152,16 @@ async fn read_on(hub: Weak<Hub>) {
             continue;
         };
         news.borrow_and_update();
-        match here.log.read(position, PAGE).await {
-            Ok(page) if page.is_empty() => {
+        match here.log.follow(position, PAGE).await {
+            Ok(page) => {
+                let upto = page.last().map_or(position, |last| last.position);
+                here.hand_out(page);
                 drop(here);
-                let _ = tokio::time::timeout(every, news.changed()).await;
+                // What nobody has announced is looked for now and then.
+                if *news.borrow() <= upto {
+                    let _ = tokio::time::timeout(every, news.changed()).await;
+                }
             }
-            Ok(page) => here.hand_out(page),
             Err(error) => {
                 tracing::warn!(%error, "the log could not be read for those who listen, trying again");
                 tokio::time::sleep(PAUSE).await;
@@ -233,7 +237,7 @@ impl Listening {
             // The feed is further: read up to it, and not beyond.
             Err(position) if position > self.last => {
                 let most = usize::try_from(position - self.last).unwrap_or(PAGE).min(PAGE);
-                self.page = self.hub.log.read(self.last, most).await?.into();
+                self.page = self.hub.log.follow(self.last, most).await?.into();
             }
             // The feed is about to come here, or this is beyond the log's end.
             Err(_) if self.last <= self.known => tokio::time::sleep(SOON).await,

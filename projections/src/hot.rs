@@ -59,6 +59,11 @@ pub trait Hot: Send + Sync + 'static {
     /// Keeps a number that readers may show for a moment without asking a model; `None` forgets it. Nothing is decided by it.
     fn hint<'a>(&'a self, key: &'a str, number: Option<u64>) -> BoxFuture<'a, ()>;
 
+    /// Does the shared store answer? None where nothing is shared.
+    fn reachable(&self) -> BoxFuture<'_, Option<bool>> {
+        Box::pin(std::future::ready(None))
+    }
+
     /// The number that was kept, while its moment lasts.
     fn hinted<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<u64>>;
 }

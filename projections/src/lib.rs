@@ -15,6 +15,7 @@ mod known;
 pub mod metrics;
 mod model;
 pub mod models;
+mod pace;
 pub mod process;
 pub mod processes;
 mod tail;

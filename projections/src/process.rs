@@ -12,6 +12,7 @@ mod failpoint;
 mod figures;
 mod lease;
 mod letters;
+mod probe;
 mod reactor;
 mod runtime;
 mod settle;
@@ -32,6 +33,7 @@ use uuid::Uuid;
 pub use error::ProcessError;
 pub use figures::{BookFigures, EffectOutcome, QueueFigures, RuntimeFigures};
 pub use letters::Letters;
+pub use probe::Probe;
 pub use runtime::{Builder, Runtime};
 pub use store::DeadLetter;
 

@@ -105,7 +105,7 @@ impl<E: Send + Sync + 'static> Tail<E> {
         let (mut fetched, mut bytes, mut chunk) = (Vec::new(), 0, CHUNK);
         while fetched.len() < limit && bytes < PAGE_BYTES {
             let wanted = chunk.min(limit - fetched.len());
-            let recorded = self.log.read(after + fetched.len() as u64, wanted).await?;
+            let recorded = self.log.follow(after + fetched.len() as u64, wanted).await?;
             let full = recorded.len() == wanted;
             for recorded in recorded {
                 let size = recorded.payload.len();

@@ -21,9 +21,11 @@ mod parked;
 mod projector;
 mod query;
 pub mod rebuild;
+mod recent;
 mod schema;
 mod sql;
 mod status;
+mod stored;
 mod wait;
 mod workers;
 
@@ -46,12 +48,13 @@ pub use status::{ProjectionState, ProjectionStatus};
 pub use workers::Workers;
 
 use crate::db::{Db, unsigned};
-use crate::known::{Decode, Event, Known, Seen};
+use crate::known::{Decode, Event, Seen};
 use crate::model::ReadModel;
 use crate::tail::{SharedTail, Tail};
 use counts::Counts;
 use definition::Definition;
 use lookup::Lookups;
+use recent::Recent;
 use wait::Progress;
 
 /// The name of the SQLite file.
@@ -88,6 +91,7 @@ pub(crate) struct Installed<E> {
     pub progress: Progress,
     pub counts: Counts,
     pub lookups: Lookups,
+    pub recent: Recent,
 }
 
 impl<E: Send + Sync + 'static> Views<E> {
@@ -117,7 +121,8 @@ impl<E: Send + Sync + 'static> Views<E> {
             found.ready = true;
         }
         let progress = Progress::new(&found, Arc::clone(&self.inner.moved));
-        let installed = Arc::new(Installed { definition, progress, counts: Counts::default(), lookups: Lookups::default() });
+        let installed =
+            Arc::new(Installed { definition, progress, counts: Counts::default(), lookups: Lookups::default(), recent: Recent::default() });
         self.lock().insert(M::NAME, installed);
         Ok(())
     }
@@ -172,16 +177,26 @@ impl<E: Send + Sync + 'static> Views<E> {
                 return Err(ViewError::Lagging { projection: M::NAME.to_owned(), applied: position, required: at_least });
             }
             for (at, seen) in stretch.positions() {
-                row = advance::<E, M>(key, row, seen)?;
+                advance::<E, M>(key, &mut row, seen)?;
                 position = at;
             }
         }
         Ok((row, position))
     }
 
-    /// A row and the checkpoint that it stands at, in one consistent read.
+    /// A row and the checkpoint that it stands at: from memory where this process has just had it, else in one consistent read.
     async fn row_at_checkpoint<M: ReadModel<E>>(&self, key: &str) -> Result<(Option<M::Row>, u64), ViewError> {
         let installed = self.installed::<M>()?;
+        let row = |doc: Option<&str>| doc.map(|doc| definition::read::<E, M>(key, doc)).transpose();
+        if let Some((doc, position)) = installed.recent.get(key) {
+            return Ok((row(doc.as_deref())?, position));
+        }
+        let (doc, position) = self.read_at_checkpoint(&installed, key).await?;
+        installed.recent.keep(key, doc.as_deref(), position);
+        Ok((row(doc.as_deref())?, position))
+    }
+
+    async fn read_at_checkpoint(&self, installed: &Installed<E>, key: &str) -> Result<(Option<String>, u64), ViewError> {
         let dialect = self.inner.db.dialect();
         let table = |name: &str| schema::table(dialect, name);
         let (projections, parked, live) = (table("projections"), table("parked"), table("live"));
@@ -195,14 +210,14 @@ impl<E: Send + Sync + 'static> Views<E> {
             );
             Ok(schema::named(sql, &installed.definition).bind(key))
         };
-        let found = self.current::<(i64, Option<String>, i64, i64)>(&installed, |rows| statement(rows.generation())).await?;
+        let found = self.current::<(i64, Option<String>, i64, i64)>(installed, |rows| statement(rows.generation())).await?;
         let found = found.into_iter().next().map(|(position, doc, parked, _)| (position, doc, parked));
-        let (position, doc, parked) = found.ok_or(ViewError::NotInstalled(M::NAME))?;
+        let name = installed.definition.name;
+        let (position, doc, parked) = found.ok_or(ViewError::NotInstalled(name))?;
         if parked > 0 {
-            return Err(ViewError::Parked { projection: M::NAME, key: key.to_owned() });
+            return Err(ViewError::Parked { projection: name, key: key.to_owned() });
         }
-        let row = doc.map(|doc| definition::read::<E, M>(key, &doc)).transpose()?;
-        Ok((row, unsigned(position)))
+        Ok((doc, unsigned(position)))
     }
 
     /// The log that this is the read side of.
@@ -262,10 +277,13 @@ pub(crate) fn runtime_table(db: &Db, name: &str) -> String {
     schema::table(db.dialect(), name)
 }
 
-/// One more event on a row.
-fn advance<E: 'static, M: ReadModel<E>>(key: &str, row: Option<M::Row>, seen: &Seen<E>) -> Result<Option<M::Row>, ViewError> {
+/// One more event on a row. What is not the row's leaves it where it is: a reader comes past many events of others.
+fn advance<E: 'static, M: ReadModel<E>>(key: &str, row: &mut Option<M::Row>, seen: &Seen<E>) -> Result<(), ViewError> {
     let parked = || ViewError::Parked { projection: M::NAME, key: key.to_owned() };
-    let mine = |event: &&Arc<Known<E>>| M::keys(event).iter().any(|touched| touched == key);
-    let mut events = seen.events().map_err(|_| parked())?.iter().filter(mine);
-    events.try_fold(row, |row, event| M::apply(key, row, event)).map_err(|_| parked())
+    for event in seen.events().map_err(|_| parked())? {
+        if M::keys(event).iter().any(|touched| touched == key) {
+            *row = M::apply(key, row.take(), event).map_err(|_| parked())?;
+        }
+    }
+    Ok(())
 }

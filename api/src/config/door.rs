@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::{ConfigError, Settings};
 use crate::crowd::Room;
@@ -18,6 +20,8 @@ pub struct Door {
     pub allowance: Allowance,
     /// What may be open at once.
     pub room: Room,
+    /// How long a client may take nothing of what is ready for it.
+    pub send_timeout: Duration,
     /// Whose word about addresses counts.
     pub trusted: Vec<Network>,
     /// Whose web pages may call.
@@ -47,6 +51,7 @@ impl Door {
             limits,
             allowance,
             room: room(settings, limits)?,
+            send_timeout: Duration::from_secs(settings.required::<NonZeroU64>("send_timeout_s")?.get()),
             trusted: list(settings, "trusted_proxies")?,
             origins: list(settings, "cors_origins")?,
             tls,

@@ -97,6 +97,12 @@ pub const KEYS: &[Key] = &[
         Some("100"),
         "how many subscriptions one user, or an address that nobody is signed in from, may have open, 0 for any number",
     ),
+    key(
+        "send_timeout_s",
+        "DAYBOOK_SEND_TIMEOUT_S",
+        Some("60"),
+        "seconds after which a client is cut off that takes nothing of what is ready for it, 1 at least",
+    ),
     key("trusted_proxies", "DAYBOOK_TRUSTED_PROXIES", None, "addresses or networks of our proxies, as 10.0.0.0/8,192.168.1.7"),
     key(
         "cors_origins",

@@ -13,7 +13,7 @@ use projections::feed::{FeedError, Wanted};
 use projections::models::Bookings;
 use projections::{Known, ReadModel};
 
-use super::{EventFilter, EventNode, Filter, Moment, Parties};
+use super::{EventFilter, EventNode, Filter, Folds, Moment, Parties, Step};
 use crate::app::App;
 use crate::booking::BookingNode;
 use crate::connection::{Edge, bad_cursor};
@@ -87,22 +87,23 @@ async fn booking_at(app: &App, user: UserId, recorded: &Recorded) -> Result<Vec<
     Ok(edges)
 }
 
-/// An entity by its key, whenever it changes: as of each event that touches it, folded on from where the client stands. Whether
-/// the viewer may see it is asked before.
+/// An entity by its key, whenever it changes: as of each event that touches it, folded on from where the client stands, and once for
+/// all who watch it ([`super::Folds`]). Whether the viewer may see it is asked before.
 ///
 /// # Errors
 /// SYS003 for a cursor of something else, or the log's.
-pub async fn watch<M: ReadModel, N: Send + 'static>(
+pub async fn watch<M: ReadModel<Row: 'static>, N: Send + 'static>(
     reader: &Reader<'_>,
     key: String,
     after: Option<String>,
     show: fn(M::Row) -> N,
 ) -> Result<impl Stream<Item = Result<Edge<N>, ApiError>> + use<M, N>, ApiError> {
-    let after = start(reader.app, after).await?;
-    let row = super::row_at::<M>(reader.app, &key, &Moment { position: Some(after), ..Moment::default() }).await?;
+    let (after, folds) = (start(reader.app, after).await?, reader.app.folds.clone());
+    let (position, step) = super::step_at::<M>(reader.app, &key, &Moment { position: Some(after), ..Moment::default() }).await?;
+    let step = folds.step::<M, ApiError>(&key, position, || Ok(step))?;
     let streams = M::streams(&key);
     let wants: Wanted = Arc::new(move |event: &Recorded| streams.iter().any(|stream| stream == event.stream.as_str()));
-    let mut watched = Watched::<M> { key, row };
+    let mut watched = Watched::<M> { folds, key, step };
     Ok(tail(reader.app, after, wants).filter_map(move |event| {
         let seen = event.and_then(|event| watched.step(&event)).transpose();
         std::future::ready(seen.map(|seen| seen.map(|(position, row)| Edge { cursor: token(position), node: show(row) })))
@@ -110,23 +111,18 @@ pub async fn watch<M: ReadModel, N: Send + 'static>(
 }
 
 struct Watched<M: ReadModel> {
+    folds: Folds,
     key: String,
-    row: Option<M::Row>,
+    step: Arc<Step<M::Row>>,
 }
 
-impl<M: ReadModel> Watched<M> {
+impl<M: ReadModel<Row: 'static>> Watched<M> {
     /// The row after an event, when the event touches it.
     fn step(&mut self, recorded: &Recorded) -> Result<Option<(u64, M::Row)>, ApiError> {
-        let (position, mut touched) = (recorded.position, false);
-        // An older stored event may say several things today.
-        for event in projections::decode(recorded).map_err(ApiError::internal)?.into_vec() {
-            let known = Known { recorded: recorded.clone(), event };
-            if M::keys(&known).contains(&self.key) {
-                self.row = M::apply(&self.key, self.row.take(), &known).map_err(ApiError::internal)?;
-                touched = true;
-            }
-        }
-        Ok(self.row.clone().filter(|_| touched).map(|row| (position, row)))
+        let find = || super::after::<M>(&self.key, self.step.row.clone(), recorded);
+        self.step = self.folds.step::<M, _>(&self.key, recorded.position, find)?;
+        let row = self.step.row.as_ref().filter(|_| self.step.touched);
+        Ok(row.map(|row| (recorded.position, row.clone())))
     }
 }
 

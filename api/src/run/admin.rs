@@ -49,10 +49,10 @@ impl Given {
     /// As it is kept. How long the password behind a hash is, nobody knows: its own system let it pass.
     async fn kept(self, passwords: &Passwords) -> Result<NewPassword, Failed> {
         match self {
-            Self::Hash(phc) => Ok(NewPassword { chars: *PASSWORD_CHARS.start(), phc }),
+            Self::Hash(phc) => Ok(NewPassword { chars: *PASSWORD_CHARS.start(), phc, mark: String::new() }),
             Self::Password(password) => {
                 let chars = password.chars().count();
-                Ok(NewPassword { chars, phc: passwords.hash(password).await.map_err(failed)? })
+                Ok(NewPassword { chars, phc: passwords.hash(password).await.map_err(failed)?, mark: String::new() })
             }
         }
     }

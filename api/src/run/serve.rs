@@ -8,7 +8,7 @@ use eventlog::{Config as LogConfig, KeySource, Log, LogError, SchemaStatus, Stor
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::{failed, unavailable};
+use super::{failed, hints, unavailable};
 use crate::boot::{Book, Options};
 use crate::cli::{Exit, Failed, MigrateAction, ServerFlags, SettingFlags};
 use crate::config::{Config, Settings};
@@ -78,15 +78,21 @@ async fn migrate_now(config: &Config) -> Result<(), Failed> {
         (StoreUrl::Sqlite(_), _) | (StoreUrl::Postgres(_), None) => None,
         (StoreUrl::Postgres(_), Some(owner)) => Some(owner.0.parse().map_err(|error| Failed::new(Exit::Usage, error, OWNER_HINT))?),
     };
-    let hint = if owner.is_some() { OWNER_HINT } else { DATABASE_HINT };
-    eventlog::migrate(&url, owner.as_ref()).await.map_err(|error| unavailable(error, hint))
+    eventlog::migrate(&url, owner.as_ref()).await.map_err(|error| match owner {
+        Some(_) => unavailable(error, OWNER_HINT),
+        None => cannot_open(&error),
+    })
 }
 
 async fn open(config: &Config, workers: bool) -> Result<Book, Failed> {
     let options = options(config, workers)?;
     bring_up_to_date(config).await?;
-    let hint = "run `daybook migrate up` with DAYBOOK_OWNER_DATABASE_URL set, and check DATABASE_URL, REDIS_URL and the data folder";
-    Book::open(&options).await.map_err(|error| unavailable(error, hint))
+    Book::open(&options).await.map_err(|error| cannot_open(&*error))
+}
+
+/// A book that cannot be opened, with what to look at.
+fn cannot_open(error: &(dyn std::error::Error + 'static)) -> Failed {
+    unavailable(error, hints::of(error))
 }
 
 /// Opens a book for a command that only issues commands: no workers.
@@ -139,6 +145,7 @@ fn setup(config: &Config, book: &Book) -> Result<server::Setup, Failed> {
         edge: door.edge(&config.public_url),
         meter: door.limits.then(|| Meter::new(Arc::clone(&book.app.hot), door.allowance)),
         room: door.room,
+        send_timeout: server::SendTimeout(door.send_timeout),
         tls: tls.map_err(|error| Failed::new(Exit::Usage, error, "tls_cert and tls_key are PEM files that belong together"))?,
     })
 }

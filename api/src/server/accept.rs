@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{Extensions, header};
+use axum::http::{Extensions, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -20,6 +20,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
+use super::patience::{Patient, SendTimeout, Untaken};
 use crate::crowd::{Crowd, Held, Room, host};
 use crate::edge::{Network, OverTls};
 
@@ -34,18 +35,26 @@ const ARE_YOU_THERE: Duration = Duration::from_secs(30);
 /// After an error of the listener (no more file handles), so long before the next try.
 const RECOVER: Duration = Duration::from_millis(50);
 
-/// Who gets a connection.
+/// Who gets a connection, and how long they may leave what is ready for them.
 pub(super) struct Places {
     all: Arc<Semaphore>,
     each: Crowd,
     proxies: Vec<Network>,
+    send_timeout: SendTimeout,
+}
+
+impl Default for Places {
+    /// Those of a server that is no more than a helper.
+    fn default() -> Self {
+        Self::new(Room::default(), Vec::new(), SendTimeout::default())
+    }
 }
 
 impl Places {
     /// Room for so many; `proxies` bring everybody's connections, and are not counted as one address.
-    pub(super) fn new(room: Room, proxies: Vec<Network>) -> Self {
+    pub(super) fn new(room: Room, proxies: Vec<Network>, send_timeout: SendTimeout) -> Self {
         let all = Semaphore::new(room.connections.min(Semaphore::MAX_PERMITS));
-        Self { all: Arc::new(all), each: Crowd::of(room.connections_per_address), proxies }
+        Self { all: Arc::new(all), each: Crowd::of(room.connections_per_address), proxies, send_timeout }
     }
 
     /// The next connection with what it holds; none when there is none to be had, or its address has enough of them.
@@ -75,6 +84,7 @@ pub(super) async fn serve(
     mut draining: watch::Receiver<bool>,
 ) {
     let (open, mut all_closed) = tokio::sync::mpsc::channel::<()>(1);
+    let patience = places.send_timeout.0;
     loop {
         let accepted = tokio::select! {
             biased;
@@ -87,14 +97,17 @@ pub(super) async fn serve(
         let (routes, tls, draining, open) = (routes.clone(), tls.clone(), draining.clone(), open.clone());
         tokio::spawn(async move {
             match tls {
-                None if speaks(&stream).await => connection(stream, routes, (peer, OverTls(false), held), builder(), draining).await,
+                None if speaks(&stream).await => {
+                    let stream = Patient::new(stream, patience);
+                    connection(stream, routes, (peer, OverTls(false), held), builder(), (draining, patience)).await;
+                }
                 None => {}
                 // A client that does not speak TLS, or not in time, is nobody of ours.
                 Some(tls) => {
-                    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(Patient::new(stream, patience))).await {
                         let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                         let builder = if two { builder().http2_only() } else { builder().http1_only() };
-                        connection(stream, routes, (peer, OverTls(true), held), builder, draining).await;
+                        connection(stream, routes, (peer, OverTls(true), held), builder, (draining, patience)).await;
                     }
                 }
             }
@@ -144,11 +157,15 @@ async fn connection<S>(
     routes: Router,
     (peer, over, held): (SocketAddr, OverTls, Held),
     builder: Builder<TokioExecutor>,
-    mut draining: watch::Receiver<bool>,
+    (mut draining, patience): (watch::Receiver<bool>, Duration),
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let untaken = Untaken::default();
+    let answers = untaken.clone();
     let answer = service_fn(move |request: hyper::Request<Incoming>| {
+        // Over HTTP/1.1, what is not taken is what cannot be written.
+        let answers = (request.version() == Version::HTTP_2).then(|| answers.clone());
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(over);
@@ -158,17 +175,26 @@ async fn connection<S>(
         async move {
             let mut response = answer.await?;
             response.extensions_mut().extend(written);
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(match answers {
+                Some(answers) => response.map(|body| answers.watch(body)),
+                None => response,
+            })
         }
     });
     let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), answer));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = begun(&mut draining) => {
-            // What was asked is answered; nothing more is read.
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let orderly = async {
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = begun(&mut draining) => {
+                // What was asked is answered; nothing more is read.
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
+    };
+    let ended = tokio::select! {
+        ended = orderly => ended,
+        () = untaken.overdue(patience) => return tracing::debug!("a client does not read"),
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended badly");

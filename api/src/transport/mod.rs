@@ -18,11 +18,13 @@ mod protocol;
 mod sse;
 mod types;
 mod websocket;
+mod welcome;
 
 #[cfg(test)]
 mod tests;
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +38,7 @@ use tokio::sync::watch;
 
 use self::completion::Source;
 use self::types::Types;
+use self::welcome::Welcomes;
 use crate::crowd::{Crowd, Room};
 use crate::errors;
 
@@ -118,19 +121,28 @@ pub struct Admitted {
     pub caller: Option<String>,
     /// When the token ends, in real time; a socket closes then.
     pub expires_at: Option<Timestamp>,
+    /// What the caller may: when one of these is taken, what was begun with it ends.
+    pub rights: BTreeSet<&'static str>,
 }
 
 impl Admitted {
     /// Resolvers find the viewer in the request's data, by its type.
     #[must_use]
     pub fn new<V: Any + Clone + Send + Sync>(viewer: V, expires_at: Option<Timestamp>) -> Self {
-        Self { insert: Arc::new(move |data| data.insert(viewer.clone())), caller: None, expires_at }
+        Self { insert: Arc::new(move |data| data.insert(viewer.clone())), caller: None, expires_at, rights: BTreeSet::new() }
     }
 
     /// The name of the bucket that pays for the viewer's operations, for example the user's id.
     #[must_use]
     pub fn paying_as(mut self, caller: impl Into<String>) -> Self {
         self.caller = Some(caller.into());
+        self
+    }
+
+    /// By which rights the viewer is what they are, for example the names of their roles.
+    #[must_use]
+    pub fn holding(mut self, rights: impl IntoIterator<Item = &'static str>) -> Self {
+        self.rights = rights.into_iter().collect();
         self
     }
 }
@@ -155,6 +167,7 @@ pub struct Endpoint {
     sockets_open: Crowd,
     /// Subscriptions of a caller.
     subscriptions: Crowd,
+    welcomes: Welcomes,
     introspection: bool,
     draining: watch::Receiver<bool>,
     in_flight: watch::Sender<()>,
@@ -174,6 +187,7 @@ impl Endpoint {
             sockets: SocketLimits::default(),
             sockets_open: Crowd::of(0),
             subscriptions: Crowd::of(0),
+            welcomes: Welcomes::default(),
             introspection: true,
             draining,
             in_flight: watch::Sender::new(()),

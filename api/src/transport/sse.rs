@@ -22,8 +22,9 @@ use tokio::time::{Instant, Interval};
 use super::document::Prepared;
 use super::http::{Written, panicked, run};
 use super::types::{Types, innermost};
-use super::websocket::{expiry, ticks, turned_true};
-use super::{Admitted, Endpoint, RequestMeta, TurnedAway};
+use super::websocket::{expiry, turned_true};
+use super::welcome::{Stay, ticks};
+use super::{Admitted, Endpoint, RequestMeta};
 use crate::errors;
 
 /// A comment goes out this often, so that nothing on the way takes the connection for dead; the door is asked again, too.
@@ -151,18 +152,15 @@ impl Events {
         next(&errors::finished(refused.into(), &self.visitor.meta), None) + COMPLETE
     }
 
-    /// Asks the door again: a session that was revoked ends here and not with its token.
+    /// Asks whether the client may stay: a session that was revoked ends here and not with its token.
     async fn is_welcome(&mut self) -> bool {
-        let asked = self.endpoint.door.enter(self.visitor.token.as_deref(), &self.visitor.meta);
-        match tokio::time::timeout(ALIVE_EVERY, asked).await.unwrap_or(Err(TurnedAway::Unavailable)) {
-            Ok(viewer) => {
-                self.deadline = expiry(&viewer);
-                true
-            }
-            Err(TurnedAway::Unauthenticated | TurnedAway::Forbidden) => false,
-            // The door cannot be asked now; whoever was let in stays.
-            Err(TurnedAway::Limited { .. } | TurnedAway::Unavailable) => true,
+        let Visitor { viewer, token, meta } = &self.visitor;
+        match self.endpoint.may_stay(token.as_deref(), viewer, meta).await {
+            Stay::As(viewer) => self.deadline = expiry(&viewer),
+            Stay::Unasked => {}
+            Stay::No => return false,
         }
+        true
     }
 }
 

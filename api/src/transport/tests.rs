@@ -6,6 +6,7 @@ mod crowd;
 mod http;
 mod sse;
 mod websocket;
+mod welcome;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

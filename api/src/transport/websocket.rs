@@ -13,19 +13,20 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use kernel::Timestamp;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio::time::Instant;
 
 use self::operation::{Outgoing, Running};
 use super::admission::CROWDED;
 use super::document::Params;
 use super::protocol::{Close, FromClient, FromServer, SUBPROTOCOL};
+use super::welcome::{Stay, ticks};
 use super::{Admitted, Endpoint, RequestMeta, TurnedAway, bearer_token};
 use crate::crowd::{Held, host};
 use crate::errors;
 
 /// Bytes that are read of a socket at a time. The layer below fills its whole buffer with zeros before each read and keeps it: its own
 /// choice of 128 KiB would be what an idle socket mostly costs. A longer message grows it.
-const READ_BYTES: usize = 4 * 1_024;
+const READ_BYTES: usize = 2 * 1_024;
 
 /// What one socket may hold and how long it may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,8 +119,9 @@ struct Connection {
     viewer: Option<Admitted>,
     operations: HashMap<String, Running>,
     serial: u64,
-    sender: mpsc::Sender<Outgoing>,
-    responses: mpsc::Receiver<Outgoing>,
+    // Boxed: a queue has room for thirty-two at once, also when it is empty.
+    sender: mpsc::Sender<Box<Outgoing>>,
+    responses: mpsc::Receiver<Box<Outgoing>>,
     /// Ticks since the client was last heard.
     silent_ticks: u32,
     draining: bool,
@@ -193,23 +195,24 @@ impl Connection {
         if self.viewer.is_none() {
             return ControlFlow::Continue(());
         }
-        self.still_welcome().await?;
+        self.still_welcome(false).await?;
         self.say(&FromServer::Ping).await
     }
 
-    /// Asks the door again: a session that was revoked, or a role that was taken, ends here and not with the token (I2).
-    async fn still_welcome(&mut self) -> ControlFlow<Ended> {
+    /// Asks whether the client may stay; `anew`, the door itself.
+    async fn still_welcome(&mut self, anew: bool) -> ControlFlow<Ended> {
+        let Some(before) = &self.viewer else { return ControlFlow::Break(Some(Close::Unauthorized)) };
         let token = self.credential.as_deref().map(|value| bearer_token(value).unwrap_or(value));
-        let asked = tokio::time::timeout(self.endpoint.sockets.init_timeout, self.endpoint.door.enter(token, &self.meta)).await;
-        match asked.unwrap_or(Err(TurnedAway::Unavailable)) {
-            Ok(viewer) => {
-                self.viewer = Some(viewer);
-                ControlFlow::Continue(())
-            }
-            Err(TurnedAway::Unauthenticated | TurnedAway::Forbidden) => ControlFlow::Break(Some(Close::Forbidden)),
-            // The door cannot be asked now; whoever was let in stays.
-            Err(TurnedAway::Limited { .. } | TurnedAway::Unavailable) => ControlFlow::Continue(()),
+        let stay = match anew {
+            true => self.endpoint.asked_anew(token, before, &self.meta).await,
+            false => self.endpoint.may_stay(token, before, &self.meta).await,
+        };
+        match stay {
+            Stay::As(viewer) => self.viewer = Some(viewer),
+            Stay::Unasked => {}
+            Stay::No => return ControlFlow::Break(Some(Close::Forbidden)),
         }
+        ControlFlow::Continue(())
     }
 
     async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> ControlFlow<Ended> {
@@ -259,7 +262,7 @@ impl Connection {
         if self.viewer.is_none() {
             return ControlFlow::Break(Some(Close::Unauthorized));
         }
-        self.still_welcome().await?;
+        self.still_welcome(true).await?;
         let Some(viewer) = &self.viewer else { return ControlFlow::Break(Some(Close::Unauthorized)) };
         if self.operations.contains_key(&id) {
             return ControlFlow::Break(Some(Close::Duplicate));
@@ -281,8 +284,8 @@ impl Connection {
     }
 
     /// Writes what an operation produced, unless the client has ended it since.
-    async fn answer(&mut self, outgoing: Outgoing) -> ControlFlow<Ended> {
-        let Outgoing { id, serial, answer } = outgoing;
+    async fn answer(&mut self, outgoing: Box<Outgoing>) -> ControlFlow<Ended> {
+        let Outgoing { id, serial, answer } = *outgoing;
         if self.operations.get(&id).is_none_or(|running| running.serial != serial) {
             return ControlFlow::Continue(());
         }
@@ -310,7 +313,11 @@ impl Connection {
         let write = tokio::time::timeout(self.endpoint.sockets.write_timeout, self.socket.send(Message::Text(text.into())));
         match write.await {
             Ok(Ok(())) => ControlFlow::Continue(()),
-            Ok(Err(_)) | Err(_) => ControlFlow::Break(None),
+            Ok(Err(_)) => ControlFlow::Break(None),
+            Err(_) => {
+                crate::metrics::cut_off();
+                ControlFlow::Break(None)
+            }
         }
     }
 
@@ -330,12 +337,6 @@ impl Connection {
         // A client that does not answer is left.
         let _ = tokio::time::timeout(Duration::from_secs(1), farewell).await;
     }
-}
-
-pub(super) fn ticks(every: Duration) -> Interval {
-    let mut ticks = tokio::time::interval_at(Instant::now() + every, every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks
 }
 
 /// Ends when the signal is true; a signal whose sender is gone never comes.

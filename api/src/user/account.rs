@@ -37,6 +37,8 @@ pub enum VerificationChannel {
 /// A wish for another code.
 #[derive(InputObject)]
 pub struct ResendVerificationInput {
+    /// Makes retries harmless.
+    idempotency_key: Option<String>,
     /// What is to be proved.
     #[graphql(default_with = "VerificationChannel::Email")]
     channel: VerificationChannel,
@@ -58,6 +60,8 @@ pub struct VerifyPhoneInput {
 /// Another password for the present one.
 #[derive(InputObject)]
 pub struct ChangePasswordInput {
+    /// Makes retries harmless.
+    idempotency_key: Option<String>,
     /// The present password.
     old_password: String,
     /// The password from now on, 8 to 128 characters.
@@ -69,6 +73,8 @@ pub struct ChangePasswordInput {
 /// A forgotten password.
 #[derive(InputObject)]
 pub struct RequestPasswordResetInput {
+    /// Makes retries harmless.
+    idempotency_key: Option<String>,
     /// The address of the account.
     email: String,
     /// Echoed in the answer.
@@ -78,6 +84,8 @@ pub struct RequestPasswordResetInput {
 /// Another password for a code.
 #[derive(InputObject)]
 pub struct ResetPasswordInput {
+    /// Makes retries harmless.
+    idempotency_key: Option<String>,
     /// The code that came by mail.
     code: String,
     /// The password from now on, 8 to 128 characters.
@@ -106,6 +114,8 @@ pub struct UpdateProfileInput {
 pub struct SetProfileImageInput {
     /// Makes retries harmless.
     idempotency_key: Option<String>,
+    /// Whose; without it, your own. Another's only for administrators.
+    user_id: Option<ID>,
     /// The upload that holds its bytes; asked for with `ofMyself`.
     upload_id: ID,
     /// Echoed in the answer.
@@ -157,13 +167,19 @@ impl AccountMutation {
         let act = async |caller: Caller| {
             let user = reader.viewer.person().map_err(|_| invalid(Refused::code(crate::errors::SIGN_IN)))?;
             reader.at_most(&format!("resend:{user}"), MAX_MESSAGES, FAILURE_WINDOW).await?;
+            let asked = match input.channel {
+                VerificationChannel::Email => "EMAIL",
+                VerificationChannel::Phone => "PHONE",
+            };
+            let done = user::nothing_but_a_receipt(&reader.app.ctx, "resendVerification", &caller, asked, user).await?;
             match input.channel {
+                _ if done.receipt.replayed => {}
                 VerificationChannel::Email => post::prove_email(&reader, user).await,
                 VerificationChannel::Phone => post::prove_phone(&reader, user).await,
             }
-            user::nothing_but_a_receipt(&reader.app.ctx, "resendVerification", &caller, user).await
+            Ok::<_, ExecuteError>(done)
         };
-        reader.mutate::<UserNode, _>(reader.caller(None), input.client_mutation_id, act).await
+        reader.mutate::<UserNode, _>(reader.caller(input.idempotency_key), input.client_mutation_id, act).await
     }
 
     /// Proves your telephone number by the code that was sent to it.
@@ -193,12 +209,12 @@ impl AccountMutation {
         let user = reader.viewer.person()?;
         let tries = format!("password:{user}");
         let caller = match reader.at_most(&tries, MAX_FAILURES, FAILURE_WINDOW).await {
-            Ok(()) => reader.caller(None),
+            Ok(()) => reader.caller(input.idempotency_key),
             Err(locked) => Err(locked),
         };
         let (password, proven) = match &caller {
             Ok(_) => reader.proven(user, input.old_password, input.new_password).await?,
-            Err(_) => (NewPassword { chars: 0, phc: String::new() }, None),
+            Err(_) => (NewPassword { chars: 0, phc: String::new(), mark: String::new() }, None),
         };
         if proven.is_some() {
             reader.app.hot.reset(&tries).await;
@@ -216,11 +232,14 @@ impl AccountMutation {
     ) -> Result<RequestPasswordResetPayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
-            let caller = reader.anyone(None)?;
+            let caller = reader.anyone_about(input.idempotency_key, &input.email)?;
             let address = reader.app.ctx.keys.claim("reset", &input.email.trim().to_lowercase());
             reader.at_most(&format!("reset:{address}"), MAX_MESSAGES, FAILURE_WINDOW).await?;
-            post::reset_password(reader.app, input.email);
-            user::nothing_but_a_receipt(&reader.app.ctx, "requestPasswordReset", &caller, ()).await
+            let done = user::nothing_but_a_receipt(&reader.app.ctx, "requestPasswordReset", &caller, &address, ()).await?;
+            if !done.receipt.replayed {
+                post::reset_password(reader.app, input.email);
+            }
+            Ok::<_, ExecuteError>(done)
         };
         let outcome = outcome.await;
         let show = async |(), _| Ok(None::<ID>);
@@ -237,11 +256,12 @@ impl AccountMutation {
         let reader = Reader::of(ctx)?;
         // Hashing is dear: only for whoever has a code that is good.
         let good = user::reset_code_fits(&reader.app.ctx, &input.code, real_now()).await.map_err(ApiError::internal)?;
-        let password = reader.hashed(input.new_password, good).await?;
+        let password = reader.hashed(input.new_password, "", good).await?;
+        let caller = reader.anyone_about(input.idempotency_key, &input.code);
         let act = async |caller: Caller| {
             user::reset_password(&reader.app.ctx, &caller, &ResetPassword { code: input.code }, &password, real_now()).await
         };
-        reader.mutate::<UserNode, _>(reader.anyone(None), input.client_mutation_id, act).await
+        reader.mutate::<UserNode, _>(caller, input.client_mutation_id, act).await
     }
 
     /// Changes a name or a telephone number: your own, or as an administrator anybody's.
@@ -259,7 +279,7 @@ impl AccountMutation {
         reader.mutate::<UserNode, _>(caller, input.client_mutation_id, act).await
     }
 
-    /// Shows another picture of yours.
+    /// Shows another picture: of yourself, or as an administrator of anybody.
     async fn set_profile_image(
         &self,
         ctx: &Context<'_>,
@@ -268,7 +288,8 @@ impl AccountMutation {
         let reader = Reader::of(ctx)?;
         let caller = reader.caller(input.idempotency_key);
         let act = async |caller: Caller| {
-            let command = user::SetProfileImage { upload_id: id(&input.upload_id, "SYS007", "uploadId")? };
+            let upload_id = id(&input.upload_id, "SYS007", "uploadId")?;
+            let command = user::SetProfileImage { user: reader.whose(input.user_id.as_ref())?, upload_id };
             user::set_profile_image(&reader.app.ctx, &caller, &command).await
         };
         reader.mutate::<UserNode, _>(caller, input.client_mutation_id, act).await
@@ -323,17 +344,18 @@ impl Reader<'_> {
     async fn proven(&self, user: UserId, old: String, new: String) -> Result<(NewPassword, Option<u32>), ApiError> {
         let found = user::credential(&self.app.ctx, user).await.map_err(ApiError::internal)?;
         let (version, phc) = found.unzip();
+        let shown = old.clone();
         let right = self.app.passwords.verify(old, phc).await.map_err(busy)?;
-        Ok((self.hashed(new, right).await?, version.filter(|_| right)))
+        Ok((self.hashed(new, &shown, right).await?, version.filter(|_| right)))
     }
 
-    /// A new password; hashed only when it may be taken and somebody may set it.
-    async fn hashed(&self, password: String, wanted: bool) -> Result<NewPassword, ApiError> {
-        let chars = password.chars().count();
+    /// A new password, for the one that was shown; hashed only when it may be taken and somebody may set it.
+    async fn hashed(&self, password: String, shown: &str, wanted: bool) -> Result<NewPassword, ApiError> {
+        let (chars, mark) = (password.chars().count(), self.app.ctx.keys.mark(&[shown, &password]));
         let phc = match wanted && PASSWORD_CHARS.contains(&chars) {
             true => self.app.passwords.hash(password).await.map_err(busy)?,
             false => String::new(),
         };
-        Ok(NewPassword { chars, phc })
+        Ok(NewPassword { chars, phc, mark })
     }
 }

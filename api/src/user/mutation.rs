@@ -39,6 +39,8 @@ pub enum SignUpRole {
 /// A new account.
 #[derive(InputObject)]
 pub struct RegisterUserInput {
+    /// Makes retries harmless.
+    idempotency_key: Option<String>,
     /// An address that a mail reaches; unique.
     email: String,
     /// The password, 8 to 128 characters.
@@ -56,6 +58,8 @@ pub struct RegisterUserInput {
 /// The proof of an address.
 #[derive(InputObject)]
 pub struct VerifyEmailInput {
+    /// Makes retries harmless.
+    idempotency_key: Option<String>,
     /// The code that came by mail.
     code: String,
     /// Echoed in the answer.
@@ -65,6 +69,8 @@ pub struct VerifyEmailInput {
 /// A sign-in.
 #[derive(InputObject)]
 pub struct LoginInput {
+    /// Makes retries harmless.
+    idempotency_key: Option<String>,
     /// The address of the account.
     email: String,
     /// Its password.
@@ -87,6 +93,8 @@ pub struct RefreshSessionInput {
 /// A sign-out.
 #[derive(InputObject)]
 pub struct LogoutInput {
+    /// Makes retries harmless.
+    idempotency_key: Option<String>,
     /// End every session of yours, not just this one.
     #[graphql(default_with = "Some(false)")]
     everywhere: Option<bool>,
@@ -181,7 +189,7 @@ impl UserMutation {
         #[graphql(desc = "What is to be done.")] input: RegisterUserInput,
     ) -> Result<AuthPayload, ApiError> {
         let reader = Reader::of(ctx)?;
-        let chars = input.password.chars().count();
+        let (chars, mark) = (input.password.chars().count(), reader.app.ctx.keys.mark(&[&input.password]));
         // Hashing is dear: not for a password that is refused anyway.
         let phc = match PASSWORD_CHARS.contains(&chars) {
             true => reader.app.passwords.hash(input.password).await.map_err(busy)?,
@@ -193,11 +201,13 @@ impl UserMutation {
         };
         let account = RegisterUser { email: input.email, name: input.name, phone: input.phone, role };
         let outcome = async {
-            let caller = reader.anyone(None)?;
-            commands::user::register_user(&reader.app.ctx, &caller, &account, &NewPassword { chars, phc }, real_now()).await
+            let caller = reader.anyone_about(input.idempotency_key, &account.email)?;
+            commands::user::register_user(&reader.app.ctx, &caller, &account, &NewPassword { chars, phc, mark }, real_now()).await
         };
         let outcome = outcome.await;
-        if let Ok(done) = &outcome {
+        if let Ok(done) = &outcome
+            && !done.receipt.replayed
+        {
             post::prove_email(&reader, done.value.user).await;
             post::prove_phone(&reader, done.value.user).await;
         }
@@ -212,7 +222,7 @@ impl UserMutation {
     ) -> Result<UserPayload, ApiError> {
         let reader = Reader::of(ctx)?;
         let outcome = async {
-            let caller = reader.anyone(None)?;
+            let caller = reader.anyone_about(input.idempotency_key, &input.code)?;
             commands::user::verify_email(&reader.app.ctx, &caller, &VerifyEmail { code: input.code }, real_now()).await
         };
         let outcome = outcome.await;
@@ -238,7 +248,7 @@ impl UserMutation {
         let proven = user.filter(|_| checked.right);
         let renewed = phc.zip(checked.renewed).map(|(replaces, phc)| RenewedHash { replaces, phc });
         let outcome = async {
-            let caller = reader.anyone(None)?;
+            let caller = reader.anyone_about(input.idempotency_key, &address)?;
             let login = Login { proven, device: input.device };
             commands::session::login(&reader.app.ctx, &caller, &login, renewed.as_ref(), real_now()).await
         };
@@ -290,7 +300,7 @@ impl UserMutation {
         let reader = Reader::of(ctx)?;
         let session = reader.viewer.session.ok_or_else(ApiError::sign_in)?;
         let command = Logout { session, everywhere: input.everywhere.unwrap_or(false) };
-        let outcome = async { commands::session::logout(&reader.app.ctx, &reader.caller(None)?, &command).await };
+        let outcome = async { commands::session::logout(&reader.app.ctx, &reader.caller(input.idempotency_key)?, &command).await };
         let outcome = outcome.await;
         if outcome.is_ok() {
             reader.deny(session).await;

@@ -25,12 +25,15 @@ pub(super) async fn prove_phone(reader: &Reader<'_>, user: UserId) {
     }
 }
 
-/// The code that shows that a proved telephone is at hand; false where none is proved.
-pub(super) async fn second_factor(reader: &Reader<'_>, user: UserId, session: SessionId) -> bool {
-    let Some(letter) = made(user::second_factor(&reader.app.ctx, user, session, real_now()).await) else { return false };
+/// The code that shows that a proved telephone is at hand; none where none is proved.
+pub(super) async fn second_factor(reader: &Reader<'_>, user: UserId, session: SessionId) -> Option<Letter> {
+    made(user::second_factor(&reader.app.ctx, user, session, real_now()).await)
+}
+
+/// Sends it.
+pub(super) async fn send_second_factor(reader: &Reader<'_>, letter: Letter) {
     let text = format!("추가 인증번호 / second factor: {}", letter.code);
     send(reader.app, Recipient::Phone(letter.to), "[Daybook] 추가 인증 / confirm that it is you", text).await;
-    true
 }
 
 /// The code that proves the address that is to take the place of another, and a word to that one.

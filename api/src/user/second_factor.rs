@@ -19,6 +19,8 @@ const MORE_PROOF: &str = "KEY003";
 /// A wish for a code.
 #[derive(InputObject)]
 pub struct RequestSecondFactorInput {
+    /// Makes retries harmless.
+    idempotency_key: Option<String>,
     /// Echoed in the answer.
     client_mutation_id: Option<String>,
 }
@@ -41,12 +43,15 @@ impl SecondFactorMutation {
             let user = reader.viewer.person().map_err(|_| invalid(Refused::code(SIGN_IN)))?;
             let session = reader.viewer.in_person().map_err(|_| invalid(Refused::code(FORBIDDEN)))?;
             reader.at_most(&format!("second-factor-sent:{user}"), MAX_MESSAGES, FAILURE_WINDOW).await?;
-            if !post::second_factor(&reader, user, session).await {
-                return Err(invalid(Refused::code(MORE_PROOF)));
+            let letter = post::second_factor(&reader, user, session).await.ok_or_else(|| invalid(Refused::code(MORE_PROOF)))?;
+            let asked = session.to_string();
+            let done = user::nothing_but_a_receipt(&reader.app.ctx, "requestSecondFactor", &caller, &asked, user).await?;
+            if !done.receipt.replayed {
+                post::send_second_factor(&reader, letter).await;
             }
-            user::nothing_but_a_receipt(&reader.app.ctx, "requestSecondFactor", &caller, user).await
+            Ok::<_, ExecuteError>(done)
         };
-        reader.mutate::<UserNode, _>(reader.in_person(None), input.client_mutation_id, act).await
+        reader.mutate::<UserNode, _>(reader.in_person(input.idempotency_key), input.client_mutation_id, act).await
     }
 }
 

@@ -33,7 +33,9 @@ pub async fn credential(ctx: &Context, user: UserId) -> Result<Option<(u32, Stri
 pub struct ChangePassword {
     /// The session that asks; it goes on, all others end.
     pub session: SessionId,
-    /// The number of the password that was found to be the one given as the present one; none: it was not.
+    /// The number of the password that was found to be the one given as the present one; none: it was not. A retry finds another
+    /// one, and is a retry all the same.
+    #[serde(skip)]
     pub proven: Option<u32>,
 }
 
@@ -47,7 +49,7 @@ pub async fn change_password(
     input: &ChangePassword,
     password: &NewPassword,
 ) -> Result<Executed<UserId>, ExecuteError> {
-    ctx.execute("changePassword", caller, input, |s| async move {
+    ctx.execute("changePassword", caller, &(input, &password.mark), |s| async move {
         let id = access::actor_of(&s)?;
         let mut user = s.load::<User>(id.uuid()).await?;
         let account = user.active().ok_or(user::Refusal::NotActive)?;
@@ -131,7 +133,7 @@ pub async fn reset_password(
     password: &NewPassword,
     now_real: Timestamp,
 ) -> Result<Executed<UserId>, ExecuteError> {
-    ctx.execute("resetPassword", caller, input, |s| async move {
+    ctx.execute("resetPassword", caller, &(input, &password.mark), |s| async move {
         let named = code::parts(&input.code).map(|(user, _)| user);
         // A code that names nobody meets the same rules in the same order as one of somebody else.
         let id = named.unwrap_or_else(|| UserId::new(uuid::Uuid::nil()));

@@ -39,23 +39,27 @@ pub async fn update_profile(ctx: &Context, caller: &Caller, input: &UpdateProfil
 /// Input of [`set_profile_image`].
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct SetProfileImage {
+    /// Whose picture; it is uploaded by whoever sets it.
+    pub user: UserId,
     /// Where its bytes are.
     pub upload_id: UploadId,
 }
 
-/// Shows another picture, and uses its upload up.
+/// Shows another picture, and uses its upload up. Administrators set anybody's, from uploads of their own.
 ///
 /// # Errors
-/// SYS007, FILE001, AUTH007; or the log's.
+/// AUTH010, USER001, SYS007, FILE001, AUTH007; or the log's.
 pub async fn set_profile_image(ctx: &Context, caller: &Caller, input: &SetProfileImage) -> Result<Executed<UserId>, ExecuteError> {
     ctx.execute("setProfileImage", caller, input, |s| async move {
-        let id = access::actor_of(&s)?;
+        let by = access::actor_of(&s)?;
+        self_or_admin(caller, input.user)?;
+        let mut user = s.load::<User>(input.user.uuid()).await?;
+        user.account().ok_or(user::Refusal::Unknown)?;
         let mut upload = s.load::<Upload>(input.upload_id.uuid()).await?;
-        s.decide(&mut upload, upload::Command::Use { target: Target::Person(id) })?;
-        let content_type = upload.ticket_of(Some(id))?.content_type;
-        let mut user = s.load::<User>(id.uuid()).await?;
+        s.decide(&mut upload, upload::Command::Use { target: Target::Person(by) })?;
+        let content_type = upload.ticket_of(Some(by))?.content_type;
         s.decide(&mut user, user::Command::SetImage { upload: input.upload_id, content_type })?;
-        Ok(id)
+        Ok(input.user)
     })
     .await
 }

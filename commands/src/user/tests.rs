@@ -42,7 +42,7 @@ async fn a_refused_registration_leaves_nothing_behind() {
     let book = book().await;
     sign_up(&book, "minjun@example.com", Role::Guest).await;
     let before = events(&book).await;
-    let short = NewPassword { chars: 7, phc: String::new() };
+    let short = NewPassword { chars: 7, phc: String::new(), mark: String::new() };
     let named = |name: &str| RegisterUser { name: name.to_owned(), ..form("other@example.com", Role::Guest) };
     assert_eq!(refusal(register(&book, &form("nonsense", Role::Guest), &short).await), ("SYS003".into(), "email".into()));
     assert_eq!(refusal(register(&book, &form("MINJUN@example.com", Role::Guest), &short).await), ("AUTH004".into(), "email".into()));

@@ -127,6 +127,8 @@ impl Lane {
 
     fn answer(&self, batch: &[Append], answers: Vec<Answer>, outcomes: Vec<Outcome>) {
         fail_point!("append::before_settling");
+        // Before anybody hears of them.
+        self.newest.keep(batch, &outcomes);
         raise(&self.head, &outcomes);
         crate::metrics::batch(batch, &outcomes);
         for (append, outcome) in batch.iter().zip(&outcomes) {

@@ -212,5 +212,5 @@ async fn recorded_after(log: &Store, position: u64) -> Result<Vec<Recorded>, Log
     let types = vec![DESTROYED.to_owned()];
     let filter = EventFilter { stream_kind: Some(SubjectKeys::KIND.to_owned()), types, ..EventFilter::default() };
     let page = EventPage { after: Some(position), before: None, order: Order::Ascending, limit: BATCH };
-    log.events(search(&filter, &filter.types, &page, BATCH)).await
+    log.events(search(&filter, &filter.types, &page, BATCH, log.of_interaction())).await
 }

@@ -5,10 +5,21 @@ use std::collections::{HashMap, HashSet};
 use kernel::StreamName;
 use uuid::Uuid;
 
+use super::Store;
 use crate::error::LogError;
-use crate::filter::{Query, Value};
+use crate::filter::{OF_INTERACTION, OF_INTERACTION_BY_STRETCH, Query, Value};
 use crate::outcome::{Append, Expected, Found, Head, StoredReceipt};
 use crate::recorded::unsigned;
+
+impl Store {
+    /// How it finds the events of one interaction.
+    pub(crate) fn of_interaction(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => OF_INTERACTION_BY_STRETCH,
+            Self::Postgres(_) => OF_INTERACTION,
+        }
+    }
+}
 
 /// A receipt's row, in the order of [`RECEIPTS`].
 pub(super) type ReceiptRow = (Uuid, Uuid, Uuid, Option<Uuid>, i64, i32, bool, String, Option<i64>);

@@ -29,8 +29,9 @@ use packed::{PACKED, Packed};
 
 /// How long a writer waits for another process's write, in milliseconds.
 const BUSY_TIMEOUT_MS: u64 = 10_000;
-/// Pages that the writer keeps, as SQLite says kibibytes: the upper levels of all indexes, or each row would read them again.
-const WRITER_CACHE: &str = "-32768";
+/// Pages that the writer keeps, as SQLite says kibibytes: the upper levels of all indexes, or each row would read them again. No more:
+/// leaves of random keys are rarely met again, and SQLite walks through all that is kept at the end of nearly every batch.
+const WRITER_CACHE: &str = "-8192";
 /// Pages of the WAL before they are moved to the file, 64 MiB: a page that many batches write is moved once.
 const CHECKPOINT: &str = "16384";
 /// Reading connections.
@@ -98,11 +99,12 @@ impl Sqlite {
         let call = at_once::call(plan, &leaves);
         let mut connection = self.writer.acquire().await?;
         let Err(error) = call.execute(&mut *connection).await else { return Ok(Written::All) };
-        // The text ends wherever it failed; its database transaction must not outlive it.
-        if sqlx::query("rollback").execute(&mut *connection).await.is_err() {
+        // The text ends wherever it failed; its database transaction must not outlive it. What does not fit has undone it already.
+        let fits = !at_once::does_not_fit(&error);
+        if sqlx::query("rollback").execute(&mut *connection).await.is_err() && fits {
             drop(connection.detach());
         }
-        if at_once::does_not_fit(&error) { Ok(Written::Nothing(None)) } else { Err(AppendFailure::Nothing(error)) }
+        if fits { Err(AppendFailure::Nothing(error)) } else { Ok(Written::Nothing(None)) }
     }
 
     /// The events that a query finds, unpacked while the next rows are read.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use daybook_eventlog::{EventFilter, EventPage, Order};
-use kernel::{Actor, StreamName};
+use daybook_eventlog::{CommandMeta, EventFilter, EventPage, Log, Order, Session};
+use kernel::{Actor, StreamName, Timestamp};
+use tokio::task::JoinSet;
 
 use crate::book::Book;
-use crate::tally::{Command, add, command, execute};
+use crate::tally::{Command, add, command, decide, execute};
 
 pub async fn filters_and_pages(book: &Book) {
     let log = book.open().await;
@@ -73,6 +74,59 @@ pub async fn names_of_a_kind(book: &Book) {
     assert_eq!(names(None, 10).await, ["C", "a", "a-1", "b"]);
     assert_eq!(names(Some("tally-a"), 1).await, ["a-1"]);
     assert!(log.streams_of_kind("tall", None, 10).await.unwrap().is_empty());
+}
+
+/// What a node hands to those who follow its log is what the log has, field by field, also between another node's events.
+pub async fn what_is_followed_is_what_is_read(book: &Book) {
+    let (log, other) = (book.open().await, book.open().await);
+    let same = async || {
+        let read = log.read(0, 100).await.unwrap();
+        for after in 0..=read.len() {
+            for limit in [1, 3, 100] {
+                let followed = log.follow(after as u64, limit).await.unwrap();
+                let end = after + followed.len();
+                assert_eq!(followed, read[after..end], "{limit} after {after}");
+                // A page may end where this node's events end, but it says something wherever there is something.
+                assert_eq!(followed.is_empty(), after == read.len());
+                assert!(followed.len() <= limit);
+            }
+        }
+        read.len()
+    };
+    assert_eq!(same().await, 0);
+    for round in 0..4 {
+        let now = Timestamp::from_nanosecond(1_795_000_000_123_456_789 + i128::from(round)).unwrap();
+        let meta = CommandMeta { now, ..command() };
+        let (traceparent, causation_id) = (Some(format!("00-{round:032x}-00000000000000ab-01")), Some(meta.command_id));
+        let meta = CommandMeta { traceparent, causation_id, ..meta }.keyed(round.to_string(), "in");
+        let several = |session: Session| async move {
+            for (id, what) in [("a", Command::Add(round)), ("b", Command::Note("차".into())), ("a", Command::Post(5, 5))] {
+                decide(session.clone(), id.to_owned(), what).await?;
+            }
+            Ok(())
+        };
+        log.execute(&meta, several).await.unwrap();
+        // Answered from its receipt, and refused: nothing of either is followed.
+        log.execute(&meta, several).await.unwrap();
+        execute(&log, &command(), "c", Command::Claim).await.map(|_| ()).unwrap_or_default();
+        at_once(&log, 3).await;
+        same().await;
+        if round % 2 == 0 {
+            add(&other, "a", 7).await;
+            same().await;
+        }
+    }
+    assert_eq!(same().await, 4 * (3 + 3) + 1 + 2);
+}
+
+/// So many commands at once, which share batches.
+async fn at_once(log: &Log, commands: usize) {
+    let mut clients = JoinSet::new();
+    for client in 0..commands {
+        let log = log.clone();
+        clients.spawn(async move { add(&log, &format!("client-{client}"), 1).await });
+    }
+    clients.join_all().await;
 }
 
 /// One's own appends are known at once; another node's too where PostgreSQL tells of them.

@@ -139,6 +139,11 @@ async fn names_of_a_kind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_followed_is_what_is_read() {
+    on_sqlite(reading::what_is_followed_is_what_is_read).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hints_of_new_positions() {
     on_sqlite(reading::hints_of_new_positions).await;
 }

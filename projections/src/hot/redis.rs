@@ -66,6 +66,13 @@ impl Redis {
 }
 
 impl Hot for Redis {
+    fn reachable(&self) -> BoxFuture<'_, Option<bool>> {
+        Box::pin(async move {
+            let ping = async |mut c| redis::cmd("PING").query_async::<String>(&mut c).await;
+            Some(self.link.ask(ping).await.is_some())
+        })
+    }
+
     fn keep_session<'a>(&'a self, session: &'a str, known: &'a str, ttl: Duration) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             self.memory.keep_session_now(session, known, ttl);

@@ -1,6 +1,7 @@
 //! What moves hot rows: one worker for each model among all processes, and each step from the mark that it was folded on.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use crate::backoff::Backoff;
 use crate::hot::keeper::{HotFault, HotModel, HotViews};
 use crate::hot::rows::{self, Advance, Ask, Change, HotError, HotRow, Mark, Told};
 use crate::metrics::{self, LeaseOutcome, Leased};
+use crate::pace::Pace;
 use crate::tail::{PAGE, Stretch};
 use crate::tasks::{stopped, supervise};
 use crate::views::definition::StoredRow;
@@ -241,10 +243,16 @@ impl<E: Send + Sync + 'static> HotProjector<E> {
 
     async fn run(&mut self, stop: &mut watch::Receiver<bool>) {
         let mut news = self.hot.inner.views.tail().news();
-        let mut backoff = Backoff::default();
+        let (mut backoff, mut pace) = (Backoff::default(), Pace::default());
         while !*stop.borrow() {
+            let position = self.mark.as_ref().map_or(0, |mark| mark.position);
+            pace.gather(&news, position, stop, |_| false, pending).await;
             let pause = match self.step(PAGE).await {
-                Ok(HotStep::Advanced(_) | HotStep::Reset) => Duration::ZERO,
+                Ok(HotStep::Advanced(upto)) => {
+                    pace.moved();
+                    if *news.borrow() > upto { Duration::ZERO } else { RENEW }
+                }
+                Ok(HotStep::Reset) => Duration::ZERO,
                 Ok(HotStep::Idle) => RENEW,
                 Ok(HotStep::Denied) => DENIED,
                 Ok(HotStep::Halted) => HALTED,

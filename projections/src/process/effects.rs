@@ -59,8 +59,8 @@ impl<W: Work> Effects<W> {
         }
     }
 
-    /// Makes the call of a leased effect and notes what became of it.
-    pub(crate) async fn run(&self, effect: &Claimed) -> Result<(), ProcessError> {
+    /// Makes the call of a leased effect and notes what became of it, but for one that has happened: true, and [`Effects::done`] takes it out.
+    pub(crate) async fn run(&self, effect: &Claimed) -> Result<bool, ProcessError> {
         let id = ReactionId::new(effect.id.clone(), cause(&self.log, effect.position).await?.as_ref());
         let attempt = effect.attempts + 1;
         fail_point!("effects::leased", |_| Err(crate::process::failpoint::failed()));
@@ -79,7 +79,7 @@ impl<W: Work> Effects<W> {
         match outcome {
             Ok(()) => {
                 self.tally.count(service, EffectOutcome::Done);
-                self.store.done(effect).await?;
+                return Ok(true);
             }
             Err(WorkError::Postponed { after, reason }) => {
                 self.tally.count(service, EffectOutcome::Postponed);
@@ -99,6 +99,12 @@ impl<W: Work> Effects<W> {
                 self.store.failed(effect, None, &reason).await?;
             }
         }
+        Ok(false)
+    }
+
+    /// Takes out what has happened; what stays by a mishap is called again under the same id, once its lease is over.
+    pub(crate) async fn done(&self, effects: &[Claimed]) -> Result<(), ProcessError> {
+        self.store.done(effects).await?;
         fail_point!("effects::noted", |_| Err(crate::process::failpoint::failed()));
         Ok(())
     }

@@ -4,6 +4,7 @@ use eventlog::StoreUrl;
 
 use crate::process::error::ProcessError;
 use crate::process::figures::BookFigures;
+use crate::process::probe::Probe;
 use crate::process::store::{DeadLetter, Store};
 
 /// The parked reactions of a book. Cheap to clone.
@@ -60,6 +61,12 @@ impl Letters {
     pub async fn figures(&self) -> Result<BookFigures, ProcessError> {
         let (queue, processes) = (self.store.queue().await?, self.store.checkpoints().await?);
         Ok(BookFigures { queue, processes, next_timer_due: self.store.next_due().await? })
+    }
+
+    /// Tries whether their database takes writes.
+    #[must_use]
+    pub fn probe(&self) -> Probe {
+        Probe::of(self.store.clone())
     }
 
     /// Ends all connections.

@@ -16,7 +16,7 @@ use crate::process::error::ProcessError;
 use crate::process::figures::Tally;
 use crate::process::lease::{Lease, RENEW};
 use crate::process::reactor::{Definition, Reacted, Reactor, Shared};
-use crate::process::store::{Claim, DeadLetter, Store};
+use crate::process::store::{Claim, Claimed, DeadLetter, Store};
 use crate::process::timers::Timers;
 use crate::process::{BusinessClock, Process, Work};
 use crate::tail::SharedTail;
@@ -279,16 +279,24 @@ async fn fire_round<W: Work>(timers: &Timers<W>, holder: &str, held: &mut Option
     Ok(pause.min(LOOK))
 }
 
+/// Calls under way; one that has made its outside effect gives it back.
+type Calls = JoinSet<Option<Claimed>>;
+
 /// Effects, until told to stop: at most so many at once.
 async fn call<W: Work>(effects: Effects<W>, wake: Arc<Notify>, mut stop: watch::Receiver<bool>) {
-    let (mut calls, mut broken_off) = (JoinSet::new(), Vec::<AbortHandle>::new());
+    let (mut calls, mut broken_off, mut happened) = (Calls::new(), Vec::<AbortHandle>::new(), Vec::new());
     let mut backoff = Backoff::default();
     // A call that ended is no reason to look for others; a pause that is over is one that nobody tells of.
     let (mut more, mut looked) = (true, Instant::now());
     while !*stop.borrow() {
+        // Those that ended together are taken out together.
+        while let Some(ended) = calls.try_join_next() {
+            happened.extend(ended.ok().flatten());
+        }
         let room = CONCURRENCY.saturating_sub(calls.len());
         let look = room > 0 && (more || looked.elapsed() >= LOOK);
-        let claimed = if look { effects.claim(Claim::Rested, room).await } else { Ok(Vec::new()) };
+        let claim = async { if look { effects.claim(Claim::Rested, room).await } else { Ok(Vec::new()) } };
+        let ((), claimed) = tokio::join!(take_out(&effects, &mut happened), claim);
         let pause = match claimed {
             Ok(claimed) => {
                 backoff = Backoff::default();
@@ -296,12 +304,8 @@ async fn call<W: Work>(effects: Effects<W>, wake: Arc<Notify>, mut stop: watch::
                     (more, looked) = (claimed.len() == room, Instant::now());
                 }
                 for effect in claimed {
-                    let (effects, breaks_off) = (effects.clone(), Effects::<W>::breaks_off(&effect));
-                    let call = calls.spawn(async move {
-                        if let Err(error) = effects.run(&effect).await {
-                            tracing::warn!(id = effect.id, %error, "an effect's outcome was not noted, its lease will expire");
-                        }
-                    });
+                    let breaks_off = Effects::<W>::breaks_off(&effect);
+                    let call = calls.spawn(make(effects.clone(), effect));
                     if breaks_off {
                         broken_off.retain(|call| !call.is_finished());
                         broken_off.push(call);
@@ -317,14 +321,41 @@ async fn call<W: Work>(effects: Effects<W>, wake: Arc<Notify>, mut stop: watch::
         };
         tokio::select! {
             () = stopped(&mut stop) => {}
-            Some(_) = calls.join_next() => {}
+            Some(ended) = calls.join_next() => happened.extend(ended.ok().flatten()),
             () = wake.notified() => more = true,
             () = tokio::time::sleep(pause) => {}
         }
     }
     broken_off.iter().for_each(AbortHandle::abort);
-    let drain = async { while calls.join_next().await.is_some() {} };
+    let drain = async {
+        while let Some(ended) = calls.join_next().await {
+            happened.extend(ended.ok().flatten());
+        }
+    };
     if tokio::time::timeout(DRAIN, drain).await.is_err() {
         tracing::warn!("outside calls were still under way at the stop; they are repeated under the same ids");
     }
+    take_out(&effects, &mut happened).await;
+}
+
+/// Makes one call; gives the effect back when it has happened.
+async fn make<W: Work>(effects: Effects<W>, effect: Claimed) -> Option<Claimed> {
+    match effects.run(&effect).await {
+        Ok(happened) => happened.then_some(effect),
+        Err(error) => {
+            tracing::warn!(id = effect.id, %error, "an effect's outcome was not noted, its lease will expire");
+            None
+        }
+    }
+}
+
+/// Takes out what has happened.
+async fn take_out<W: Work>(effects: &Effects<W>, happened: &mut Vec<Claimed>) {
+    if happened.is_empty() {
+        return;
+    }
+    if let Err(error) = effects.done(happened).await {
+        tracing::warn!(effects = happened.len(), %error, "what has happened was not noted, the leases will expire");
+    }
+    happened.clear();
 }

@@ -41,7 +41,9 @@ impl<W: Work, E: Send + Sync + 'static> Runtime<W, E> {
             }
             let claimed = self.effects.claim(Claim::Any, 1).await?;
             for effect in &claimed {
-                self.effects.run(effect).await?;
+                if self.effects.run(effect).await? {
+                    self.effects.done(std::slice::from_ref(effect)).await?;
+                }
             }
             if claimed.is_empty() && self.timers.fire(Claim::Any, 1).await? == 0 {
                 return Ok(());

@@ -264,10 +264,14 @@ impl Store {
         Ok(())
     }
 
-    /// The effect has happened.
-    pub(crate) async fn done(&self, effect: &Claimed) -> Result<(), sqlx::Error> {
-        let sql = Sql::new("delete from effects where id = $1 and epoch = $2");
-        self.db.execute(sql.bind(effect.id.as_str()).bind(effect.epoch)).await?;
+    /// These effects have happened.
+    pub(crate) async fn done(&self, effects: &[Claimed]) -> Result<(), sqlx::Error> {
+        for effects in effects.chunks(ROWS) {
+            let rows: Vec<_> = (0..effects.len()).map(|i| format!("(id = ${} and epoch = ${})", 2 * i + 1, 2 * i + 2)).collect();
+            let sql = Sql::new(format!("delete from effects where {}", rows.join(" or ")));
+            let sql = effects.iter().fold(sql, |sql, effect| sql.bind(effect.id.as_str()).bind(effect.epoch));
+            self.db.execute(sql).await?;
+        }
         Ok(())
     }
 

@@ -129,5 +129,5 @@ fn reaction(timer: &DueTimer) -> String {
 
 /// The event that caused a stored reaction.
 pub(crate) async fn cause(log: &Log, position: u64) -> Result<Option<Recorded>, LogError> {
-    Ok(log.read(position.saturating_sub(1), 1).await?.pop().filter(|event| event.position == position))
+    Ok(log.follow(position.saturating_sub(1), 1).await?.pop().filter(|event| event.position == position))
 }

@@ -67,7 +67,7 @@ impl<M: ReadModel<E>, E: Send + Sync + 'static> Followed<M, E> {
             return Ok(());
         }
         for (at, seen) in stretch.positions() {
-            self.row = advance::<E, M>(&self.key, self.row.take(), seen)?;
+            advance::<E, M>(&self.key, &mut self.row, seen)?;
             self.position = at;
         }
         Ok(())

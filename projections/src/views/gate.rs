@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// How far something is, and who waits for it to be further.
 pub(crate) struct Gate {
     state: Mutex<State>,
+    /// Rings when somebody begins to wait.
+    wanted: Notify,
 }
 
 struct State {
@@ -31,7 +33,7 @@ impl Drop for Place<'_> {
 
 impl Gate {
     pub(crate) fn new(reached: u64) -> Self {
-        Self { state: Mutex::new(State { reached, serial: 0, waiting: BTreeMap::new() }) }
+        Self { state: Mutex::new(State { reached, serial: 0, waiting: BTreeMap::new() }), wanted: Notify::new() }
     }
 
     /// Never held across an await; it guards plain data.
@@ -72,10 +74,21 @@ impl Gate {
             state.waiting.insert(key, tell);
             (Place { gate: self, key }, told)
         };
+        self.wanted.notify_one();
         let reached = told.await;
         drop(place);
         // The sender is dropped only after it has told, or with the gate, which is borrowed here.
         reached.unwrap_or(position)
+    }
+
+    /// Does anybody wait for this position or an earlier one?
+    pub(crate) fn is_wanted(&self, position: u64) -> bool {
+        self.lock().waiting.first_key_value().is_some_and(|((first, _), _)| *first <= position)
+    }
+
+    /// Completes when somebody has begun to wait since it was last asked; sometimes earlier.
+    pub(crate) async fn wanted(&self) {
+        self.wanted.notified().await;
     }
 
     /// How many wait.
@@ -105,7 +118,7 @@ mod tests {
         }
         gone.abort();
         assert!(gone.await.is_err_and(|error| error.is_cancelled()));
-        assert_eq!(gate.waiting(), 2);
+        assert_eq!((gate.waiting(), gate.is_wanted(4), gate.is_wanted(5)), (2, false, true));
         assert!(gate.reach(6) && !gate.reach(6) && !gate.reach(4));
         assert_eq!(five.await.ok(), Some(6));
         assert_eq!((gate.waiting(), gate.reached()), (1, 6));

@@ -10,9 +10,9 @@ use crate::views::error::ViewError;
 use crate::views::fold::{Changes, Parked};
 use crate::views::lead::{self, Advance, Lead, Which};
 use crate::views::left_out::LeftOut;
-use crate::views::projector::stored;
 use crate::views::schema::{live_generation, named, small, table};
 use crate::views::sql::Upsert;
+use crate::views::stored::stored;
 use crate::views::{Installed, Views};
 
 /// Most parked events of one key that are tried again at once.

@@ -1,6 +1,5 @@
 //! Moves models along the log: one step at a time, and a task per model around the steps.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use uuid::Uuid;
 use crate::backoff::Backoff;
 use crate::metrics::{self, LeaseOutcome, Leased};
 use crate::model::ReadModel;
+use crate::pace::Pace;
 use crate::tail::PAGE;
 use crate::tasks::stopped;
 use crate::views::control;
@@ -19,7 +19,7 @@ use crate::views::error::ViewError;
 use crate::views::fold::Batch;
 use crate::views::lead::{self, Advance, Lead, RENEW, Which};
 use crate::views::left_out::LeftOut;
-use crate::views::sql::Rows;
+use crate::views::stored::stored;
 use crate::views::{Installed, Views, schema};
 
 /// How often a worker tries for a model that another one holds.
@@ -32,8 +32,6 @@ const PAUSED: Duration = Duration::from_secs(1);
 const NOT_YET: Duration = Duration::from_millis(5);
 /// How long a checkpoint may wait to be stored that was passed without a change: most models have nothing to do with most events.
 const PASSING: Duration = Duration::from_millis(100);
-/// Keys of one query.
-const KEYS: usize = 1_000;
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +64,7 @@ pub struct Projector<E = crate::Event> {
     comes_back: bool,
     /// Since when there is something passed that is not stored.
     passing: Option<Instant>,
+    pace: Pace,
 }
 
 impl<E: Send + Sync + 'static> Projector<E> {
@@ -91,6 +90,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
             stands_at: None,
             comes_back: false,
             passing: None,
+            pace: Pace::default(),
         }
     }
 
@@ -181,6 +181,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
             self.model.progress.switched(lead.generation);
             self.model.progress.reached(lead.position);
             self.model.progress.lead(true);
+            self.model.recent.begin(lead.position);
             self.left_out = LeftOut::read(self.views.log(), definition.name, definition.version).await?;
             self.renewed = Instant::now();
             self.lead = Some(lead);
@@ -232,13 +233,16 @@ impl<E: Send + Sync + 'static> Projector<E> {
         if self.comes_back && lead.ready && !halted && changes.is_empty() {
             lead.pass(upto);
             self.passing.get_or_insert_with(Instant::now);
+            self.model.recent.moved(upto, self.model.recent.note(&changes));
             self.model.progress.reached(upto);
             return Ok(Step::Advanced(upto));
         }
+        let noted = self.model.recent.note(&changes);
         if !lead.advance(db, definition, Advance { upto, changes, halt }).await? {
             self.refused();
             return Ok(Step::Denied);
         }
+        self.model.recent.moved(upto, noted);
         (self.renewed, self.passing) = (Instant::now(), None);
         self.model.progress.reached(upto);
         self.halted = halted;
@@ -277,6 +281,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
     /// Forgets the lead without a word to the database: whoever has it keeps it.
     fn lose(&mut self) {
         (self.lead, self.passing) = (None, None);
+        self.model.recent.forget();
         self.model.progress.lead(false);
     }
 
@@ -293,6 +298,7 @@ impl<E: Send + Sync + 'static> Projector<E> {
             self.store_passed().await?;
         }
         let lead = self.lead.take();
+        self.model.recent.forget();
         self.model.progress.lead(false);
         match lead {
             Some(lead) => lead.release(self.views.db(), &self.model.definition).await,
@@ -306,7 +312,13 @@ impl<E: Send + Sync + 'static> Projector<E> {
         let mut backoff = Backoff::default();
         self.comes_back = true;
         while !*stop.borrow() {
-            let pause = match self.step(PAGE).await {
+            let progress = &self.model.progress;
+            self.pace.gather(&news, self.position(), stop, |newest| progress.is_wanted(newest), || progress.wanted()).await;
+            let stepped = self.step(PAGE).await;
+            if matches!(stepped, Ok(Step::Advanced(_))) {
+                self.pace.moved();
+            }
+            let pause = match stepped {
                 Ok(Step::Advanced(upto)) if *news.borrow() > upto => Duration::ZERO,
                 Ok(Step::Advanced(_)) => self.rest(),
                 Ok(Step::Idle) if *news.borrow() > self.position() => NOT_YET,
@@ -377,23 +389,4 @@ impl<E: Send + Sync + 'static> Projector<E> {
             Ok(_) = news.wait_for(|newest| *newest > position), if follows => {}
         }
     }
-}
-
-/// The stored rows of these keys.
-pub(crate) async fn stored<E>(
-    views: &Views<E>,
-    model: &Installed<E>,
-    generation: u32,
-    keys: &[String],
-) -> Result<HashMap<String, String>, ViewError>
-where
-    E: Send + Sync + 'static,
-{
-    let rows = Rows::new(views.db().dialect(), &model.definition, generation);
-    let mut docs = HashMap::with_capacity(keys.len());
-    for keys in keys.chunks(KEYS) {
-        let found = views.db().all::<(String, String, i64)>(rows.by_keys(keys)).await?;
-        docs.extend(found.into_iter().map(|(key, doc, _)| (key, doc)));
-    }
-    Ok(docs)
 }

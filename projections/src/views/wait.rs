@@ -71,6 +71,16 @@ impl Progress {
         self.generation.store(generation, Ordering::Release);
     }
 
+    /// Does a reader of this process wait for this position or an earlier one?
+    pub(crate) fn is_wanted(&self, position: u64) -> bool {
+        self.gate.is_wanted(position)
+    }
+
+    /// Completes when a reader of this process has begun to wait since it was last asked; sometimes earlier.
+    pub(crate) async fn wanted(&self) {
+        self.gate.wanted().await;
+    }
+
     pub(crate) fn applied(&self) -> u64 {
         self.gate.reached()
     }

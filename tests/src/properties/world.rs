@@ -181,7 +181,7 @@ async fn sign_up(ctx: &Context, person: usize) -> Uuid {
     let role = if HOSTS.contains(&person) { Role::Host } else { Role::Guest };
     let (email, phone) = (format!("person{person}@example.com"), format!("010-0000-000{person}"));
     let form = RegisterUser { email, name: "김하늘".to_owned(), phone, role };
-    let password = NewPassword { chars: 12, phc: "$argon2id$test".to_owned() };
+    let password = NewPassword { chars: 12, phc: "$argon2id$test".to_owned(), mark: String::new() };
     let user = commands::user::register_user(ctx, &anonymous, &form, &password, beginning()).await.unwrap().value.user;
     let code = commands::user::verification_code(ctx, user, beginning());
     commands::user::verify_email(ctx, &anonymous, &VerifyEmail { code }, beginning()).await.unwrap();

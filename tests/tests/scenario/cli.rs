@@ -50,6 +50,8 @@ fn what_is_wrong_in_the_configuration_is_named_with_its_fix() {
         ("DAYBOOK_CORS_ORIGINS", "*", "`cors_origins` is"),
         ("DAYBOOK_TLS_CERT", "cert.pem", "`tls_cert` is"),
         ("DAYBOOK_LIMITS", "perhaps", "`limits` is"),
+        ("DAYBOOK_SEND_TIMEOUT_S", "0", "`send_timeout_s` is"),
+        ("DAYBOOK_SEND_TIMEOUT", "30", "did you mean `DAYBOOK_SEND_TIMEOUT_S`?"),
     ] {
         let (code, _, err) = run(on(&folder).env(name, value).args(["config", "--show"]));
         assert_eq!(code, Some(2), "{name}: {err}");
@@ -57,6 +59,33 @@ fn what_is_wrong_in_the_configuration_is_named_with_its_fix() {
     }
     let (code, _, _) = run(daybook().arg("no-such-command"));
     assert_eq!(code, Some(2));
+}
+
+#[test]
+fn what_stands_in_the_way_of_a_start_is_named_with_its_fix() {
+    let (folder, taken) = (Folder::new(), std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let key = folder.path().join("tree.key");
+    let (code, _, err) = run(daybook().args(["tree", "new-key", "--origin", "daybook.local/dev", "-o"]).arg(&key));
+    assert_eq!(code, Some(0), "{err}");
+    let postgres = std::env::var("DAYBOOK_TEST_DATABASE_URL").expect("scripts/test starts a PostgreSQL");
+    let elsewhere = format!("{}/no_such_database", postgres.rsplit_once('/').unwrap().0);
+    let (here, busy) = (format!("sqlite://{}", folder.path().display()), taken.local_addr().unwrap().to_string());
+    let anywhere = "127.0.0.1:0";
+    for (database, redis, listen, hint) in [
+        ("postgres://nobody:hunter2@127.0.0.1:1/books", None, anywhere, "host and port in DATABASE_URL"),
+        (elsewhere.as_str(), None, anywhere, "createdb"),
+        ("sqlite:///proc/nowhere", None, anywhere, "sqlite://FOLDER"),
+        (here.as_str(), Some("http://127.0.0.1"), anywhere, "redis://HOST"),
+        (here.as_str(), None, busy.as_str(), "--listen"),
+    ] {
+        let mut command = daybook();
+        command.args(["serve", "--workers=off"]).env("DATABASE_URL", database).env("DAYBOOK_LISTEN", listen).env("DAYBOOK_SECRET", SECRET);
+        command.env("DAYBOOK_TREE_KEY_FILE", &key).env("DAYBOOK_DATA", folder.path()).env("DAYBOOK_KEYS_DIR", folder.path().join("keys"));
+        let (code, _, err) = run(command.envs(redis.map(|url| ("REDIS_URL", url))));
+        assert_eq!(code, Some(4), "{database}: {err}");
+        assert!(err.contains("error: ") && err.contains("hint: ") && err.contains(hint), "{database}: {err}");
+        assert!(!err.contains("hunter2") && !err.contains(SECRET), "{err}");
+    }
 }
 
 #[test]

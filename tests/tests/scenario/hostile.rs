@@ -115,7 +115,7 @@ fn head(book: &Daybook) -> Value {
 fn what_a_foreign_page_can_send_leaves_the_log_as_it_was() {
     let book = Daybook::start(Variant::Embedded);
     let before = head(&book);
-    let register = r#"mutation { registerUser(input: { email: "x@y.example", password: "Correct-horse-battery-9", name: "X", phone: "010-1234-5678" }) { user { id } } }"#;
+    let register = r#"mutation { registerUser(input: { email: "x@y.example", password: "Correct-horse-battery-9", name: "X", phone: "010-1234-5678", role: GUEST }) { user { id } userErrors { code } } }"#;
     let json = json!({ "query": register }).to_string();
     let escaped: String =
         register.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect();
@@ -143,6 +143,10 @@ fn what_a_foreign_page_can_send_leaves_the_log_as_it_was() {
         }
     }
     assert_eq!(head(&book), before);
+    // The same as a page of ours sends it: there was something to be kept out.
+    let registered = book.client().send(register, &json!({})).data();
+    assert_eq!(registered["registerUser"]["userErrors"], json!([]));
+    assert_ne!(head(&book), before);
 }
 
 #[test]

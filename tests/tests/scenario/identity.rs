@@ -3,6 +3,7 @@
 mod keys;
 mod leaving;
 mod life;
+mod retries;
 mod secrets;
 mod theft;
 
@@ -28,6 +29,7 @@ fn play(cast: &mut Cast) {
     life::passwords(cast);
     life::passwords_of_another_system(cast);
     life::profile_and_address(cast, &staff);
+    retries::at_the_door(cast);
     life::roles(cast, &staff);
     life::suspension(cast, &staff);
     life::papers(cast, &staff);

@@ -39,6 +39,7 @@ mod sealing;
 mod settling;
 mod shop;
 mod signals;
+mod slow_readers;
 mod subscriptions;
 mod tls;
 mod transfers;

@@ -130,3 +130,57 @@ fn a_database_that_is_cut_off_is_told_and_survived() {
     assert!(login("minjun@people.example")["data"]["login"]["accessToken"].is_string());
     assert_eq!(process.signal("TERM"), Some(0));
 }
+
+/// A database that answers every question and takes no writes: a standby after a failover, and like a full disk.
+#[test]
+fn a_database_that_takes_no_writes_is_told() {
+    let book = Daybook::start(Variant::Server);
+    sign_up(&book, "minjun", "GUEST");
+    let url = book.database_url().unwrap();
+    let database = url.split('?').next().unwrap().rsplit('/').next().unwrap().to_owned();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let set = |how: &str| {
+        let statements = [
+            "set default_transaction_read_only = off".to_owned(),
+            format!("alter database {database} {how}"),
+            format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database}' and pid <> pg_backend_pid()"),
+        ];
+        runtime.block_on(async {
+            let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
+            for statement in statements {
+                sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+            }
+        });
+    };
+    let ready = || {
+        let (status, body) = book.client().get("/readyz").unwrap();
+        (status, serde_json::from_str::<Value>(&body).unwrap())
+    };
+    let wait = |wanted: u16| {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let (status, told) = ready();
+            if status == wanted && (status == 200 || told["checks"]["store"]["ok"] == true) {
+                return told;
+            }
+            assert!(Instant::now() < until, "{wanted} was expected: {told}");
+            thread::sleep(Duration::from_millis(100));
+        }
+    };
+    wait(200);
+    set("set default_transaction_read_only = on");
+    let told = wait(503);
+    assert_eq!((&told["ready"], &told["checks"]["writes"]["ok"]), (&json!(false), &json!(false)), "{told}");
+    assert!(
+        told["checks"]["writes"]["reason"].is_string() && !told.to_string().contains("cannot execute"),
+        "a reason, and no internals: {told}"
+    );
+    assert_eq!(book.client().status("/livez"), Some(200));
+    let input = json!({ "email": "minjun@people.example", "password": PASSWORD });
+    let login = "mutation($input: LoginInput!) { login(input: $input) { accessToken userErrors { code } } }";
+    let refused = book.client().send(login, &json!({ "input": input }));
+    assert_eq!((refused.code(), &refused.body["errors"][0]["extensions"]["retryable"]), ("SYS008", &json!(true)), "{refused:?}");
+    set("reset default_transaction_read_only");
+    wait(200);
+    assert!(book.client().login("minjun@people.example", PASSWORD).token().is_some());
+}

@@ -99,7 +99,14 @@ fn sessions_limits_and_hot_rows_are_in_redis_and_outlive_it() {
     redis.has("*rows:live_bookings*");
     redis.has("*rows:unread*");
 
+    let checked = || {
+        let (status, body) = book.client().get("/readyz").unwrap();
+        let told: serde_json::Value = serde_json::from_str(&body).unwrap();
+        (status, told["ready"].clone(), told["degraded"].clone(), told["checks"]["redis"]["ok"].clone())
+    };
+    assert_eq!(checked(), (200, json!(true), json!(false), json!(true)));
     drop(redis);
+    assert_eq!(checked(), (200, json!(true), json!(true), json!(false)), "told, and no reason to send requests elsewhere");
     assert!(refused(&laptop) && works(&phone));
     let again = book.client().login("minjun@people.example", daybook_tests::server::PASSWORD);
     assert!(works(&again), "nobody needs Redis to sign in");

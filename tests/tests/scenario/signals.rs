@@ -106,7 +106,7 @@ fn metrics_have_their_names_and_no_labels_but_bounded_ones() {
     let (status, ready) = book.client().get("/readyz").unwrap();
     let ready: Value = serde_json::from_str(&ready).unwrap();
     assert_eq!((status, &ready["ready"]), (200, &json!(true)));
-    for check in ["store", "migrations", "projections", "draining"] {
+    for check in ["store", "migrations", "writes", "projections", "draining"] {
         assert_eq!(ready["checks"][check]["ok"], true, "{ready}");
     }
 }

@@ -69,7 +69,7 @@ impl CommandDriver {
         let workers = Workers::start(&views);
         let phc = Passwords::new()?.hash(PASSWORD.to_owned()).await?;
         let photos = FolderStore::open(place.data.join("photos"), adapters::objects::DEFAULT_MAX_BYTES)?;
-        let password = NewPassword { chars: PASSWORD.chars().count(), phc };
+        let password = NewPassword { chars: PASSWORD.chars().count(), phc, mark: String::new() };
         let office = BTreeMap::new();
         Ok(Self { ctx, runtime, views, workers, sandbox, files, photos, password, office })
     }

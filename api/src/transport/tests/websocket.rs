@@ -75,6 +75,16 @@ impl Client {
         }
     }
 
+    /// Answers pings until the socket is closed; with which code.
+    pub(super) async fn closed(&mut self) -> u16 {
+        loop {
+            match self.hear().await {
+                Heard::Said(_) => self.say(json!({"type": "pong"})).await,
+                Heard::Closed(code) => return code,
+            }
+        }
+    }
+
     pub(super) async fn said(&mut self) -> Value {
         match self.hear().await {
             Heard::Said(message) => message,

@@ -48,14 +48,14 @@ impl Drop for Running {
 pub(super) struct Answers {
     pub(super) id: String,
     pub(super) serial: u64,
-    pub(super) queue: mpsc::Sender<Outgoing>,
+    pub(super) queue: mpsc::Sender<Box<Outgoing>>,
 }
 
 impl Answers {
     /// Waits for room in the queue. A closed queue means that the socket is gone, and this task about to be ended.
     async fn send(&self, answer: Answer) {
         let outgoing = Outgoing { id: self.id.clone(), serial: self.serial, answer };
-        drop(self.queue.send(outgoing).await);
+        drop(self.queue.send(Box::new(outgoing)).await);
     }
 }
 

@@ -21,7 +21,7 @@ async fn lives(book: &Book, session: SessionId) -> bool {
 }
 
 fn another() -> NewPassword {
-    NewPassword { chars: 10, phc: "$argon2id$other".to_owned() }
+    NewPassword { chars: 10, phc: "$argon2id$other".to_owned(), mark: String::new() }
 }
 
 async fn admin(book: &Book, email: &str) -> UserId {
@@ -60,7 +60,7 @@ async fn a_forgotten_password_is_set_anew_once() {
     let reset = async |code: &ResetPassword, password: &NewPassword, seconds| {
         reset_password(&book.ctx, &caller(Actor::Anonymous), code, password, after(seconds)).await
     };
-    let short = NewPassword { chars: 7, phc: String::new() };
+    let short = NewPassword { chars: 7, phc: String::new(), mark: String::new() };
     assert_eq!(refusal(reset(&code, &short, 0).await).0, "AUTH005");
     assert_eq!(refusal(reset(&code, &another(), 1_800).await).0, "AUTH008");
     for wrong in ["", "x.y.z", &verification_code(&book.ctx, first.user, now()), &format!("{}0", code.code)] {

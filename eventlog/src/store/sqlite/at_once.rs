@@ -15,13 +15,13 @@ const CONSTRAINT_TRIGGER: &str = "1811";
 const CONSTRAINT_CHECK: &str = "275";
 
 /// Refuses unless the head is the one given: no position is negative.
-const GUARD: &str = "update log_head set position = case when position = ? and recorded_at = ? and last_event_id is ? then position \
+const GUARD: &str = "update or rollback log_head set position = case when position = ? and recorded_at = ? and last_event_id is ? then position \
      else -1 end;";
-const HEAD: &str = "update log_head set position = ?, recorded_at = ?, last_event_id = ?;";
-const RECEIPTS: &str = "insert into receipts(key, fingerprint, first_position, events, refused, answer, command_id, correlation_id, \
+const HEAD: &str = "update or rollback log_head set position = ?, recorded_at = ?, last_event_id = ?;";
+const RECEIPTS: &str = "insert or rollback into receipts(key, fingerprint, first_position, events, refused, answer, command_id, correlation_id, \
      recorded_at) values ";
 const RECEIPT_VALUES: usize = 9;
-const EVENTS: &str = "insert into events(position, version, recorded_at, occurred_at, event_id, correlation_id, command_id, \
+const EVENTS: &str = "insert or rollback into events(position, version, recorded_at, occurred_at, event_id, correlation_id, command_id, \
      causation_id, schema_version, digest, leaf, stream, event_type, actor, traceparent, payload) values ";
 const EVENT_VALUES: usize = 16;
 /// Rows of one insert where they are not all written by one text: far below SQLite's 32,766 values.

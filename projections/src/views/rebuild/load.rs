@@ -17,8 +17,8 @@ use crate::views::definition::Definition;
 use crate::views::fold::Batch;
 use crate::views::lead::Advance;
 use crate::views::left_out::LeftOut;
-use crate::views::projector::stored;
 use crate::views::schema::{self, named, table};
+use crate::views::stored::stored;
 use crate::views::{Installed, Views};
 
 /// Pages read at once.

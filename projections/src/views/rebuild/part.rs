@@ -14,9 +14,9 @@ use crate::db::{Dialect, Sql};
 use crate::views::fold::Parked;
 use crate::views::keyed::Keyed;
 use crate::views::lead::{PARK_ROWS, lease_ms, park};
-use crate::views::projector::stored;
 use crate::views::schema::{named, table};
 use crate::views::sql::Rows;
+use crate::views::stored::stored;
 use crate::views::{Installed, Views};
 
 /// One part of a load.

@@ -72,6 +72,13 @@ pub fn profile_and_address(cast: &Cast, staff: &Staff) {
     staff.admin.command("updateProfile", "user { name }", rename).done();
     let picture = upload(&client, &json!({ "ofMyself": true }));
     let image = client.command("setProfileImage", "user { imageUrl }", json!({ "uploadId": picture })).done();
+    // An administrator sets it, too, from an upload of their own; nobody else does.
+    let of_staff = upload(&staff.admin, &json!({ "ofMyself": true }));
+    let theirs = json!({ "userId": person.id, "uploadId": of_staff });
+    assert_eq!(cast.guest2.send(PICTURE, &json!({ "input": theirs })).code(), "AUTH010");
+    let set = staff.admin.command("setProfileImage", "user { id imageUrl }", theirs.clone()).done()["user"].clone();
+    assert!(set["id"] == person.id.as_str() && set["imageUrl"] != image["user"]["imageUrl"], "{set}");
+    assert_eq!(staff.admin.command("setProfileImage", "user { id }", theirs).refused(), "FILE001", "an upload is used once");
     let path = image["user"]["imageUrl"].as_str().unwrap().split_once("/photos/").unwrap().1.to_owned();
     assert_eq!(cast.book.client().status(&format!("/photos/{path}")), Some(200));
     let ask = |email: &str| client.command("changeEmail", "user { email pendingEmail }", json!({ "email": email }));
@@ -90,6 +97,7 @@ pub fn profile_and_address(cast: &Cast, staff: &Staff) {
     assert_eq!(found["users"]["nodes"], json!([{ "id": person.id, "email": "moved@people.example" }]));
 }
 
+const PICTURE: &str = "mutation($input: SetProfileImageInput!) { setProfileImage(input: $input) { userErrors { code } } }";
 const RENAME: &str = "mutation($input: UpdateProfileInput!) { updateProfile(input: $input) { userErrors { code } } }";
 
 /// A role counts from the next request on, given or taken; the last administrator stays.
@@ -101,7 +109,12 @@ pub fn roles(cast: &Cast, staff: &Staff) {
     assert_eq!(books(), "AUTH010");
     assert_eq!(grant("grantRole", "AUDITOR").done()["user"]["roles"], json!(["GUEST", "AUDITOR"]));
     assert_eq!(books(), "");
+    let mut socket = daybook_tests::server::Socket::open(&client);
+    socket.subscribe("log", "subscription { events { cursor } }", &json!({}));
     assert_eq!(grant("revokeRole", "AUDITOR").done()["user"]["roles"], json!(["GUEST"]));
+    socket.subscribe("again", "{ me { id } }", &json!({}));
+    let closed = std::iter::from_fn(|| Some(socket.hear())).find_map(Result::err);
+    assert_eq!(closed, Some(Some(4403)), "what was begun with a role ends with it");
     assert_eq!(books(), "AUTH010");
     let admin = me(&staff.admin, "id")["id"].clone();
     let own = |name: &str, role: &str| staff.admin.command(name, "user { id }", json!({ "userId": admin, "role": role })).refused();

@@ -9,6 +9,7 @@ mod metrics;
 pub mod objects;
 pub mod outbox;
 pub mod provider;
+pub mod push;
 pub mod sandbox;
 pub mod settlements;
 
@@ -26,6 +27,7 @@ pub use sandbox::{
     Book, BookError, BusinessClock, Call, Entry, Fault, Notice, NoticeHook, OrderTotal, Outcome, Sandbox, SandboxFiles, ScriptFull, Subject,
 };
 
+pub use push::{ConsolePush, Push, PushError, PushMessage};
 pub use settlements::{BadReport, SettlementReports, SettlementRow};
 
 /// A boxed future, so that the traits here stay object-safe.

@@ -88,6 +88,10 @@ impl MessengerError {
 pub trait Messenger: Send + Sync {
     /// Hands a message over; a yes means taken, not read.
     fn send(&self, message: Message) -> BoxFuture<'_, Result<(), MessengerError>>;
+
+    /// Hands a message over under a key of the sender's: the same key again is the same message, which goes out once. As long as the
+    /// service remembers keys; a day, with those that there are.
+    fn send_once<'a>(&'a self, key: &'a str, message: Message) -> BoxFuture<'a, Result<(), MessengerError>>;
 }
 
 impl Message {
@@ -116,6 +120,7 @@ impl Message {
 #[derive(Debug, Default)]
 pub struct ConsoleMessenger {
     sent: Mutex<VecDeque<Message>>,
+    keys: Keys,
 }
 
 impl ConsoleMessenger {
@@ -129,6 +134,11 @@ impl ConsoleMessenger {
     #[must_use]
     pub fn sent(&self) -> Vec<Message> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    fn take_once(&self, key: &str, message: Message) -> Result<(), MessengerError> {
+        message.check()?;
+        if self.keys.is_new(key) { self.take(message) } else { Ok(()) }
     }
 
     fn take(&self, message: Message) -> Result<(), MessengerError> {
@@ -146,6 +156,29 @@ impl ConsoleMessenger {
 impl Messenger for ConsoleMessenger {
     fn send(&self, message: Message) -> BoxFuture<'_, Result<(), MessengerError>> {
         Box::pin(async move { self.take(message) })
+    }
+
+    fn send_once<'a>(&'a self, key: &'a str, message: Message) -> BoxFuture<'a, Result<(), MessengerError>> {
+        Box::pin(async move { self.take_once(key, message) })
+    }
+}
+
+/// The last keys that were seen, [`MAX_REMEMBERED`] of them.
+#[derive(Debug, Default)]
+pub(crate) struct Keys(Mutex<VecDeque<String>>);
+
+impl Keys {
+    /// Notes a key; false when it was seen before.
+    pub(crate) fn is_new(&self, key: &str) -> bool {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.iter().any(|other| other == key) {
+            return false;
+        }
+        if seen.len() == MAX_REMEMBERED {
+            seen.pop_front();
+        }
+        seen.push_back(key.to_owned());
+        true
     }
 }
 
@@ -205,6 +238,15 @@ mod tests {
         }
         let sent = console.sent();
         assert_eq!((sent.len(), sent[0].clone(), sent[MAX_REMEMBERED - 1].clone()), (MAX_REMEMBERED, code(1), code(MAX_REMEMBERED)));
+    }
+
+    #[tokio::test]
+    async fn the_same_key_goes_out_once() {
+        let console = ConsoleMessenger::new();
+        for key in ["a", "b", "a"] {
+            console.send_once(key, code(1)).await.unwrap();
+        }
+        assert_eq!(console.sent().len(), 2);
     }
 
     #[tokio::test]

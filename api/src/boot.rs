@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use adapters::{ConsoleMessenger, FolderStore, GuardLimits, Guarded, Sandbox, SandboxFiles, SeoulGeocoder, Watched};
+use adapters::{ConsoleMessenger, ConsolePush, FolderStore, GuardLimits, Guarded, Sandbox, SandboxFiles, SeoulGeocoder, Watched};
 use commands::{Clock, Context, Ids, Keys};
 use domain::settings::Settings;
 use eventlog::tree::{HeadsFolder, Sealer, Sealing};
@@ -17,8 +17,8 @@ use projections::hot::{BadUrl, Hot, HotWorkers, Memory, Redis};
 use projections::models;
 use projections::process::{BusinessClock, Runtime};
 use projections::processes::{
-    Accounts, BookingDeadlines, Desk, FeeInvoices, Geocoding, Outside, ProviderCalls, Rebuilds, Settlements, ShopOrderDeadlines,
-    TransferDeadlines,
+    Accounts, BookingDeadlines, Desk, FeeInvoices, Geocoding, Notifications, Outside, ProviderCalls, Rebuilds, Settlements,
+    ShopOrderDeadlines, TransferDeadlines,
 };
 use projections::views::{Views, Workers};
 use sha2::{Digest as _, Sha256};
@@ -174,15 +174,16 @@ pub async fn sandbox(provider_book: &Path, clock: &Clock) -> Result<Sandbox, Any
 /// real time, and would hold up business time that does not.
 #[must_use]
 pub fn desk(ctx: &Context, sandbox: &Sandbox, breakers: bool) -> Desk {
+    let (messenger, push) = (Arc::new(ConsoleMessenger::new()), Arc::new(ConsolePush::new()));
     if !breakers {
         let (provider, bank) = (Arc::new(sandbox.clone()), Arc::new(sandbox.clone()));
-        return Desk::new(ctx.clone(), Outside { provider, bank, geocoder: Arc::new(SeoulGeocoder), guards: Vec::new() });
+        return Desk::new(ctx.clone(), Outside { provider, bank, geocoder: Arc::new(SeoulGeocoder), messenger, push, guards: Vec::new() });
     }
     let provider = Arc::new(Guarded::new("payment-provider", sandbox.clone(), GuardLimits::default()));
     let bank = Arc::new(Guarded::new("bank", sandbox.clone(), GuardLimits::default()));
     let geocoder = Arc::new(Guarded::new("geocoder", SeoulGeocoder, GuardLimits::geocoder()));
     let guards: Vec<Arc<dyn Watched>> = vec![provider.clone(), bank.clone(), geocoder.clone()];
-    Desk::new(ctx.clone(), Outside { provider, bank, geocoder, guards })
+    Desk::new(ctx.clone(), Outside { provider, bank, geocoder, messenger, push, guards })
 }
 
 /// Every process of the business.
@@ -197,6 +198,7 @@ pub fn processes(views: &Views, desk: Desk, clock: impl BusinessClock) -> projec
         .process::<Geocoding>()
         .process::<Accounts>()
         .process::<TransferDeadlines>()
+        .process::<Notifications>()
         .process::<Rebuilds>()
 }
 

@@ -28,6 +28,7 @@ pub mod exports;
 pub mod fee_invoice;
 pub mod graphiql;
 pub mod health;
+pub mod inbox;
 pub mod input;
 pub mod ledger;
 pub mod metrics;

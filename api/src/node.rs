@@ -13,6 +13,7 @@ use crate::errors::ApiError;
 use crate::event::{AsOf, EventNode, LOG_READERS, row_as_of};
 use crate::exchange_key::ExchangeKeyNode;
 use crate::fee_invoice::FeeInvoiceNode;
+use crate::inbox::NotificationNode;
 use crate::ledger::{AccountBalanceNode, JournalEntryNode};
 use crate::payment::PaymentNode;
 use crate::product::ProductNode;
@@ -63,6 +64,8 @@ pub enum Node {
     Payout(PayoutNode),
     /// An invoice for the platform's fees.
     FeeInvoice(FeeInvoiceNode),
+    /// Something that you were told.
+    Notification(NotificationNode),
     /// A journal entry.
     JournalEntry(JournalEntryNode),
     /// An account's balance.
@@ -157,6 +160,7 @@ async fn find(reader: &Reader<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
         "settlement" => SettlementNode::find(reader, id).await?.map(Node::Settlement),
         "payout" => PayoutNode::find(reader, id).await?.map(Node::Payout),
         "feeinvoice" => FeeInvoiceNode::find(reader, id).await?.map(Node::FeeInvoice),
+        "notification" => NotificationNode::find(reader, id).await?.map(Node::Notification),
         "line" => SettlementLineNode::find(reader, id).await?.map(Node::SettlementLine),
         "entry" => JournalEntryNode::find(reader, id).await?.map(Node::JournalEntry),
         "balance" => AccountBalanceNode::find(reader, id).await?.map(Node::AccountBalance),

@@ -23,6 +23,7 @@ use crate::errors::ApiError;
 use crate::event::{EventQuery, EventSubscription};
 use crate::exchange_key::{ExchangeKeyMutation, ExchangeKeyQuery};
 use crate::fee_invoice::FeeInvoiceQuery;
+use crate::inbox::{DeviceMutation, InboxMutation, InboxQuery, InboxSubscription, PreferenceMutation, PreferenceQuery};
 use crate::ledger::{ExplainQuery, LedgerQuery, StatementQuery};
 use crate::metrics::{self, Subscribed, Transport};
 use crate::node::{Node, NodeQuery};
@@ -62,11 +63,20 @@ pub struct IdentityMutation(
     ExchangeKeyMutation,
 );
 
+/// What can be asked of what people are told.
+#[derive(MergedObject, Default)]
+pub struct NotificationQuery(InboxQuery, PreferenceQuery);
+
+/// What can be done about what people are told.
+#[derive(MergedObject, Default)]
+pub struct NotificationMutation(InboxMutation, PreferenceMutation, DeviceMutation);
+
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
 pub struct Queries(
     IdentityQuery,
+    NotificationQuery,
     NodeQuery,
     VehicleQuery,
     BookingQuery,
@@ -98,6 +108,7 @@ pub type Query = Consistent<Queries>;
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     IdentityMutation,
+    NotificationMutation,
     VehicleMutation,
     BookingMutation,
     ProductMutation,
@@ -117,7 +128,7 @@ pub struct Mutation(
 
 /// Everything that can be watched.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(EventSubscription, SessionSubscription, ShopOrderSubscription, StockSubscription);
+pub struct Subscription(EventSubscription, SessionSubscription, ShopOrderSubscription, StockSubscription, InboxSubscription);
 
 /// The business clock, where it can be moved.
 #[derive(Default)]

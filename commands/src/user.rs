@@ -20,6 +20,7 @@ mod code;
 mod erasure;
 mod licence;
 mod password;
+mod preferences;
 mod profile;
 mod roles;
 mod second_factor;
@@ -33,6 +34,7 @@ pub use licence::{
     verify_licence,
 };
 pub use password::{ChangePassword, Letter, ResetPassword, change_password, credential, password_reset, reset_code_fits, reset_password};
+pub use preferences::{Quiet, SetPreferences, SetQuietHours, set_preferences, set_quiet_hours};
 pub use profile::{SetProfileImage, UpdateProfile, VerifyPhone, phone_code, set_profile_image, update_profile, verify_phone};
 pub use roles::{GrantRole, grant_role, revoke_role};
 pub use second_factor::{second_factor, second_factor_fits};

@@ -10,7 +10,8 @@ use kernel::Refused;
 const TABLE: &str = include_str!("catalogue/messages.txt");
 
 /// The languages that messages come in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Language {
     /// Korean, unless the client prefers English.
     #[default]

@@ -6,9 +6,9 @@ use kernel::{Decider, Fact, JournalEntry, Unbalanced};
 use crate::fee_invoice::number;
 use crate::settlement::guard;
 use crate::{
-    adjustment, admins, api_key, booking, claim, corporate, deadletter, exchange_key, export, fee_invoice, payable, payment, payout,
-    pending, period, product, projection, recon, session, settlement, shop_order, statement, stock, transfers, upload, user, vehcal,
-    vehicle,
+    adjustment, admins, api_key, booking, claim, corporate, deadletter, device, exchange_key, export, fee_invoice, inbox, payable, payment,
+    payout, pending, period, product, projection, recon, session, settlement, shop_order, statement, stock, transfers, upload, user,
+    vehcal, vehicle,
 };
 
 /// An event of some module; one variant per kind of stream.
@@ -74,6 +74,10 @@ pub enum Event {
     Projection(projection::Event),
     /// `transferledger-…`
     Transfers(transfers::Event),
+    /// `inbox-…`
+    Inbox(inbox::Event),
+    /// `device-…`
+    Device(device::Event),
 }
 
 impl Event {
@@ -127,6 +131,8 @@ impl Event {
             number::FeeNumbers::KIND => from.event()?.map(Self::FeeNumbers),
             projection::Projection::KIND => from.event()?.map(Self::Projection),
             transfers::TransferLedger::KIND => from.event()?.map(Self::Transfers),
+            inbox::Inbox::KIND => from.event()?.map(Self::Inbox),
+            device::Devices::KIND => from.event()?.map(Self::Device),
             _ => return Ok(None),
         }))
     }
@@ -167,6 +173,8 @@ impl Event {
             Self::FeeNumbers(event) => event.entry(),
             Self::Projection(event) => event.entry(),
             Self::Transfers(event) => event.entry(),
+            Self::Inbox(event) => event.entry(),
+            Self::Device(event) => event.entry(),
         }
     }
 }

@@ -55,6 +55,12 @@ pub enum FeeInvoice {}
 /// A copy of the books that somebody took.
 #[derive(Debug)]
 pub enum Export {}
+/// Something that one person is told.
+#[derive(Debug)]
+pub enum Notification {}
+/// A device that gets push messages.
+#[derive(Debug)]
+pub enum Device {}
 
 /// A business that a person acts for.
 #[derive(Debug)]
@@ -123,6 +129,12 @@ impl Kind for Statement {
 impl Kind for FeeInvoice {
     const PREFIX: &'static str = "feeinvoice";
 }
+impl Kind for Device {
+    const PREFIX: &'static str = "device";
+}
+impl Kind for Notification {
+    const PREFIX: &'static str = "notification";
+}
 impl Kind for Export {
     const PREFIX: &'static str = "export";
 }
@@ -167,6 +179,11 @@ pub type StatementId = Id<Statement>;
 pub type FeeInvoiceId = Id<FeeInvoice>;
 /// Id of an [`Export`].
 pub type ExportId = Id<Export>;
+
+/// Id of a [`Notification`]; its events are in its person's stream `inbox-…`.
+pub type NotificationId = Id<Notification>;
+/// Id of a [`Device`]; its events are in its person's stream `device-…`.
+pub type DeviceId = Id<Device>;
 
 /// The user behind an actor, if it is one.
 #[must_use]

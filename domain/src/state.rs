@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::settlement::guard;
 use crate::{
-    adjustment, admins, api_key, booking, claim, corporate, deadletter, exchange_key, export, fee_invoice, payable, payment, payout,
-    pending, period, product, projection, recon, session, settlement, shop_order, statement, stock, transfers, upload, user, vehcal,
-    vehicle,
+    adjustment, admins, api_key, booking, claim, corporate, deadletter, device, exchange_key, export, fee_invoice, inbox, payable, payment,
+    payout, pending, period, product, projection, recon, session, settlement, shop_order, statement, stock, transfers, upload, user,
+    vehcal, vehicle,
 };
 
 /// A stored event, as far as its state needs it.
@@ -59,6 +59,8 @@ pub fn of(kind: &str, events: &[Stored<'_>]) -> Result<Option<Value>, Unreadable
         fee_invoice::number::FeeNumbers::KIND => fold::<fee_invoice::number::FeeNumbers>(events),
         projection::Projection::KIND => fold::<projection::Projection>(events),
         transfers::TransferLedger::KIND => fold::<transfers::TransferLedger>(events),
+        inbox::Inbox::KIND => fold::<inbox::Inbox>(events),
+        device::Devices::KIND => fold::<device::Devices>(events),
         _ => Ok(None),
     }
 }

@@ -18,6 +18,7 @@ pub mod ledger_blocks;
 pub mod ledger_lines;
 pub mod ledger_totals;
 pub mod live_bookings;
+pub mod notifications;
 pub mod obligations;
 pub mod payments;
 pub mod payout_holds;
@@ -33,11 +34,12 @@ pub mod shop_orders;
 pub mod statements;
 pub mod stock_levels;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod transfer_accounts;
 pub mod transfer_history;
 pub mod transfer_totals;
 pub mod transfers;
+pub mod unread;
 pub mod users;
 pub mod vehicle_places;
 pub mod vehicles;
@@ -54,6 +56,7 @@ pub use ledger_blocks::{BlockRow, LedgerBlocks};
 pub use ledger_lines::{LedgerLineRow, LedgerLines};
 pub use ledger_totals::LedgerTotals;
 pub use live_bookings::{LiveBookingRow, LiveBookings};
+pub use notifications::{NotificationRow, Notifications};
 pub use payments::{PaymentRow, Payments};
 pub use payout_holds::{PayoutHoldRow, PayoutHolds};
 pub use payouts::{PayoutRow, Payouts};
@@ -69,6 +72,7 @@ pub use transfer_accounts::{TransferAccountRow, TransferAccounts};
 pub use transfer_history::{TransferHistory, TransferHistoryRow};
 pub use transfer_totals::{TransferTotals, TransferTotalsRow};
 pub use transfers::{PendingStatus, TransferRow, Transfers};
+pub use unread::{Unread, UnreadRow};
 pub use users::{UserRow, Users};
 pub use vehicle_places::{VehiclePlaceRow, VehiclePlaces};
 pub use vehicles::{VehicleRow, Vehicles};
@@ -116,7 +120,8 @@ pub async fn install_all(views: &Views) -> Result<(), ViewError> {
     views.install::<Transfers>().await?;
     views.install::<TransferAccounts>().await?;
     views.install::<TransferHistory>().await?;
-    views.install::<TransferTotals>().await
+    views.install::<TransferTotals>().await?;
+    views.install::<Notifications>().await
 }
 
 /// The models that are kept hot as well: what is asked very often and may be lost.
@@ -124,7 +129,7 @@ pub async fn install_all(views: &Views) -> Result<(), ViewError> {
 /// # Errors
 /// As [`HotViews::install`].
 pub fn install_hot(views: &Views, rows: Arc<dyn HotRows>) -> Result<HotViews, ViewError> {
-    HotViews::new(views, rows).install::<LiveBookings>()?.install::<VehiclePlaces>()
+    HotViews::new(views, rows).install::<LiveBookings>()?.install::<VehiclePlaces>()?.install::<Unread>()
 }
 
 /// The key of a row that mirrors one stream: the stream's name, which is the id that clients see.

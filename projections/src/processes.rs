@@ -1,9 +1,11 @@
 //! The processes of the business (domain.md §7): pure reactions, and the desk that carries out what they ask for.
 
 mod booking;
+mod delivering;
 mod desk;
 mod erasing;
 mod fee_invoice;
+mod inbox;
 mod noticed;
 mod read_side;
 mod rebuilding;
@@ -23,6 +25,7 @@ use crate::process::Reaction;
 pub use booking::{BookingDeadlines, ProviderCalls};
 pub use desk::{Desk, Outside};
 pub use fee_invoice::FeeInvoices;
+pub use inbox::Notifications;
 pub use read_side::Rebuilds;
 pub use settlement::Settlements;
 pub use shop_order::ShopOrderDeadlines;

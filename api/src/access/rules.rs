@@ -23,6 +23,8 @@ const FINANCE: &[Role] = &[Role::Finance];
 const REFUNDERS: &[Role] = &[Role::Support, Role::Finance];
 /// Looks after people.
 const ADMIN: &[Role] = &[Role::Admin];
+/// Tells people something in words of their own.
+const SENDERS: &[Role] = &[Role::Service, Role::Admin];
 /// Looks after orders.
 const OFFICE: &[Role] = &[Role::Support, Role::Admin];
 
@@ -119,6 +121,19 @@ pub const RULES: &[Rule] = &[
     mutation("rotateExchangeKey", Who::Holders(&[Role::Trader])).weighs(CREDENTIALS),
     mutation("deactivateExchangeKey", Who::Holders(&[Role::Trader])),
     query("myExchangeKeys", Who::SignedIn),
+    // what people are told
+    mutation("sendNotification", Who::Holders(SENDERS)),
+    query("notifications", Who::SignedIn),
+    query("unreadCount", Who::SignedIn),
+    mutation("markRead", Who::SignedIn),
+    mutation("markAllRead", Who::SignedIn),
+    mutation("archiveNotification", Who::SignedIn),
+    subscription("notificationReceived", Who::SignedIn),
+    query("notificationPreferences", Who::SignedIn),
+    mutation("setNotificationPreferences", Who::SignedIn),
+    mutation("setQuietHours", Who::SignedIn),
+    mutation("registerDevice", Who::SignedIn),
+    mutation("removeDevice", Who::SignedIn),
     // anything by its id: nobody sees more than the thing's own query would show
     query("nodeAsOf", Who::Everybody),
     query("node", Who::Everybody),

@@ -6,6 +6,7 @@ use kernel::{Personal, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Role;
+use crate::inbox::Preferences;
 
 /// May an account be used?
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -104,6 +105,8 @@ pub struct Account {
     pub terms: Option<String>,
     /// What was agreed to.
     pub consents: BTreeSet<super::ConsentKind>,
+    /// What the person wants to be told, by which way and when.
+    pub preferences: Preferences,
     /// Digest of the address, while the account is erased.
     pub email_claim: Option<String>,
 }

@@ -3,7 +3,9 @@
 use kernel::{Personal, Timestamp};
 
 use super::{ConsentKind, Role};
+use crate::catalogue::Language;
 use crate::ids::{UploadId, UserId};
+use crate::inbox::{Choice, QuietHours};
 use crate::text::Email;
 use crate::upload::ContentType;
 
@@ -150,5 +152,17 @@ pub enum Command {
         kind: ConsentKind,
         /// Yes or no.
         granted: bool,
+    },
+    /// Choose what to be told, and by which way.
+    SetPreferences {
+        /// In order.
+        choices: Vec<Choice>,
+        /// The language of what goes out; none leaves it.
+        language: Option<Language>,
+    },
+    /// Be left alone in these hours; none: in none.
+    SetQuietHours {
+        /// Which.
+        quiet: Option<QuietHours>,
     },
 }

@@ -6,6 +6,7 @@ use kernel::{At, Personal, Timestamp};
 
 use super::{Account, Command, Event, Licence, LicenceStatus, MAX_NAME_CHARS, Refusal, Role, Standing};
 use crate::ids::{UserId, user_of};
+use crate::inbox::{MandatoryKind, Preferences};
 use crate::text::{self, Email, PASSWORD_CHARS};
 
 /// Longest name of terms of use, in characters.
@@ -39,7 +40,9 @@ pub(super) fn of_nobody(command: Command) -> Result<Vec<Event>, Refusal> {
         | Command::RejectLicence { .. }
         | Command::ExpireLicence {}
         | Command::AcceptTerms { .. }
-        | Command::SetConsent { .. } => Err(Refusal::Unknown),
+        | Command::SetConsent { .. }
+        | Command::SetPreferences { .. }
+        | Command::SetQuietHours { .. } => Err(Refusal::Unknown),
     }
 }
 
@@ -83,6 +86,7 @@ impl Account {
             licence: None,
             terms: None,
             consents: BTreeSet::new(),
+            preferences: Preferences::default(),
             email_claim: None,
         }
     }
@@ -164,7 +168,20 @@ impl Account {
                     (true, true) | (false, false) => vec![],
                 })
             }
+            Command::SetPreferences { choices, language } => {
+                self.usable()?;
+                let chosen = self.preferences.with(&choices).map_err(|MandatoryKind| Refusal::MandatoryKind)?;
+                Ok(self.prefer(Preferences { language: language.unwrap_or(chosen.language), ..chosen }))
+            }
+            Command::SetQuietHours { quiet } => {
+                self.usable()?;
+                Ok(self.prefer(Preferences { quiet, ..self.preferences.clone() }))
+            }
         }
+    }
+
+    fn prefer(&self, preferences: Preferences) -> Vec<Event> {
+        if preferences == self.preferences { vec![] } else { vec![Event::PreferencesSet { preferences }] }
     }
 
     /// An account that may be used by its person.
@@ -292,6 +309,7 @@ impl Account {
             Event::ConsentWithdrawn { kind } => {
                 self.consents.remove(kind);
             }
+            Event::PreferencesSet { preferences } => self.preferences = preferences.clone(),
         }
     }
 
@@ -305,7 +323,7 @@ impl Account {
     fn forget(&mut self) {
         self.standing = Standing::Erased;
         (self.email, self.phone, self.new_email) = (Personal::Erased {}, Personal::Erased {}, None);
-        (self.licence, self.consents) = (None, BTreeSet::new());
+        (self.licence, self.consents, self.preferences) = (None, BTreeSet::new(), Preferences::default());
         self.roles = BTreeSet::new();
     }
 }

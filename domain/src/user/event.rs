@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConsentKind, Role};
 use crate::ids::UploadId;
+use crate::inbox::Preferences;
 use crate::upload::ContentType;
 
 /// What happened to a user.
@@ -129,6 +130,11 @@ pub enum Event {
         /// To what.
         kind: ConsentKind,
     },
+    /// The person chose what they want to be told, by which way and when.
+    PreferencesSet {
+        /// All of it.
+        preferences: Preferences,
+    },
 }
 
 impl DomainEvent for Event {
@@ -158,6 +164,7 @@ impl DomainEvent for Event {
             Self::TermsAccepted { .. } => "TermsAccepted",
             Self::ConsentGranted { .. } => "ConsentGranted",
             Self::ConsentWithdrawn { .. } => "ConsentWithdrawn",
+            Self::PreferencesSet { .. } => "PreferencesSet",
         }
         .to_owned()
     }

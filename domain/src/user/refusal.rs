@@ -58,6 +58,9 @@ pub enum Refusal {
     /// No name of terms of use.
     #[error("not a version of terms")]
     BadTerms,
+    /// What is mandatory cannot be switched off.
+    #[error("mandatory notifications cannot be switched off")]
+    MandatoryKind,
 }
 
 impl kernel::Refusal for Refusal {
@@ -77,6 +80,7 @@ impl kernel::Refusal for Refusal {
             Self::Obliged => Refused::code("USER003"),
             Self::BadLicence => Refused::at("SYS003", &["number"]),
             Self::LicenceOver => Refused::at("SYS003", &["expiresAt"]),
+            Self::MandatoryKind => Refused::at("NOTI003", &["choices"]),
             Self::BadTerms => Refused::at("SYS003", &["version"]),
         }
     }

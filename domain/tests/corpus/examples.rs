@@ -76,6 +76,8 @@ pub fn stored(event: &Event) -> (&'static str, String, u32, String) {
         Event::FeeNumbers(event) => ("feenumbers", encoded(event)),
         Event::Projection(event) => ("projection", encoded(event)),
         Event::Transfers(event) => ("transferledger", encoded(event)),
+        Event::Inbox(event) => ("inbox", encoded(event)),
+        Event::Device(event) => ("device", encoded(event)),
     };
     (kind, event_type, version, payload)
 }

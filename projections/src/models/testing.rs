@@ -125,6 +125,8 @@ fn type_of(event: &Event) -> String {
         Event::FeeNumbers(e) => e.event_type(),
         Event::Projection(e) => e.event_type(),
         Event::Transfers(e) => e.event_type(),
+        Event::Inbox(e) => e.event_type(),
+        Event::Device(e) => e.event_type(),
     }
 }
 

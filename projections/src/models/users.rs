@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::ids::{UploadId, UserId};
+use domain::inbox::Preferences;
 use domain::upload::ContentType;
 use domain::user::{self, ConsentKind, LicenceStatus, Role, Standing};
 use kernel::{Personal, Timestamp};
@@ -49,6 +50,8 @@ pub struct UserRow {
     pub terms: Option<AcceptedTerms>,
     /// What was agreed to.
     pub consents: BTreeSet<ConsentKind>,
+    /// What the person wants to be told, by which way and when.
+    pub preferences: Preferences,
     /// Business time of the registration.
     pub created_at: Timestamp,
 }
@@ -124,6 +127,7 @@ impl UserRow {
                 (self.image, self.new_email, self.licence) = (None, None, None);
                 self.roles.clear();
                 self.consents.clear();
+                self.preferences = Preferences::default();
             }
             user::Event::DriverLicenceSubmitted { number, expires_at } => {
                 let (number, status) = (number.clone(), LicenceStatus::Submitted);
@@ -135,6 +139,7 @@ impl UserRow {
             user::Event::TermsAccepted { version } => self.terms = Some(AcceptedTerms { version: version.clone(), at }),
             user::Event::ConsentGranted { kind } => _ = self.consents.insert(*kind),
             user::Event::ConsentWithdrawn { kind } => _ = self.consents.remove(kind),
+            user::Event::PreferencesSet { preferences } => self.preferences = preferences.clone(),
         }
     }
 
@@ -147,7 +152,7 @@ impl UserRow {
 
 impl ReadModel for Users {
     const NAME: &'static str = "users";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Row = UserRow;
 
     fn columns() -> &'static [Column] {
@@ -178,6 +183,7 @@ impl ReadModel for Users {
                     licence: None,
                     terms: None,
                     consents: BTreeSet::new(),
+                    preferences: Preferences::default(),
                     created_at: event.recorded.occurred_at,
                 };
                 begin(row, event, registered)
@@ -204,7 +210,8 @@ impl ReadModel for Users {
             | user::Event::DriverLicenceExpired {}
             | user::Event::TermsAccepted { .. }
             | user::Event::ConsentGranted { .. }
-            | user::Event::ConsentWithdrawn { .. } => change(row, event, |row| row.advance(happened, event.recorded.occurred_at)),
+            | user::Event::ConsentWithdrawn { .. }
+            | user::Event::PreferencesSet { .. } => change(row, event, |row| row.advance(happened, event.recorded.occurred_at)),
         }
     }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::{
-    CancelRequest, ConfirmRequest, Confirmation, Geocoder, GuardFigures, PaymentOutcome, PaymentProvider, PayoutBank, PayoutOrder,
-    PayoutState, ProviderError, ProviderPayment, Watched,
+    CancelRequest, ConfirmRequest, Confirmation, Geocoder, GuardFigures, Messenger, PaymentOutcome, PaymentProvider, PayoutBank,
+    PayoutOrder, PayoutState, ProviderError, ProviderPayment, Push, Watched,
 };
 use commands::payment::{CaptureAnswer, Confirming, TransferAnswer};
 use commands::{Caller, Context, ExecuteError, Executed};
@@ -21,6 +21,7 @@ use eventlog::LogError;
 use kernel::Money;
 use uuid::Uuid;
 
+use super::delivering::{self, Delivery};
 use super::{Call, Intent, erasing, noticed, rebuilding};
 use crate::process::{CALL_TIMEOUT, ReactionId, Work, WorkError};
 use crate::views::Views;
@@ -34,6 +35,10 @@ pub struct Outside {
     pub bank: Arc<dyn PayoutBank>,
     /// Coordinates.
     pub geocoder: Arc<dyn Geocoder>,
+    /// Mail and SMS.
+    pub messenger: Arc<dyn Messenger>,
+    /// Push messages.
+    pub push: Arc<dyn Push>,
     /// Those of them that are guarded, for metrics.
     pub guards: Vec<Arc<dyn Watched>>,
 }
@@ -238,6 +243,11 @@ impl Work for Desk {
             Intent::ReleaseEmail { user } => done(commands::user::release_email(ctx, &keyed, user).await),
             Intent::EraseRetained { user } => done(commands::user::erase_retained(ctx, &keyed, user).await),
             Intent::ExpireLicence { user } => done(commands::user::expire_licence(ctx, &keyed, user).await),
+            Intent::Notify { notice } => done(commands::inbox::notify(ctx, &keyed, &notice).await),
+            Intent::ReleaseNotification { user, notification, created } => {
+                let deferred = commands::inbox::Deferred { user, notification, created };
+                done(commands::inbox::release(ctx, &keyed, &deferred).await)
+            }
             Intent::ExpireTransfers { book } => done(commands::transfers::expire_transfers(ctx, &keyed, &book).await),
         }
     }
@@ -247,20 +257,31 @@ impl Work for Desk {
             Call::Capture { .. } | Call::Refund { .. } | Call::Notice { .. } => "payment-provider",
             Call::Payout { .. } => "bank",
             Call::Geocode { .. } => "geocoder",
+            Call::Deliver { .. } => "notifications",
             Call::Rebuild { .. } => "read-side",
         }
     }
 
     fn patience(call: &Call) -> Duration {
         match call {
-            Call::Capture { .. } | Call::Refund { .. } | Call::Notice { .. } | Call::Payout { .. } | Call::Geocode { .. } => CALL_TIMEOUT,
+            Call::Capture { .. }
+            | Call::Refund { .. }
+            | Call::Notice { .. }
+            | Call::Payout { .. }
+            | Call::Geocode { .. }
+            | Call::Deliver { .. } => CALL_TIMEOUT,
             Call::Rebuild { .. } => rebuilding::PATIENCE,
         }
     }
 
     fn breaks_off(call: &Call) -> bool {
         match call {
-            Call::Capture { .. } | Call::Refund { .. } | Call::Notice { .. } | Call::Payout { .. } | Call::Geocode { .. } => false,
+            Call::Capture { .. }
+            | Call::Refund { .. }
+            | Call::Notice { .. }
+            | Call::Payout { .. }
+            | Call::Geocode { .. }
+            | Call::Deliver { .. } => false,
             // What was built so far is kept, and nothing outside has heard of it.
             Call::Rebuild { .. } => true,
         }
@@ -274,6 +295,11 @@ impl Work for Desk {
             Call::Notice { payment } => noticed::ask(&self.ctx, self.outside.provider.as_ref(), &by, payment).await,
             Call::Payout { payout } => self.payout(&by, payout, ask).await,
             Call::Geocode { vehicle } => self.geocode(&by, vehicle).await,
+            Call::Deliver { user, notification, channel, created } => {
+                let delivery = Delivery { user, notification, channel, created, attempt };
+                let Outside { messenger, push, .. } = &self.outside;
+                delivering::deliver(&self.ctx, messenger.as_ref(), push.as_ref(), &by, delivery).await
+            }
             Call::Rebuild { projection, number, dry_run, accept } => match &self.views {
                 Some(views) => {
                     let asked = rebuilding::Asked { projection, number, dry_run, accept };

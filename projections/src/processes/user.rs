@@ -48,7 +48,8 @@ impl Process for Accounts {
             | E::DriverLicenceExpired {}
             | E::TermsAccepted { .. }
             | E::ConsentGranted { .. }
-            | E::ConsentWithdrawn { .. } => Vec::new(),
+            | E::ConsentWithdrawn { .. }
+            | E::PreferencesSet { .. } => Vec::new(),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What processes may ask for: commands of our own and calls to the outside.
 
+use commands::inbox::Notice;
 use domain::calendar::Month;
-use domain::ids::{BookingId, PaymentId, PayoutId, RefundId, SettlementId, ShopOrderId, UserId};
+use domain::ids::{BookingId, NotificationId, PaymentId, PayoutId, RefundId, SettlementId, ShopOrderId, UserId};
+use domain::inbox::Channel;
 use domain::transfers::LedgerName;
 use serde::{Deserialize, Serialize};
 
@@ -124,6 +126,20 @@ pub enum Intent {
         /// In which book.
         book: LedgerName,
     },
+    /// Somebody is to be told something.
+    Notify {
+        /// What, and whom.
+        notice: Notice,
+    },
+    /// The time of a notification that was kept back has come.
+    ReleaseNotification {
+        /// Whose.
+        user: UserId,
+        /// Which.
+        notification: NotificationId,
+        /// Position of the event that created it.
+        created: u64,
+    },
 }
 
 /// A call to the outside. Its details are read from the log when it is made, so nothing secret is queued.
@@ -157,6 +173,17 @@ pub enum Call {
     Geocode {
         /// Which vehicle.
         vehicle: domain::ids::VehicleId,
+    },
+    /// Send a notification out.
+    Deliver {
+        /// To whom.
+        user: UserId,
+        /// Which.
+        notification: NotificationId,
+        /// By which way.
+        channel: Channel,
+        /// Position of the event that created it.
+        created: u64,
     },
     /// Build a read model anew: nothing outside, but as long as a call may take, and to be done once.
     Rebuild {

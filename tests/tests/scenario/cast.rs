@@ -197,8 +197,9 @@ impl Cast {
         data["accountBalance"].as_array().unwrap().iter().map(|row| won(&row["balance"])).sum()
     }
 
-    /// How many events there are.
+    /// How many events there are, once everybody who is concerned was told of them.
     pub fn head(&self) -> i64 {
+        self.advance(SignedDuration::ZERO);
         let data = self.auditor.query("{ events(last: 1) { nodes { position } } }", json!({}));
         data["events"]["nodes"][0]["position"].as_str().unwrap().parse().unwrap()
     }

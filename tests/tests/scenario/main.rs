@@ -22,6 +22,7 @@ mod hostile;
 mod identity;
 mod main_path;
 mod notices;
+mod notifications;
 mod operators;
 mod outage;
 mod past;

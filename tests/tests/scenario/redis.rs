@@ -69,11 +69,22 @@ fn sessions_limits_and_hot_rows_are_in_redis_and_outlive_it() {
     let book = Daybook::start_with(Variant::Server, &settings);
     let phone = sign_up(&book, "minjun", "GUEST");
     let laptop = book.client().login("minjun@people.example", daybook_tests::server::PASSWORD);
-    let works = |who: &daybook_tests::server::Client| who.send("{ me { id } waitingForMe }", &json!({})).body["errors"].is_null();
+    told(&book, &phone);
+    // Whoever answers, hot rows or tables: one is unread.
+    let works = |who: &daybook_tests::server::Client| {
+        let answer = who.send("{ me { id } waitingForMe unreadCount }", &json!({}));
+        assert!(!answer.body["errors"].is_null() || answer.body["data"]["unreadCount"] == 1, "{}", answer.body);
+        answer.body["errors"].is_null()
+    };
     assert!(works(&phone) && works(&laptop));
-    for kind in
-        ["daybook:*:session:session-*", "daybook:*:count:*", "daybook:*:acknowledged:*", "*rows:live_bookings*", "*rows:vehicle_places*"]
-    {
+    for kind in [
+        "daybook:*:session:session-*",
+        "daybook:*:count:*",
+        "daybook:*:acknowledged:*",
+        "*rows:live_bookings*",
+        "*rows:vehicle_places*",
+        "*rows:unread*",
+    ] {
         redis.has(kind);
     }
     // Signed out on one device: its tokens are refused with the deny-list, and without.
@@ -86,6 +97,7 @@ fn sessions_limits_and_hot_rows_are_in_redis_and_outlive_it() {
     assert!(refused(&laptop) && works(&phone));
     redis.has("daybook:*:session:session-*");
     redis.has("*rows:live_bookings*");
+    redis.has("*rows:unread*");
 
     let checked = || {
         let (status, body) = book.client().get("/readyz").unwrap();
@@ -106,4 +118,18 @@ fn sessions_limits_and_hot_rows_are_in_redis_and_outlive_it() {
         sleep(Duration::from_millis(100));
     }
     redis.has("*rows:live_bookings*");
+    redis.has("*rows:unread*");
+    assert!(works(&phone));
+}
+
+/// Somebody has one notification that they have not seen.
+fn told(book: &Daybook, who: &daybook_tests::server::Client) {
+    let user = who.send("{ me { id } }", &json!({})).data()["me"]["id"].clone();
+    let letter = json!({ "userId": user, "template": "ANNOUNCEMENT", "message": "안내" });
+    book.staff("admin", "admin").command("sendNotification", "notificationId", letter).done();
+    let began = Instant::now();
+    while who.send("{ unreadCount }", &json!({})).data()["unreadCount"] != 1 {
+        assert!(began.elapsed() < PATIENCE, "the notification is not counted");
+        sleep(Duration::from_millis(50));
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use adapters::{FolderStore, SandboxFiles, SeoulGeocoder};
+use adapters::{ConsoleMessenger, ConsolePush, FolderStore, SandboxFiles, SeoulGeocoder};
 use commands::user::NewPassword;
 use commands::{Clock, Context, Ids, Keys};
 use domain::settings::Settings;
@@ -63,7 +63,8 @@ impl CommandDriver {
         let sandbox = crate::boot::sandbox(&place.provider_book, &clock).await?;
         // No breakers: they go by real time, and here a month passes in minutes.
         let (provider, bank) = (Arc::new(sandbox.clone()), Arc::new(sandbox.clone()));
-        let desk = Desk::new(ctx.clone(), Outside { provider, bank, geocoder: Arc::new(SeoulGeocoder), guards: Vec::new() });
+        let (geocoder, messenger, push) = (Arc::new(SeoulGeocoder), Arc::new(ConsoleMessenger::new()), Arc::new(ConsolePush::new()));
+        let desk = Desk::new(ctx.clone(), Outside { provider, bank, geocoder, messenger, push, guards: Vec::new() });
         let runtime = crate::boot::processes(&views, desk, clock).manual().await?;
         let workers = Workers::start(&views);
         let phc = Passwords::new()?.hash(PASSWORD.to_owned()).await?;

@@ -10,6 +10,7 @@ use crate::ids::{NotificationId, UserId};
 
 /// What happened in an inbox. Each event that changes how many are unread says how many are left.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "the payload is stored flat, and nearly all of them are of the large kind")]
 pub enum Event {
     /// Somebody is told something.
     NotificationCreated {

@@ -127,7 +127,7 @@ fn of_payout(payout: PayoutId, happened: &payout::Event) -> Vec<Telling> {
         payout::Event::PayoutFailed { host, amount: due, .. } | payout::Event::PayoutReturned { host, amount: due, .. } => {
             vec![(Addressee::User(*host), "PAYOUT_FAILED", amount(due))]
         }
-        payout::Event::PayoutRequested { .. } | payout::Event::PayoutUnknown { .. } => vec![],
+        payout::Event::PayoutRequested { .. } | payout::Event::PayoutUnknown { .. } | payout::Event::PayoutNoticeReceived { .. } => vec![],
     }
 }
 

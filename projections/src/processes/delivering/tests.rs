@@ -52,7 +52,7 @@ async fn told(ctx: &Context) -> Delivery {
     let anonymous = Caller { actor: Actor::Anonymous, ..by("test") };
     let (email, name, phone) = ("a@example.com".to_owned(), "김민준".to_owned(), "010-1234-5678".to_owned());
     let account = RegisterUser { email, name, phone, role: Role::Guest };
-    let password = NewPassword { chars: 12, phc: "$argon2id$test".to_owned() };
+    let password = NewPassword { chars: 12, phc: "$argon2id$test".to_owned(), mark: String::new() };
     let user = register_user(ctx, &anonymous, &account, &password, now()).await.unwrap().value.user;
     verify_email(ctx, &anonymous, &VerifyEmail { code: verification_code(ctx, user, now()) }, now()).await.unwrap();
     let (template, params) = ("PASSWORD_CHANGED".to_owned(), BTreeMap::new());

@@ -148,7 +148,7 @@ fn all() -> Lines {
     let lines = lines.of::<FeeInvoices>().of::<Products>().of::<StockLevels>().of::<ShopOrders>().of::<Journal>().of::<LedgerLines>();
     let lines = lines.of::<LedgerBlocks>().of::<Periods>().of::<Adjustments>().of::<ReconLines>().of::<LedgerTotals>();
     let lines = lines.of::<AccountBalances>().of::<Transfers>().of::<TransferAccounts>().of::<TransferHistory>().of::<TransferTotals>();
-    lines.of::<LiveBookings>().of::<VehiclePlaces>()
+    lines.of::<Notifications>().of::<LiveBookings>().of::<VehiclePlaces>().of::<Unread>()
 }
 
 fn parse(list: &str) -> BTreeMap<String, String> {

@@ -25,22 +25,26 @@ pub struct PushMessage {
     pub data: BTreeMap<String, String>,
 }
 
+/// What stands where a text was cut.
+const ELLIPSIS: char = '…';
+
 impl PushMessage {
     /// The same, with as much of the body as the service takes.
     #[must_use]
     pub fn fitted(mut self) -> Self {
-        while self.size() > MAX_PAYLOAD_BYTES && !self.body.is_empty() {
-            let over = self.size() - MAX_PAYLOAD_BYTES;
-            // The ellipsis takes three bytes; escapes may take more than a byte for a character, so it may take another round.
-            let mut keep = self.body.len().saturating_sub(over + 3);
-            while !self.body.is_char_boundary(keep) {
-                keep -= 1;
-            }
-            self.body.truncate(keep);
-            if keep > 0 {
-                self.body.push('…');
-            }
+        if self.size() <= MAX_PAYLOAD_BYTES {
+            return self;
         }
+        let body = std::mem::take(&mut self.body);
+        let Some(mut room) = MAX_PAYLOAD_BYTES.checked_sub(self.size() + ELLIPSIS.len_utf8()) else { return self };
+        for character in body.chars() {
+            // Some characters are longer in JSON.
+            let length = serde_json::to_string(&character).map_or(usize::MAX, |json| json.len() - 2);
+            let Some(left) = room.checked_sub(length) else { break };
+            self.body.push(character);
+            room = left;
+        }
+        self.body.push(ELLIPSIS);
         self
     }
 

@@ -4,12 +4,13 @@ mod accept;
 mod patience;
 pub mod tls;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::response::Redirect;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
@@ -50,6 +51,27 @@ pub struct Setup {
     pub send_timeout: SendTimeout,
     /// TLS here; without it, it ends at a proxy.
     pub tls: Option<TlsAcceptor>,
+}
+
+/// What the system takes of an answer before its client has taken it, in bytes (Linux takes twice as much). More, and a slow client that reads steadily would look for a minute
+/// like one that reads nothing: the system says that there is room again only when a good part of it is free.
+const SEND_BUFFER: u32 = 128 << 10;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1_024;
+
+/// Listens for clients.
+///
+/// # Errors
+/// When the address cannot be listened on.
+pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As `TcpListener::bind` does: what waits for its end does not keep the address.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    // Each connection has it from its listener.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves a book on a listener until `stop` completes: not ready, no new connections, sockets closed, what was asked answered.

@@ -12,6 +12,8 @@ use domain::session::Session as SignIn;
 use domain::shop_order::ShopOrder;
 use domain::user::{self, Account, Standing, User};
 use eventlog::{ExecuteError, Executed, Session, Stop};
+use kernel::Timestamp;
+use kernel::jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::access::{self, actor_of};
@@ -50,6 +52,8 @@ pub struct Notice {
     pub to: Addressee,
     /// The event's id.
     pub source: String,
+    /// Business time of the event.
+    pub happened_at: Timestamp,
     /// What it says.
     pub template: String,
     /// The id of the thing that it is about.
@@ -58,13 +62,19 @@ pub struct Notice {
     pub params: BTreeMap<String, String>,
 }
 
-/// Tells somebody that something has happened; nothing when they were told already, or have no account to use.
+/// What happened longer ago is told to nobody: a process that is new to a log, or was away, does not send the mail of years.
+const NEWS: SignedDuration = SignedDuration::from_hours(3 * 24);
+
+/// Tells somebody that something has happened; nothing when they were told already, have no account to use, or it is old.
 ///
 /// # Errors
 /// NOTI002 for a template that is not in the table; or the log's.
 pub async fn notify(ctx: &Context, caller: &Caller, notice: &Notice) -> Result<Executed<Option<NotificationId>>, ExecuteError> {
     ctx.execute("notify", caller, notice, |s| async move {
         let template = template::find(&notice.template).ok_or(Refusal::NoTemplate)?;
+        if s.command().now.duration_since(notice.happened_at) > NEWS {
+            return Ok(None);
+        }
         let Some(user) = addressee(&s, notice.to).await? else { return Ok(None) };
         let Some(recipient) = recipient(&s, user).await? else { return Ok(None) };
         let (source, about, params) = (notice.source.clone(), notice.about.clone(), notice.params.clone());
@@ -144,9 +154,14 @@ async fn recipient(s: &Session, user: UserId) -> Result<Option<Recipient>, Stop>
     let loaded = s.load::<User>(user.uuid()).await?;
     let Some(account) = loaded.active() else { return Ok(None) };
     let device = !s.load::<Devices>(user.uuid()).await?.registered().is_empty();
+    Ok(Some(known(account, device)))
+}
+
+/// What is known of a person who is to be told something.
+fn known(account: &Account, device: bool) -> Recipient {
     let Account { preferences, consents, email_verified, phone_verified, .. } = account;
     let (preferences, consents) = (preferences.clone(), consents.clone());
-    Ok(Some(Recipient { preferences, consents, email: *email_verified, phone: *phone_verified, device }))
+    Recipient { preferences, consents, email: *email_verified, phone: *phone_verified, device }
 }
 
 /// Input of [`mark_read`] and [`archive_notification`].

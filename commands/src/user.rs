@@ -5,9 +5,9 @@ use domain::claim::{self, Claim};
 use domain::ids::{SessionId, UserId, user_of};
 use domain::text::Email;
 use domain::user::{self, Role, User, credential_name};
-use eventlog::{ExecuteError, Executed, LogError};
-use kernel::Timestamp;
+use eventlog::{ExecuteError, Executed, LogError, Stop};
 use kernel::jiff::SignedDuration;
+use kernel::{Refused, Timestamp};
 use serde::Serialize;
 
 use crate::access::{self, Denied};
@@ -129,22 +129,26 @@ pub async fn holder(ctx: &Context, email: &str) -> Result<Option<UserId>, LogErr
     Ok(ctx.log.load::<Claim>(email_stream(ctx, &email)).await?.0.user())
 }
 
-/// The receipt of a command that appends nothing: its work is a message. `asked` tells a retry from another wish.
+/// The receipt of a command that appends nothing: its work is a message. `asked` tells a retry from another wish, beside the answer; `limit`
+/// counts what is asked for and refuses what is too much, but for a retry.
 ///
 /// # Errors
-/// The log's.
-pub async fn nothing_but_a_receipt<T>(
+/// What `limit` says; or the log's.
+pub async fn nothing_but_a_receipt<T, F, Fut>(
     ctx: &Context,
     name: &'static str,
     caller: &Caller,
-    asked: &str,
-    value: T,
+    (asked, value): (&str, T),
+    limit: F,
 ) -> Result<Executed<T>, ExecuteError>
 where
     T: Serialize + serde::de::DeserializeOwned + Clone + Send + Sync,
+    F: Fn() -> Fut + Send + Sync,
+    Fut: Future<Output = Option<Refused>> + Send,
 {
-    let value = &value;
-    ctx.execute(name, caller, &asked, |_| async move { Ok(value.clone()) }).await
+    let (value, limit) = (&value, &limit);
+    let run = |_| async move { limit().await.map_or_else(|| Ok(value.clone()), |refused| Err(Stop::Refused(refused))) };
+    ctx.execute(name, caller, &asked, run).await
 }
 
 /// Input of [`verify_email`].

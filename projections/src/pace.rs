@@ -36,8 +36,9 @@ impl Pace {
         is_wanted: impl Fn(u64) -> bool,
         wanted: impl Fn() -> F,
     ) {
+        let mut news = news.clone();
         while let Some(left) = self.moved.map(|at| GATHER.saturating_sub(at.elapsed())).filter(|left| !left.is_zero()) {
-            let newest = *news.borrow();
+            let newest = *news.borrow_and_update();
             if newest.saturating_sub(position) >= ENOUGH || is_wanted(newest) || *stop.borrow() {
                 return;
             }
@@ -45,6 +46,8 @@ impl Pace {
                 () = stopped(stop) => {}
                 () = tokio::time::sleep(left) => {}
                 () = wanted() => {}
+                // Somebody may wait for an event that is only heard of now.
+                Ok(()) = news.changed() => {}
             }
         }
     }

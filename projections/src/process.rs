@@ -49,6 +49,9 @@ pub trait Process<E = Event>: Send + Sync + 'static {
     type Intent;
     /// An outside call that it may want.
     type Call;
+    /// Events whose commands may be under way at once: more than one where nothing depends on their order. The checkpoint passes them in order
+    /// all the same.
+    const AT_ONCE: usize = 1;
 
     /// What should happen because of the event, in order. The order is part of the reactions' ids: only ever append to it.
     fn react(event: &Known<E>) -> Vec<Reaction<Self::Intent, Self::Call>>;

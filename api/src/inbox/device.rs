@@ -15,7 +15,7 @@ use crate::reading::Reader;
 pub enum DevicePlatform {
     /// Android.
     Android,
-    /// iOS.
+    /// Apple's iOS.
     Ios,
     /// A browser.
     Web,

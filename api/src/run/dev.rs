@@ -40,7 +40,7 @@ pub(super) async fn run(options: Dev, quiet: bool) -> Result<(), Failed> {
 
 async fn serve(data: &Path, options: &Dev, quiet: bool) -> Result<(), Failed> {
     tokio::fs::create_dir_all(data).await.map_err(|e| failed(format!("the data folder {} cannot be made: {e}", data.display())))?;
-    let (listener, address) = listen(options.port).await?;
+    let (listener, address) = listen(options.port)?;
     let url = format!("http://{address}");
     let book = Book::open(&options_for(data, &url, &options.origin).await?).await.map_err(|e| Failed::new(Exit::Failure, e, ""))?;
     let demo = if options.no_seed { None } else { Some(demo::prepare(&book).await.map_err(failed)?) };
@@ -63,10 +63,10 @@ async fn serve(data: &Path, options: &Dev, quiet: bool) -> Result<(), Failed> {
 }
 
 /// The port that was asked for or, when it is busy, the next free one; 0 for any.
-async fn listen(port: u16) -> Result<(TcpListener, SocketAddr), Failed> {
+fn listen(port: u16) -> Result<(TcpListener, SocketAddr), Failed> {
     let last = if port == 0 { 0 } else { port.saturating_add(PORTS_TRIED) };
     for candidate in port..=last {
-        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, candidate)).await {
+        if let Ok(listener) = server::listen((Ipv4Addr::LOCALHOST, candidate).into()) {
             let address = listener.local_addr().map_err(failed)?;
             return Ok((listener, address));
         }

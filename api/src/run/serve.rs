@@ -113,7 +113,7 @@ pub(super) async fn serve(flags: &ServerFlags) -> Result<(), Failed> {
     let config = read(flags)?;
     let book = open(&config, config.workers).await?;
     let busy = |error| unavailable(format!("{} cannot be listened on: {error}", config.listen), "choose another with --listen");
-    let listener = TcpListener::bind(config.listen).await.map_err(busy)?;
+    let listener = server::listen(config.listen).map_err(busy)?;
     let address = listener.local_addr().map_err(failed)?;
     let url = config.public_url.trim_end_matches('/').to_owned();
     caught_up(&book).await;

@@ -166,12 +166,13 @@ impl AccountMutation {
         let reader = Reader::of(ctx)?;
         let act = async |caller: Caller| {
             let user = reader.viewer.person().map_err(|_| invalid(Refused::code(crate::errors::SIGN_IN)))?;
-            reader.at_most(&format!("resend:{user}"), MAX_MESSAGES, FAILURE_WINDOW).await?;
+            let counter = format!("resend:{user}");
+            let limit = || reader.too_many(&counter, MAX_MESSAGES, FAILURE_WINDOW);
             let asked = match input.channel {
                 VerificationChannel::Email => "EMAIL",
                 VerificationChannel::Phone => "PHONE",
             };
-            let done = user::nothing_but_a_receipt(&reader.app.ctx, "resendVerification", &caller, asked, user).await?;
+            let done = user::nothing_but_a_receipt(&reader.app.ctx, "resendVerification", &caller, (asked, user), limit).await?;
             match input.channel {
                 _ if done.receipt.replayed => {}
                 VerificationChannel::Email => post::prove_email(&reader, user).await,
@@ -234,8 +235,9 @@ impl AccountMutation {
         let outcome = async {
             let caller = reader.anyone_about(input.idempotency_key, &input.email)?;
             let address = reader.app.ctx.keys.claim("reset", &input.email.trim().to_lowercase());
-            reader.at_most(&format!("reset:{address}"), MAX_MESSAGES, FAILURE_WINDOW).await?;
-            let done = user::nothing_but_a_receipt(&reader.app.ctx, "requestPasswordReset", &caller, &address, ()).await?;
+            let counter = format!("reset:{address}");
+            let limit = || reader.too_many(&counter, MAX_MESSAGES, FAILURE_WINDOW);
+            let done = user::nothing_but_a_receipt(&reader.app.ctx, "requestPasswordReset", &caller, (&address, ()), limit).await?;
             if !done.receipt.replayed {
                 post::reset_password(reader.app, input.email);
             }
@@ -334,10 +336,13 @@ impl Reader<'_> {
     /// # Errors
     /// AUTH006 when there were too many.
     pub(super) async fn at_most(&self, what: &str, most: u64, window: Duration) -> Result<(), ExecuteError> {
-        if self.app.lockout && self.app.hot.increment(what, window).await > most {
-            return Err(invalid(Refused::code("AUTH006").with("minutes", window.as_secs() / 60)));
-        }
-        Ok(())
+        self.too_many(what, most, window).await.map_or(Ok(()), |refused| Err(invalid(refused)))
+    }
+
+    /// Counts one more of something, where limits are on; AUTH006 when there were too many.
+    pub(super) async fn too_many(&self, what: &str, most: u64, window: Duration) -> Option<Refused> {
+        let exceeded = self.app.lockout && self.app.hot.increment(what, window).await > most;
+        exceeded.then(|| Refused::code("AUTH006").with("minutes", window.as_secs() / 60))
     }
 
     /// Looks at the present password, and hashes the new one if it was right: then with the number of the present one.

@@ -42,10 +42,11 @@ impl SecondFactorMutation {
         let act = async |caller: Caller| {
             let user = reader.viewer.person().map_err(|_| invalid(Refused::code(SIGN_IN)))?;
             let session = reader.viewer.in_person().map_err(|_| invalid(Refused::code(FORBIDDEN)))?;
-            reader.at_most(&format!("second-factor-sent:{user}"), MAX_MESSAGES, FAILURE_WINDOW).await?;
+            let counter = format!("second-factor-sent:{user}");
+            let limit = || reader.too_many(&counter, MAX_MESSAGES, FAILURE_WINDOW);
             let letter = post::second_factor(&reader, user, session).await.ok_or_else(|| invalid(Refused::code(MORE_PROOF)))?;
             let asked = session.to_string();
-            let done = user::nothing_but_a_receipt(&reader.app.ctx, "requestSecondFactor", &caller, &asked, user).await?;
+            let done = user::nothing_but_a_receipt(&reader.app.ctx, "requestSecondFactor", &caller, (&asked, user), limit).await?;
             if !done.receipt.replayed {
                 post::send_second_factor(&reader, letter).await;
             }

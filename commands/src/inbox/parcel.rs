@@ -7,8 +7,10 @@ use domain::inbox::template::{self, Rendered};
 use domain::inbox::{Channel, Event, Inbox, Outcome, Preferences};
 use domain::user::{Account, User};
 use eventlog::LogError;
+use kernel::Timestamp;
 use kernel::jiff::tz::TimeZone;
 
+use super::known;
 use crate::Context;
 
 /// Whose clock times are shown by, where a person has not said whose.
@@ -30,6 +32,8 @@ pub enum Way {
 pub struct Parcel {
     /// Where to; `None` when there is nobody to be reached this way any more.
     pub way: Option<Way>,
+    /// Business time before which it must not go out: advertising at night.
+    pub not_before: Option<Timestamp>,
     /// One for each source event, person and way (N1).
     pub key: String,
     /// One line.
@@ -70,12 +74,15 @@ pub async fn parcel(
     let zone = preferences.quiet.as_ref().map(|hours| hours.zone.clone()).or_else(|| ZONE.parse().ok());
     let zone = zone.as_ref().map_or(TimeZone::UTC, ZoneName::rules);
     let Rendered { title, text } = found.render(preferences.language, &zone, &params, message.as_deref());
-    let way = match account.active() {
+    let now = ctx.clock.now();
+    let still = account.active().and_then(|account| known(account, true).still(found.kind, channel, now));
+    let way = match account.active().filter(|_| still.is_some()) {
         Some(account) => way(ctx, user, account, channel).await?,
         None => None,
     };
+    let not_before = still.filter(|still| *still > now);
     let key = format!("notify:{source}:{}:{}", user.uuid(), channel.name());
-    Ok(Some(Parcel { way, key, title, text, template, about }))
+    Ok(Some(Parcel { way, not_before, key, title, text, template, about }))
 }
 
 /// The event that created a notification.

@@ -4,11 +4,11 @@ use domain::user::Role;
 use uuid::Uuid;
 
 use super::*;
-use crate::testing::{Book, book, by, caller, events, refusal, sign_up, verify};
+use crate::testing::{Book, after, book, by, caller, events, now, refusal, sign_up, verify};
 
 fn notice(user: UserId, source: &str) -> Notice {
     let (template, params) = ("PASSWORD_CHANGED".to_owned(), BTreeMap::new());
-    Notice { to: Addressee::User(user), source: source.to_owned(), template, about: None, params }
+    Notice { to: Addressee::User(user), source: source.to_owned(), happened_at: now(), template, about: None, params }
 }
 
 fn process(key: &str) -> Caller {
@@ -35,6 +35,17 @@ async fn a_reaction_that_comes_again_tells_nobody_twice() {
     assert_eq!(created(&book).await, 1);
     let nobody = notice(UserId::new(Uuid::from_u128(99)), "event-1");
     assert_eq!(notify(&book.ctx, &process("n:2:0"), &nobody).await.unwrap().value, None);
+}
+
+/// A process that is new to a log begins at its first event, and one that was away where it stopped.
+#[tokio::test]
+async fn what_happened_long_ago_is_told_to_nobody() {
+    let book = book().await;
+    let me = sign_up(&book, "a@example.com", Role::Guest).await.user;
+    let days = |days: i64| Notice { happened_at: after(-days * 24 * 3_600), ..notice(me, &format!("event-{days}")) };
+    assert_eq!(notify(&book.ctx, &process("n:1:0"), &days(4)).await.unwrap().value, None);
+    assert_eq!(created(&book).await, 0);
+    assert!(notify(&book.ctx, &process("n:2:0"), &days(3)).await.unwrap().value.is_some());
 }
 
 #[tokio::test]

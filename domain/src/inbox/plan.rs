@@ -62,6 +62,13 @@ impl Recipient {
         Some(Plan { channels, deliver_at: (due > now).then_some(due), held: self.night_end(kind, now).is_some() })
     }
 
+    /// May a notification of this kind still go out this way? `Some(later)`: only then, because advertising rests at night; `None`: the person
+    /// has taken the consent back. What a person agrees to counts when it is sent, not when it was planned.
+    #[must_use]
+    pub fn still(&self, kind: Kind, way: Channel, now: Timestamp) -> Option<Timestamp> {
+        self.agrees(kind, way).then(|| self.night_end(kind, now).unwrap_or(now))
+    }
+
     /// The first instant from now on at which nothing keeps it back. One window may end within another.
     fn rested(&self, kind: Kind, leaves: bool, now: Timestamp) -> Timestamp {
         let mut due = now;

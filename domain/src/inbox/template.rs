@@ -13,7 +13,7 @@ const TABLE: &str = include_str!("templates.txt");
 /// Stands for the words of whoever sends by hand.
 const MESSAGE: &str = "message";
 /// What the law wants before every advertisement (Network Act).
-const ADVERTISEMENT: (&str, &str) = ("(광고) ", "(Ad) ");
+pub const ADVERTISEMENT: (&str, &str) = ("(광고) ", "(Ad) ");
 /// How an advertisement is got rid of.
 const OPT_OUT: (&str, &str) =
     ("\n수신 거부: 알림 설정에서 무료로 끌 수 있습니다.", "\nTo opt out, free of charge: turn it off in your notification settings.");

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use fail::fail_point;
+use futures_util::future::join_all;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -36,6 +37,8 @@ pub(crate) enum Reacted {
 /// A process without its types.
 pub(crate) struct Definition<W: Work, E> {
     pub name: &'static str,
+    /// Events whose commands may be under way at once.
+    pub at_once: usize,
     react: React<W, E>,
 }
 
@@ -44,13 +47,13 @@ type React<W, E> = fn(&Known<E>) -> Vec<Reaction<<W as Work>::Intent, <W as Work
 
 impl<W: Work, E> Definition<W, E> {
     pub(crate) fn of<P: Process<E, Intent = W::Intent, Call = W::Call>>() -> Self {
-        Self { name: P::NAME, react: P::react }
+        Self { name: P::NAME, at_once: P::AT_ONCE, react: P::react }
     }
 }
 
 impl<W: Work, E> Clone for Definition<W, E> {
     fn clone(&self) -> Self {
-        Self { name: self.name, react: self.react }
+        Self { name: self.name, at_once: self.at_once, react: self.react }
     }
 }
 
@@ -141,20 +144,29 @@ impl<W: Work, E: Send + Sync + 'static> Reactor<W, E> {
             return Ok(if self.save_when_due().await? { Reacted::Idle } else { Reacted::Denied });
         }
         let (mut writes, mut upto, mut reacted, mut stopped) = (Writes::default(), from, false, None);
-        for (position, seen) in stretch.positions() {
+        let positions: Vec<_> = stretch.positions().collect();
+        'stretch: for together in positions.chunks(self.definition.at_once) {
             // Commands take their time: the lease is kept up between events.
             // Only kept, never taken again here: whoever held it meanwhile has moved the checkpoint.
             if !self.keep().await? {
                 return Ok(Reacted::Denied);
             }
-            match self.react(position, seen, &mut writes).await {
-                Ok(any) => reacted |= any,
-                Err(error) => {
-                    stopped = Some(error);
-                    break;
+            let done = join_all(together.iter().map(|(position, seen)| self.react(*position, seen))).await;
+            for ((position, _), done) in together.iter().zip(done) {
+                match done {
+                    Ok(Some(noted)) => {
+                        writes.append(noted);
+                        reacted = true;
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        // What has happened behind it is met again under the same ids.
+                        stopped = Some(error);
+                        break 'stretch;
+                    }
                 }
+                upto = *position;
             }
-            upto = position;
         }
         fail_point!("process::reacted", |_| Err(crate::process::failpoint::failed()));
         // What was done before an event that cannot be passed yet is kept; that event comes again under the same ids.
@@ -207,8 +219,8 @@ impl<W: Work, E: Send + Sync + 'static> Reactor<W, E> {
         self.was_denied = true;
     }
 
-    /// One event's reactions: commands are performed, the rest is noted. Says whether there were any.
-    async fn react(&self, position: u64, seen: &Seen<E>, writes: &mut Writes) -> Result<bool, ProcessError> {
+    /// One event's reactions: commands are performed, the rest is noted; none where there are none.
+    async fn react(&self, position: u64, seen: &Seen<E>) -> Result<Option<Writes>, ProcessError> {
         let events = seen.events().map_err(|(event_type, reason)| {
             let (process, event_type, reason) = (self.definition.name, event_type.to_owned(), reason.to_owned());
             ProcessError::Unreadable { process, position, event_type, reason }
@@ -217,14 +229,14 @@ impl<W: Work, E: Send + Sync + 'static> Reactor<W, E> {
         // Numbered through all events of the position, whatever their number.
         let reactions = events.iter().flat_map(|event| (self.definition.react)(event).into_iter().map(move |reaction| (event, reaction)));
         let reactions: Vec<_> = reactions.collect();
-        let any = !reactions.is_empty();
+        if reactions.is_empty() {
+            return Ok(None);
+        }
         for (index, (event, reaction)) in reactions.into_iter().enumerate() {
             let id = ReactionId::new(format!("{}:{position}:{index}", self.definition.name), Some(&event.recorded));
             self.one(id, position, reaction, &mut noted).await?;
         }
-        writes.timers.append(&mut noted.timers);
-        writes.effects.append(&mut noted.effects);
-        Ok(any)
+        Ok(Some(noted))
     }
 
     async fn one(

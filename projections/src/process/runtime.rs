@@ -31,6 +31,8 @@ const TIMER_ROUND: u64 = 100;
 const LOOK: Duration = Duration::from_millis(500);
 /// How often a worker tries for what another one holds.
 const DENIED: Duration = Duration::from_secs(1);
+/// Effects that have happened and wait to be noted at most, while the database does not answer.
+const MAX_UNNOTED: usize = 1_000;
 /// How long a stop waits for calls under way; their leases expire later.
 const DRAIN: Duration = Duration::from_secs(8);
 
@@ -89,7 +91,8 @@ impl<W: Work, E: Send + Sync + 'static> Builder<W, E> {
     ///
     /// # Errors
     /// When the log's database cannot be opened, or two processes share a name.
-    pub async fn manual(self) -> Result<Runtime<W, E>, ProcessError> {
+    pub async fn manual(mut self) -> Result<Runtime<W, E>, ProcessError> {
+        self.processes.iter_mut().for_each(|process| process.at_once = 1);
         self.build(false).await
     }
 
@@ -349,13 +352,16 @@ async fn make<W: Work>(effects: Effects<W>, effect: Claimed) -> Option<Claimed> 
     }
 }
 
-/// Takes out what has happened.
+/// Takes out what has happened. What could not be noted is noted with what happens next; else its lease ends, and it is called again.
 async fn take_out<W: Work>(effects: &Effects<W>, happened: &mut Vec<Claimed>) {
     if happened.is_empty() {
         return;
     }
-    if let Err(error) = effects.done(happened).await {
-        tracing::warn!(effects = happened.len(), %error, "what has happened was not noted, the leases will expire");
+    match effects.done(happened).await {
+        Ok(()) => happened.clear(),
+        Err(error) => {
+            tracing::warn!(effects = happened.len(), %error, "what has happened was not noted, trying again");
+            happened.truncate(MAX_UNNOTED);
+        }
     }
-    happened.clear();
 }

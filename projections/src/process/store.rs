@@ -53,6 +53,14 @@ pub(crate) struct Writes {
     pub effects: Vec<NewEffect>,
 }
 
+impl Writes {
+    /// What a later event wants, too.
+    pub(crate) fn append(&mut self, mut later: Self) {
+        self.timers.append(&mut later.timers);
+        self.effects.append(&mut later.effects);
+    }
+}
+
 pub(crate) enum TimerWrite {
     Set(NewTimer),
     Cancel(String),

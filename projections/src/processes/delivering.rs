@@ -7,6 +7,7 @@ use commands::inbox::{Delivered, Parcel, Way};
 use commands::{Caller, Context};
 use domain::ids::{DeviceId, NotificationId, UserId};
 use domain::inbox::Channel;
+use domain::inbox::template::ADVERTISEMENT;
 
 use super::desk::{done, failed};
 use crate::process::WorkError;
@@ -35,6 +36,11 @@ pub(super) async fn deliver(
     let Delivery { user, notification, channel, created, attempt } = delivery;
     let parcel = commands::inbox::parcel(ctx, user, notification, channel, created).await.map_err(failed)?;
     let Some(parcel) = parcel else { return Ok(()) };
+    if let Some(not_before) = parcel.not_before {
+        let wait = not_before.duration_since(ctx.clock.now());
+        let reason = "advertising rests at night".to_owned();
+        return Err(WorkError::Postponed { after: wait.try_into().ok(), reason });
+    }
     let note = async |failure: Option<String>| {
         let input = Delivered { user, notification, channel, failure };
         done(commands::inbox::record_delivery(ctx, by, &input).await)
@@ -72,7 +78,9 @@ async fn send(
         Some(Way::Sms(number)) => Recipient::Phone(number.clone()),
         Some(Way::Push(devices)) => return to_devices(ctx, push, by, (user, notification), &parcel, devices).await,
     };
-    let subject = format!("[Daybook] {}", parcel.title);
+    // What the law wants to be seen first stays first.
+    let label = [ADVERTISEMENT.0, ADVERTISEMENT.1].into_iter().find(|label| parcel.title.starts_with(label)).unwrap_or_default();
+    let subject = format!("{label}[Daybook] {}", parcel.title.strip_prefix(label).unwrap_or(&parcel.title));
     let message = Message { to, subject, text: parcel.text };
     Ok(match messenger.send_once(&parcel.key, message).await {
         Ok(()) => Sent::Taken,

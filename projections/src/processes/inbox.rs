@@ -24,6 +24,8 @@ impl Process for Notifications {
     const NAME: &'static str = "notifications";
     type Intent = Intent;
     type Call = Call;
+    /// Inboxes do not know of each other, and many people are told at a time.
+    const AT_ONCE: usize = 32;
 
     fn react(event: &Known) -> Reactions {
         let Some(id) = id_of(event) else { return Vec::new() };
@@ -55,7 +57,8 @@ fn told(event: &Known, id: Uuid, happened: &domain::Event) -> Reactions {
     let source = format!("event-{}", event.recorded.event_id);
     let notice = |(to, template, params): Telling| {
         let params = params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<BTreeMap<_, _>>();
-        let notice = Notice { to, source: source.clone(), template: template.to_owned(), about: about.clone(), params };
+        let happened_at = event.recorded.occurred_at;
+        let notice = Notice { to, source: source.clone(), happened_at, template: template.to_owned(), about: about.clone(), params };
         Reaction::Command(Intent::Notify { notice })
     };
     tellings.into_iter().map(notice).collect()
@@ -78,7 +81,7 @@ fn of_booking(booking: BookingId, happened: &booking::Event) -> Vec<Telling> {
         }
         booking::Event::BookingApproved { payment_due_at, .. } => vec![(guest, "BOOKING_APPROVED", vec![moment("payAt", payment_due_at)])],
         booking::Event::BookingRejected { .. } => vec![(guest, "BOOKING_REJECTED", vec![])],
-        booking::Event::BookingConfirmed { .. } => vec![(guest, "BOOKING_CONFIRMED", vec![])],
+        booking::Event::BookingConfirmed { .. } => vec![(guest, "BOOKING_CONFIRMED", vec![]), (host, "BOOKING_CONFIRMED", vec![])],
         booking::Event::BookingCancelled { cause, .. } => match cause {
             CancelCause::Guest => vec![(host, "BOOKING_CANCELLED", vec![])],
             CancelCause::Host => vec![(guest, "BOOKING_CANCELLED", vec![])],

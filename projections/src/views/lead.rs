@@ -155,7 +155,13 @@ impl Lead {
     }
 
     /// Writes what became of a parked key's events, and parks what is still in the way; false when the lead is lost.
-    pub(crate) async fn unpark<E>(&mut self, db: &Db, definition: &Definition<E>, key: &str, advance: Advance) -> Result<bool, ViewError> {
+    pub(crate) async fn unpark<E>(
+        &mut self,
+        db: &Db,
+        definition: &Definition<E>,
+        parked: (&str, u64),
+        advance: Advance,
+    ) -> Result<bool, ViewError> {
         let Advance { upto, mut changes, .. } = advance;
         let error = changes.parked.iter().find_map(|parked| parked.reason.clone());
         let mut tx = db.begin().await?;
@@ -163,11 +169,12 @@ impl Lead {
             return Ok(false);
         }
         let gone = format!(
-            "delete from {} where name = $1 and version = $2 and generation = {} and key = $3",
+            "delete from {} where name = $1 and version = $2 and generation = {} and key = $3 and position <= $4",
             table(db.dialect(), "parked"),
             self.generation
         );
-        tx.execute(named(gone, definition).bind(key)).await?;
+        let (key, upto_parked) = parked;
+        tx.execute(named(gone, definition).bind(key).number(upto_parked)).await?;
         fail_point!("unpark::gone", |_| Err(crate::failpoint::broken().into()));
         write_changes(&mut tx, db.dialect(), definition, self.generation, &mut changes).await?;
         fail_point!("unpark::rows_written", |_| Err(crate::failpoint::broken().into()));

@@ -134,11 +134,27 @@ impl<E: Send + Sync + 'static> Views<E> {
     }
 
     async fn apply_parked(&self, installed: &Installed<E>, lead: &mut Lead, key: &str) -> Result<bool, ViewError> {
-        let (db, definition) = (self.db(), &installed.definition);
-        let events = self.parked_events(installed, lead, key).await?;
+        loop {
+            let waiting = self.parked_events(installed, lead, key).await?;
+            let Some(goes_on) = self.apply_waiting(installed, lead, key, &waiting).await? else { return Ok(false) };
+            if !goes_on || !waiting.more {
+                return Ok(goes_on);
+            }
+        }
+    }
+
+    /// Applies some of what waits; says whether nothing of it waits any more, or none when the lead is lost.
+    async fn apply_waiting(
+        &self,
+        installed: &Installed<E>,
+        lead: &mut Lead,
+        key: &str,
+        waiting: &Waiting<E>,
+    ) -> Result<Option<bool>, ViewError> {
+        let (db, definition, events) = (self.db(), &installed.definition, &waiting.events);
         let docs = stored(self, installed, lead.generation, &[key.to_owned()]).await?;
         let doc = docs.get(key).map(String::as_str);
-        let mut folded = (definition.fold)(key, doc, &events)?;
+        let mut folded = (definition.fold)(key, doc, events)?;
         let mut changes = Changes::default();
         let mut applied = events.len();
         if let Some((at, reason)) = folded.poison.take() {
@@ -155,15 +171,12 @@ impl<E: Send + Sync + 'static> Views<E> {
             (None | Some(_), _) => {}
         }
         let goes_on = changes.parked.is_empty();
-        let upto = lead.position;
-        if !lead.unpark(db, definition, key, Advance { upto, changes, halt: None }).await? {
-            return Ok(false);
-        }
-        Ok(goes_on)
+        let advance = Advance { upto: lead.position, changes, halt: None };
+        Ok(lead.unpark(db, definition, (key, waiting.upto), advance).await?.then_some(goes_on))
     }
 
-    /// The events of a parked key that are not left out, in order.
-    async fn parked_events(&self, installed: &Installed<E>, lead: &Lead, key: &str) -> Result<Vec<Arc<Known<E>>>, ViewError> {
+    /// The first events of a parked key that are not left out, in order.
+    async fn parked_events(&self, installed: &Installed<E>, lead: &Lead, key: &str) -> Result<Waiting<E>, ViewError> {
         let definition = &installed.definition;
         let sql = format!(
             "select position from {} where name = $1 and version = $2 and generation = {} and key = $3 order by position limit {MAX_PARKED}",
@@ -171,6 +184,7 @@ impl<E: Send + Sync + 'static> Views<E> {
             lead.generation
         );
         let positions = self.db().all::<(i64,)>(named(sql, definition).bind(key)).await?;
+        let (upto, more) = (positions.last().map_or(0, |(last,)| unsigned(*last)), positions.len() >= MAX_PARKED);
         let left_out = LeftOut::read(self.log(), definition.name, definition.version).await?;
         let mut events = Vec::new();
         for position in positions.into_iter().map(|(position,)| unsigned(position)).filter(|position| !left_out.covers(key, *position)) {
@@ -181,7 +195,7 @@ impl<E: Send + Sync + 'static> Views<E> {
             let mine = |event: &&Arc<Known<E>>| (definition.keys)(event).iter().any(|touched| touched == key);
             events.extend(seen.events().map_err(wrong)?.iter().filter(mine).cloned());
         }
-        Ok(events)
+        Ok(Waiting { events, upto, more })
     }
 
     /// Tells whoever has halted before an event to try it again.
@@ -205,6 +219,15 @@ impl<E: Send + Sync + 'static> Views<E> {
         );
         Ok(self.db().first::<(bool,)>(named(sql, definition)).await?.is_some_and(|(halted,)| halted))
     }
+}
+
+/// What waits for a parked key, or the first part of it.
+struct Waiting<E> {
+    events: Vec<Arc<Known<E>>>,
+    /// The last position of this part.
+    upto: u64,
+    /// Does more wait behind it?
+    more: bool,
 }
 
 impl Parked {

@@ -32,6 +32,7 @@ impl Process<Toy> for Echo {
     const NAME: &'static str = "echo";
     type Intent = Intent;
     type Call = Call;
+    const AT_ONCE: usize = 4;
 
     fn react(event: &Known<Toy>) -> Vec<Reaction<Intent, Call>> {
         let key = event.stream().to_string();

@@ -111,6 +111,11 @@ async fn what_is_repeated_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_at_once_happen_once() {
+    on_postgres(processes::many_at_once_happen_once).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_are_repeated_then_parked() {
     on_postgres(processes::calls_are_repeated_then_parked).await;
 }

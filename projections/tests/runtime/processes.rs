@@ -137,6 +137,28 @@ pub async fn a_runtime_that_is_killed_anywhere_doubles_nothing(book: &Book) {
     runtime.stop().await;
 }
 
+/// Commands of several events are under way at once; some are done and not known to be, and the runtime stops in between.
+pub async fn many_at_once_happen_once(book: &Book) {
+    let (views, set) = (book.views().await, Set::of(book));
+    for i in 0..40 {
+        append(&book.log, i, vec![added(2)]).await;
+    }
+    for round in 0..8 {
+        set.desk.forgetful.store(true, SeqCst);
+        let runtime = set.background(&views).await;
+        let _ = tokio::time::timeout(Duration::from_millis(2 + round * 5), runtime.settle()).await;
+        runtime.stop().await;
+    }
+    let runtime = set.background(&views).await;
+    runtime.settle().await.unwrap();
+    runtime.stop().await;
+    let mut all = answers(book).await;
+    all.sort();
+    let count = all.len();
+    all.dedup();
+    assert_eq!((all.len(), count), (80, 80));
+}
+
 pub async fn calls_are_repeated_then_parked(book: &Book) {
     let (views, set) = (book.views().await, Set::of(book));
     for what in ["never", "third", "nonsense", "it"] {

@@ -76,7 +76,11 @@ fn told_of_a_request(cast: &Cast) {
     assert_eq!(unread(&cast.guest), 0, "it is told to nobody else");
     let listed = inbox(&cast.host, "unreadOnly: true");
     assert_eq!(listed.iter().map(|row| &row["id"]).collect::<Vec<_>>(), [&told["id"]]);
-    assert!(text(&listed[0]["text"]).starts_with("20"), "times as a clock shows them: {}", listed[0]["text"]);
+    assert!(
+        text(&listed[0]["text"]).contains("your car from 20"),
+        "in the reader's language, times as a clock shows them: {}",
+        listed[0]["text"]
+    );
 
     let id = json!({ "notificationId": told["id"] });
     let foreign = cast.guest.command("markRead", NOTIFICATION, id.clone());

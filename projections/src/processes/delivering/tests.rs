@@ -56,7 +56,7 @@ async fn told(ctx: &Context) -> Delivery {
     let user = register_user(ctx, &anonymous, &account, &password, now()).await.unwrap().value.user;
     verify_email(ctx, &anonymous, &VerifyEmail { code: verification_code(ctx, user, now()) }, now()).await.unwrap();
     let (template, params) = ("PASSWORD_CHANGED".to_owned(), BTreeMap::new());
-    let notice = Notice { to: Addressee::User(user), source: "event-1".to_owned(), template, about: None, params };
+    let notice = Notice { to: Addressee::User(user), source: "event-1".to_owned(), happened_at: now(), template, about: None, params };
     let done = notify(ctx, &by("notifications"), &notice).await.unwrap();
     Delivery { user, notification: done.value.unwrap(), channel: Channel::Email, created: done.receipt.position, attempt: 1 }
 }

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use commands::upload::StoreUpload;
 use commands::{Caller, ExecuteError};
-use domain::ids::UploadId;
+use domain::ids::{UploadId, UserId};
 use domain::upload::MAX_BYTES;
 use kernel::Refused;
 use projections::models::Users;
@@ -40,6 +40,7 @@ pub fn router(app: Arc<App>, draining: watch::Receiver<bool>) -> Router {
         .route("/uploads/{ticket}", put(store_photo).layer(DefaultBodyLimit::max(limit)))
         .route("/documents/{code}", get(show_document))
         .route("/photos/{upload}", get(show_photo))
+        .route("/photos/{person}/{upload}", get(show_picture))
         .with_state(Side { app: Arc::clone(&app), draining: draining.clone() })
         .merge(operating(app, draining))
 }
@@ -113,6 +114,11 @@ async fn show_photo(State(side): State<Side>, Path(upload): Path<String>, header
     shown(photo(&side.app, &upload).await, "/photos/…", "public, max-age=31536000, immutable", &headers)
 }
 
+/// The picture that a person shows, for everybody, whoever has uploaded it.
+async fn show_picture(State(side): State<Side>, Path((person, upload)): Path<(String, String)>, headers: HeaderMap) -> Response {
+    shown(picture(&side.app, &person, &upload).await, "/photos/…", "public, max-age=31536000, immutable", &headers)
+}
+
 /// A paper, for whoever was given its address not long ago.
 async fn show_document(State(side): State<Side>, Path(code): Path<String>, headers: HeaderMap) -> Response {
     let named = side.app.tokens.verify_code(Purpose::Document, &code, real_now().as_second());
@@ -141,14 +147,22 @@ async fn photo(app: &App, upload: &str) -> Result<Option<Object>, Refused> {
     let public = match known.ticket().map(|ticket| ticket.target) {
         Some(domain::upload::Target::Vehicle(_)) => true,
         // Their papers are uploaded the same way: only the picture that they show is for everybody.
-        Some(domain::upload::Target::Person(user)) => {
-            let head = app.ctx.log.head().await.map_err(internal)?;
-            let row = app.views.fresh::<Users>(&user.to_string(), head).await.map_err(internal)?;
-            row.and_then(|row| row.image).is_some_and(|image| image.upload == id)
-        }
+        Some(domain::upload::Target::Person(user)) => shows(app, user, id).await?,
         Some(domain::upload::Target::Booking(_)) | None => false,
     };
     if public { object(app, id).await } else { Ok(None) }
+}
+
+async fn picture(app: &App, person: &str, upload: &str) -> Result<Option<Object>, Refused> {
+    let (Ok(person), Ok(id)) = (person.parse::<UserId>(), upload.parse::<UploadId>()) else { return Ok(None) };
+    if shows(app, person, id).await? { object(app, id).await } else { Ok(None) }
+}
+
+/// Is it the picture that this person shows?
+async fn shows(app: &App, person: UserId, upload: UploadId) -> Result<bool, Refused> {
+    let head = app.ctx.log.head().await.map_err(internal)?;
+    let row = app.views.fresh::<Users>(&person.to_string(), head).await.map_err(internal)?;
+    Ok(row.and_then(|row| row.image).is_some_and(|image| image.upload == upload))
 }
 
 async fn object(app: &App, upload: UploadId) -> Result<Option<Object>, Refused> {

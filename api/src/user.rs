@@ -188,7 +188,7 @@ impl UserNode {
     /// The address of their picture.
     async fn image_url(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
         let reader = Reader::of(ctx)?;
-        Ok(self.row.image.map(|image| format!("{}/photos/{}", reader.app.public_url, image.upload)))
+        Ok(self.row.image.map(|image| format!("{}/photos/{}/{}", reader.app.public_url, self.row.id, image.upload)))
     }
 
     /// May the account be used? For the user and administrators.

@@ -176,11 +176,11 @@ fn once_over_a_crash(cast: &mut Cast) {
     cast.again();
     let told = inbox(&cast.host, "first: 20").into_iter().filter(|row| row["aboutId"] == trip.id.as_str()).count();
     assert_eq!(told, 1);
-    awaits(&cast.host, 2);
+    awaits(&cast.host, 3);
     let before = created(cast);
     cast.book.kill();
     cast.book.restart();
     cast.again();
     assert_eq!(created(cast), before);
-    awaits(&cast.host, 2);
+    awaits(&cast.host, 3);
 }

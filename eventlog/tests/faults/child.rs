@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child as Process, ChildStdout, Command, Stdio};
+use std::process::{Child as Process, Command, Stdio};
+use std::sync::mpsc;
 
 use daybook_eventlog::Receipt;
 use kernel::Timestamp;
@@ -21,7 +22,7 @@ const SIGABRT: i32 = 6;
 /// A process under load.
 pub struct Child {
     process: Process,
-    lines: std::io::Lines<BufReader<ChildStdout>>,
+    lines: mpsc::Receiver<String>,
     prefix: String,
     heard: BTreeMap<String, Heard>,
 }
@@ -46,7 +47,10 @@ impl Child {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut told = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let (tell, lines) = mpsc::channel();
+        // Read at once: a process that waits for a reader may hold the lock that its neighbour waits for.
+        std::thread::spawn(move || while told.next().is_some_and(|line| tell.send(line).is_ok()) {});
         Self { process, lines, prefix: prefix.to_owned(), heard: BTreeMap::new() }
     }
 
@@ -57,7 +61,7 @@ impl Child {
     }
 
     fn read(&mut self) -> bool {
-        let Some(Ok(line)) = self.lines.next() else { return false };
+        let Ok(line) = self.lines.recv() else { return false };
         // A line that was cut off by the death was heard by nobody.
         let heard = line.split_once("heard ").and_then(|(_, line)| line.strip_suffix(" .")).and_then(|line| line.split_once(' '));
         if let Some((name, heard)) = heard {
